@@ -1,0 +1,4 @@
+//! Bytes to observations: frames, tunnels, flows, and one file a protocol.
+
+pub mod frame;
+pub mod packet;

@@ -1,0 +1,453 @@
+//! What can be said: every field and kind of statement, one row each.
+//!
+//! The numbers stand in databases: a number is never used again and never changes its meaning. Names are those of fingerprint rules and
+//! of evidence in documents.
+
+macro_rules! table {
+    ($(#[$meta:meta])* $name:ident: $repr:ty { $($(#[$doc:meta])* $variant:ident = $code:literal, $text:literal;)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr($repr)]
+        pub enum $name { $($(#[$doc])* $variant = $code,)* }
+
+        impl $name {
+            /// Every row.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in rules and documents.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The number in canonical bytes.
+            #[must_use]
+            pub const fn code(self) -> $repr {
+                self as $repr
+            }
+
+            /// The row with this number.
+            #[must_use]
+            pub const fn from_code(code: $repr) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The row with this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+table! {
+    /// What one value is.
+    Field: u16 {
+        /// The maker's name as text.
+        VendorName = 10, "vendor-name";
+        /// The product's name as text.
+        ProductName = 11, "product-name";
+        /// A product code (number or text).
+        ProductCode = 12, "product-code";
+        /// A model's name as text.
+        ModelName = 13, "model-name";
+        /// An order, part or catalogue number.
+        OrderNumber = 14, "order-number";
+        /// The hardware's serial number.
+        SerialNumber = 15, "serial-number";
+        /// Firmware version.
+        FirmwareVersion = 16, "firmware-version";
+        /// Hardware version.
+        HardwareVersion = 17, "hardware-version";
+        /// Software version.
+        SoftwareVersion = 18, "software-version";
+        /// A device type as text.
+        DeviceType = 19, "device-type";
+        /// An operator's asset identifier (LLDP-MED).
+        AssetId = 20, "asset-id";
+        /// Where the device says it stands.
+        Location = 21, "location";
+        /// Whom the device names as its contact.
+        Contact = 22, "contact";
+        /// A free description.
+        Description = 23, "description";
+        /// The user application's or project's name.
+        ApplicationName = 24, "application-name";
+        /// A vendor's or device's URL.
+        Url = 25, "url";
+        /// A UUID of the device.
+        Uuid = 26, "uuid";
+        /// PROFINET NameOfStation.
+        StationName = 27, "station-name";
+        /// PROFINET DeviceVendorValue.
+        StationType = 28, "station-type";
+        /// A host's name.
+        Hostname = 29, "hostname";
+        /// A DNS or Windows domain, or a workgroup: never a hostname.
+        DomainName = 30, "domain-name";
+        /// SNMP sysName or LLDP system name.
+        SystemName = 31, "system-name";
+        /// SNMP sysDescr.
+        SystemDescription = 32, "system-description";
+        /// SNMP sysObjectID, dotted.
+        SystemObjectId = 33, "system-object-id";
+        /// LLDP system description.
+        LldpSystemDescription = 34, "lldp-system-description";
+        /// CDP platform.
+        CdpPlatform = 35, "cdp-platform";
+        /// CDP software version.
+        CdpSoftware = 36, "cdp-software";
+        /// A fully qualified domain name.
+        FullyQualifiedName = 37, "fully-qualified-name";
+        /// A DNS-SD or other service instance's name.
+        InstanceName = 38, "instance-name";
+        /// A name for people (UPnP friendlyName).
+        FriendlyName = 39, "friendly-name";
+        /// A plant identification (S7 plant id).
+        PlantName = 40, "plant-name";
+        /// A module's name (S7).
+        ModuleName = 41, "module-name";
+        /// A module's type (S7 component identification).
+        ModuleType = 42, "module-type";
+        /// Serial number of a memory card.
+        MemoryCardSerial = 43, "memory-card-serial";
+        /// A manufacturer's name in a certificate, MED TLV or identification record.
+        Manufacturer = 44, "manufacturer";
+        /// ODVA vendor id.
+        CipVendorId = 60, "cip-vendor-id";
+        /// CIP device profile number.
+        CipDeviceType = 61, "cip-device-type";
+        /// CIP product code.
+        CipProductCode = 62, "cip-product-code";
+        /// CIP identity status word.
+        CipStatus = 63, "cip-status";
+        /// CIP identity state.
+        CipState = 64, "cip-state";
+        /// PROFINET vendor id.
+        ProfinetVendorId = 65, "profinet-vendor-id";
+        /// PROFINET device id.
+        ProfinetDeviceId = 66, "profinet-device-id";
+        /// PROFINET device role bits.
+        ProfinetRole = 67, "profinet-role";
+        /// ASHRAE vendor id.
+        BacnetVendorId = 68, "bacnet-vendor-id";
+        /// BACnet device object instance.
+        BacnetInstance = 69, "bacnet-instance";
+        /// IANA private enterprise number.
+        EnterpriseNumber = 70, "enterprise-number";
+        /// EtherCAT vendor id.
+        EtherCatVendorId = 71, "ethercat-vendor-id";
+        /// SNMP engine id (RFC 3411).
+        EngineId = 80, "engine-id";
+        /// SNMP engine boots.
+        EngineBoots = 81, "engine-boots";
+        /// SNMP engine time.
+        EngineTime = 82, "engine-time";
+        /// What protection a message had, as the protocol words it.
+        SecurityLevel = 83, "security-level";
+        /// The security model's number.
+        SecurityModel = 84, "security-model";
+        /// The protocol's version.
+        ProtocolVersion = 85, "protocol-version";
+        /// An authentication method, as the protocol words it.
+        AuthenticationMethod = 86, "authentication-method";
+        /// An encryption method, as the protocol words it.
+        EncryptionMethod = 87, "encryption-method";
+        /// A protection level or access right.
+        Protection = 88, "protection";
+        /// Run, stop, key switch.
+        OperatingMode = 89, "operating-mode";
+        /// What a captured secret was used for; the secret itself never leaves the engine.
+        SecretUse = 90, "secret-use";
+        /// Length class of a captured secret.
+        SecretLengthClass = 91, "secret-length-class";
+        /// A keyed tag of a captured secret.
+        SecretTag = 92, "secret-tag";
+        /// Length of an authentication parameter.
+        AuthParameterLength = 93, "auth-parameter-length";
+        /// A MAC address that the PDU names.
+        MacAddress = 100, "mac-address";
+        /// An IPv4 address that the PDU names.
+        Ipv4Address = 101, "ipv4-address";
+        /// An IPv6 address that the PDU names.
+        Ipv6Address = 102, "ipv6-address";
+        /// A subnet mask or prefix length.
+        Netmask = 103, "netmask";
+        /// A router that the PDU names.
+        Gateway = 104, "gateway";
+        /// IPv4 TTL or IPv6 hop limit of a packet.
+        TimeToLive = 105, "time-to-live";
+        /// IEEE 802.1Q VLAN id.
+        VlanId = 106, "vlan-id";
+        /// VXLAN or GENEVE network identifier.
+        Vni = 107, "vni";
+        /// A management address.
+        ManagementAddress = 108, "management-address";
+        /// A DNS server that the PDU names.
+        DnsServer = 109, "dns-server";
+        /// A DHCP server identifier.
+        ServerId = 110, "server-id";
+        /// Lease time in seconds.
+        LeaseTime = 111, "lease-time";
+        /// DHCP relay agent's address.
+        RelayAddress = 112, "relay-address";
+        /// DHCP option 82 circuit id.
+        CircuitId = 113, "circuit-id";
+        /// DHCP option 82 remote id.
+        RemoteId = 114, "remote-id";
+        /// Length of an on-link prefix.
+        PrefixLength = 115, "prefix-length";
+        /// Flags as the protocol words them.
+        Flags = 116, "flags";
+        /// A message type's number.
+        MessageType = 117, "message-type";
+        /// A port that the PDU names.
+        Port = 118, "port";
+        /// LLDP chassis id.
+        ChassisId = 120, "chassis-id";
+        /// LLDP or CDP port id.
+        PortId = 121, "port-id";
+        /// LLDP port description.
+        PortDescription = 122, "port-description";
+        /// LLDP or CDP capabilities in force, as bits.
+        Capabilities = 123, "capabilities";
+        /// CDP device id.
+        DeviceId = 124, "device-id";
+        /// CDP native VLAN or LLDP port VLAN.
+        NativeVlan = 125, "native-vlan";
+        /// STP root bridge id.
+        RootBridge = 126, "root-bridge";
+        /// STP bridge id.
+        BridgeId = 127, "bridge-id";
+        /// A MAC address of a neighbour.
+        NeighborMac = 128, "neighbor-mac";
+        /// DHCP option 60.
+        DhcpVendorClass = 130, "dhcp-vendor-class";
+        /// DHCP option 55: numbers in the client's order, comma separated.
+        DhcpParameterList = 131, "dhcp-parameter-list";
+        /// DHCP option 61.
+        DhcpClientId = 132, "dhcp-client-id";
+        /// The options a client sent, in order.
+        DhcpOptions = 133, "dhcp-options";
+        /// DHCPv6 DUID.
+        Duid = 134, "duid";
+        /// DHCP option 77.
+        DhcpUserClass = 135, "dhcp-user-class";
+        /// DHCPv6 option 16.
+        Dhcpv6VendorClass = 136, "dhcpv6-vendor-class";
+        /// DHCP option 57.
+        DhcpMaxSize = 137, "dhcp-max-size";
+        /// The name of a DNS record.
+        DnsName = 140, "dns-name";
+        /// A name that is asked for.
+        DnsQuery = 141, "dns-query";
+        /// A DNS type's number.
+        DnsType = 142, "dns-type";
+        /// The name a record points to.
+        DnsTarget = 143, "dns-target";
+        /// A DNS-SD service type.
+        MdnsService = 144, "mdns-service";
+        /// A DNS-SD instance name.
+        MdnsInstance = 145, "mdns-instance";
+        /// One key=value of a TXT record.
+        MdnsTxt = 146, "mdns-txt";
+        /// The sixteenth byte of a NetBIOS name.
+        NetbiosSuffix = 147, "netbios-suffix";
+        /// SSDP SERVER header.
+        SsdpServer = 150, "ssdp-server";
+        /// SSDP NT or ST header.
+        SsdpSearchTarget = 151, "ssdp-search-target";
+        /// SSDP USN header.
+        SsdpUsn = 152, "ssdp-usn";
+        /// SSDP LOCATION header.
+        SsdpLocation = 153, "ssdp-location";
+        /// UPnP deviceType.
+        UpnpDeviceType = 154, "upnp-device-type";
+        /// HTTP Server header.
+        HttpServer = 160, "http-server";
+        /// HTTP User-Agent header.
+        HttpUserAgent = 161, "http-user-agent";
+        /// Realm of WWW-Authenticate.
+        HttpRealm = 162, "http-realm";
+        /// Title of an HTML page.
+        HttpTitle = 163, "http-title";
+        /// HTTP Host header.
+        HttpHost = 164, "http-host";
+        /// HTTP X-Powered-By header.
+        HttpPoweredBy = 165, "http-powered-by";
+        /// Authentication scheme of WWW-Authenticate or Authorization.
+        HttpScheme = 166, "http-scheme";
+        /// HTTP status code.
+        HttpStatus = 167, "http-status";
+        /// SSH identification string (RFC 4253 section 4.2).
+        SshBanner = 170, "ssh-banner";
+        /// SHA-256 of an SSH host key blob.
+        SshHostKey = 171, "ssh-host-key";
+        /// SSH host key algorithm.
+        SshHostKeyType = 172, "ssh-host-key-type";
+        /// HASSH of a client's or server's KEXINIT.
+        Hassh = 173, "hassh";
+        /// A name-list of SSH KEXINIT.
+        SshAlgorithms = 174, "ssh-algorithms";
+        /// Size of a public key in bits.
+        KeyBits = 175, "key-bits";
+        /// TLS version, as on the wire.
+        TlsVersion = 180, "tls-version";
+        /// The selected cipher suite's number.
+        TlsCipherSuite = 181, "tls-cipher-suite";
+        /// TLS SNI.
+        TlsServerName = 182, "tls-server-name";
+        /// TLS ALPN.
+        TlsAlpn = 183, "tls-alpn";
+        /// JA3 of a ClientHello.
+        Ja3 = 184, "ja3";
+        /// JA4 of a ClientHello.
+        Ja4 = 185, "ja4";
+        /// SHA-256 of a certificate.
+        CertificateSha256 = 186, "certificate-sha256";
+        /// A certificate's subject (RFC 4514 text).
+        CertificateSubject = 187, "tls-certificate-subject";
+        /// A certificate's issuer (RFC 4514 text).
+        CertificateIssuer = 188, "tls-certificate-issuer";
+        /// A certificate's serial number.
+        CertificateSerial = 189, "certificate-serial";
+        /// Begin of a certificate's validity.
+        NotBefore = 190, "not-before";
+        /// End of a certificate's validity.
+        NotAfter = 191, "not-after";
+        /// One subject alternative name (dns:, ip:, uri:, email:, other:).
+        SubjectAltName = 192, "subject-alt-name";
+        /// A public key's algorithm.
+        KeyAlgorithm = 193, "key-algorithm";
+        /// A signature's algorithm.
+        SignatureAlgorithm = 194, "signature-algorithm";
+        /// SHA-256 of a certificate's SubjectPublicKeyInfo.
+        SpkiSha256 = 195, "spki-sha256";
+        /// 1 if subject and issuer are equal.
+        SelfSigned = 196, "self-signed";
+        /// server or client.
+        CertificateRole = 197, "certificate-role";
+        /// 0 is the leaf.
+        ChainPosition = 198, "chain-position";
+        /// The subject's CN.
+        CertificateCommonName = 199, "certificate-common-name";
+        /// The subject's O.
+        CertificateOrganization = 200, "certificate-organization";
+        /// Authority key identifier.
+        IssuerSpkiKeyId = 201, "authority-key-id";
+        /// Subject key identifier.
+        SubjectKeyId = 202, "subject-key-id";
+        /// Basic constraints: CA.
+        IsCa = 203, "is-ca";
+        /// 1 if the server asked for a client certificate.
+        TlsClientAuth = 204, "tls-client-auth";
+        /// Modbus unit identifier.
+        UnitId = 210, "unit-id";
+        /// A function code.
+        FunctionCode = 211, "function-code";
+        /// An object identifier's number.
+        ObjectId = 212, "object-id";
+        /// Modbus device identification conformity level.
+        ConformityLevel = 213, "conformity-level";
+        /// Modbus run indicator status.
+        RunIndicator = 214, "run-indicator";
+        /// A rack number.
+        Rack = 215, "rack";
+        /// A slot number.
+        Slot = 216, "slot";
+        /// A transport selector.
+        Tsap = 217, "tsap";
+        /// S7 system status list id.
+        SzlId = 218, "szl-id";
+        /// A copyright or manufacturer entry.
+        Copyright = 219, "copyright";
+        /// A user's name (personal data).
+        UserName = 230, "user-name";
+        /// A client's own name for itself.
+        ClientName = 231, "client-name";
+        /// A service's name.
+        ServiceName = 232, "service-name";
+        /// A service's type.
+        ServiceType = 233, "service-type";
+        /// A greeting line.
+        Banner = 234, "banner";
+        /// An operating system as text.
+        OperatingSystem = 235, "operating-system";
+        /// When the device started.
+        BootTime = 236, "boot-time";
+        /// How long the device is up, in hundredths of a second.
+        Uptime = 237, "uptime";
+        /// A role as the protocol words it.
+        Role = 238, "role";
+        /// A SYN's or SYN+ACK's stack signature.
+        TcpSignature = 239, "tcp-signature";
+        /// A workgroup.
+        Workgroup = 240, "workgroup";
+        /// Power over Ethernet class or watts.
+        PowerClass = 241, "power-class";
+        /// A network interface's name.
+        InterfaceName = 242, "interface-name";
+    }
+}
+
+table! {
+    /// What sort of statement an observation is.
+    Kind: u8 {
+        /// What a device says of what it is.
+        Identity = 1, "identity";
+        /// Which addresses belong together.
+        Binding = 2, "binding";
+        /// A name for an address or device.
+        Name = 3, "name";
+        /// A service that is offered.
+        Service = 4, "service";
+        /// What a client shows of its software.
+        Client = 5, "client";
+        /// How a conversation is protected or authenticated.
+        Security = 6, "security";
+        /// What one device says of another on its link.
+        Neighbor = 7, "neighbor";
+        /// An address given to a client.
+        Lease = 8, "lease";
+        /// Somebody asked for this.
+        Request = 9, "request";
+        /// Where a device was seen.
+        Presence = 10, "presence";
+        /// A certificate that was presented.
+        Certificate = 11, "certificate";
+        /// A public key or engine identifier that was presented.
+        Key = 12, "key";
+        /// A secret was shown; only its use, length class and tags.
+        Credential = 13, "credential";
+        /// Bridges, roots and routes.
+        Topology = 14, "topology";
+        /// An operating state.
+        State = 15, "state";
+        /// A router announced itself.
+        Router = 16, "router";
+        /// A part or nested device.
+        Part = 17, "part";
+        /// How a TCP/IP stack behaves.
+        Stack = 18, "stack";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_name_is_unique_and_leads_back() {
+        assert_eq!(Field::ALL.iter().map(|f| f.name()).collect::<BTreeSet<_>>().len(), Field::ALL.len());
+        for &field in Field::ALL {
+            assert_eq!(Field::from_name(field.name()), Some(field));
+            assert_eq!(Field::from_code(field.code()), Some(field));
+        }
+        for &kind in Kind::ALL {
+            assert_eq!(Kind::from_name(kind.name()), Some(kind));
+            assert_eq!(Kind::from_code(kind.code()), Some(kind));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Everything that was said, and the join over sources.
+
+use crate::bytes::{self, DecodeError};
+use crate::evidence::Stamp;
+use crate::observation::Observation;
+use crate::source::{Source, SourceKey};
+use crate::tally::{Pair, Tally};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where and when an observation was made; its key stands beside it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// The evidence of the first time, as canonical bytes.
+    pub evidence: Box<[u8]>,
+    /// The first time.
+    pub first: Stamp,
+    /// The last time.
+    pub last: Stamp,
+    /// The newest dissector revision that read it.
+    pub revision: u16,
+}
+
+impl Entry {
+    /// Joins another record of the same observation in the same source.
+    pub fn join(&mut self, other: Self) {
+        self.last = self.last.max(other.last);
+        self.revision = self.revision.max(other.revision);
+        if (other.first, &other.evidence) < (self.first, &self.evidence) {
+            self.first = other.first;
+            self.evidence = other.evidence;
+        }
+    }
+}
+
+/// What was said in one source.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SourceSaid {
+    /// The source.
+    pub source: Source,
+    /// Observations by key (canonical bytes).
+    pub observations: BTreeMap<Box<[u8]>, Entry>,
+    /// Groups that hold more than [`SourceSaid::GROUP_MAX`]: of those, the smallest by hash are kept and the document says *many*.
+    pub crowded: BTreeSet<Box<[u8]>>,
+    /// Counters.
+    pub tallies: BTreeMap<Pair, Tally>,
+}
+
+impl SourceSaid {
+    /// Observations of one kind in one protocol about one subject. A real device has a handful; names in DNS answers for one address
+    /// and services of a busy server come to dozens. What goes beyond is a proxy, a scanner or an attack.
+    pub const GROUP_MAX: usize = 64;
+
+    /// Takes an observation, or joins it with the one that is there.
+    pub fn insert(&mut self, key: Box<[u8]>, entry: Entry) {
+        match self.observations.get_mut(&key) {
+            Some(mine) => mine.join(entry),
+            None => {
+                self.observations.insert(key, entry);
+            }
+        }
+    }
+
+    /// Joins another record of the same source: a killed run, or a message that came twice.
+    pub fn join(&mut self, other: Self) {
+        self.source.join(&other.source);
+        for (pair, tally) in other.tallies {
+            self.tallies.entry(pair).or_default().join(&tally);
+        }
+        self.take_observations(other.observations, other.crowded);
+    }
+
+    /// Adds what another worker read of the same source: no conversation is in both.
+    pub fn add_worker(&mut self, other: Self) {
+        for (pair, tally) in other.tallies {
+            self.tallies.entry(pair).or_default().add(&tally);
+        }
+        self.take_observations(other.observations, other.crowded);
+    }
+
+    fn take_observations(&mut self, observations: BTreeMap<Box<[u8]>, Entry>, crowded: BTreeSet<Box<[u8]>>) {
+        self.crowded.extend(crowded);
+        if self.observations.is_empty() {
+            self.observations = observations;
+        } else {
+            for (key, entry) in observations {
+                self.insert(key, entry);
+            }
+        }
+        self.bound_groups();
+    }
+
+    /// Keeps the smallest by hash of each group that is too large: "at most k values, then many and the k smallest by hash", the form
+    /// of a bound that is the same in any order and grouping.
+    pub fn bound_groups(&mut self) {
+        let mut sizes: BTreeMap<&[u8], usize> = BTreeMap::new();
+        for key in self.observations.keys() {
+            if let Ok(group) = bytes::group(key) {
+                *sizes.entry(group).or_default() += 1;
+            }
+        }
+        let over: Vec<Box<[u8]>> = sizes.iter().filter(|(_, size)| **size > Self::GROUP_MAX).map(|(group, _)| Box::from(*group)).collect();
+        for group in over {
+            let mut keys: Vec<(u64, Box<[u8]>)> =
+                self.observations.range(group.clone()..).take_while(|(key, _)| key.starts_with(&group)).map(|(key, _)| (order(key), key.clone())).collect();
+            keys.sort_unstable();
+            for (_, key) in keys.iter().skip(Self::GROUP_MAX) {
+                self.observations.remove(key);
+            }
+            self.crowded.insert(group);
+        }
+    }
+
+    /// Reads the observations, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for one that is damaged.
+    pub fn decoded(&self) -> impl Iterator<Item = Result<Observation, DecodeError>> {
+        self.observations.iter().map(|(key, entry)| Observation::decode(key, &entry.evidence, entry.first, entry.last, entry.revision))
+    }
+}
+
+/// The hash by which a crowded group is thinned: FNV-1a with a final mix. It is fixed, so that all copies agree.
+#[must_use]
+pub fn order(key: &[u8]) -> u64 {
+    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 29)
+}
+
+/// Everything that was said, by source.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Said {
+    /// Each source by its key.
+    pub sources: BTreeMap<SourceKey, SourceSaid>,
+}
+
+impl Said {
+    /// What one source said.
+    #[must_use]
+    pub fn of(source: SourceSaid) -> Self {
+        Self { sources: BTreeMap::from([(source.source.key, source)]) }
+    }
+
+    /// The join: associative, commutative, idempotent.
+    pub fn join(&mut self, other: Self) {
+        for (key, said) in other.sources {
+            match self.sources.get_mut(&key) {
+                Some(mine) => mine.join(said),
+                None => {
+                    self.sources.insert(key, said);
+                }
+            }
+        }
+    }
+}

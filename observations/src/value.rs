@@ -1,0 +1,62 @@
+//! What was said, as the wire has it.
+
+use crate::address::Mac;
+use std::net::IpAddr;
+
+/// One field's value, quoted from the wire and not interpreted.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Value {
+    /// Text in the bytes of the wire: UTF-8 as a rule, anything in truth.
+    Text(Vec<u8>),
+    /// Bytes that are no text.
+    Bytes(Vec<u8>),
+    /// An unsigned number of whatever width the protocol has.
+    Number(u64),
+    /// A MAC address.
+    Mac(Mac),
+    /// An IP address.
+    Ip(IpAddr),
+    /// A time in seconds since 1970-01-01T00:00:00Z.
+    Time(i64),
+}
+
+impl Value {
+    /// Longer values are cut here before they are kept: no identity field of any specification in use is longer, SNMP's sysDescr
+    /// (255) and certificates' names included; certificates themselves are kept as digests and names.
+    pub const BYTES_MAX: usize = 1024;
+
+    /// The value as text for people: text as it is (bytes that are no UTF-8 become U+FFFD), bytes in hexadecimal.
+    #[must_use]
+    pub fn display(&self) -> String {
+        match self {
+            Self::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Self::Bytes(bytes) => hex(bytes),
+            Self::Number(number) => number.to_string(),
+            Self::Mac(mac) => mac.to_string(),
+            Self::Ip(ip) => ip.to_string(),
+            Self::Time(seconds) => seconds.to_string(),
+        }
+    }
+
+    /// The text, if it is text.
+    #[must_use]
+    pub fn text(&self) -> Option<&[u8]> {
+        if let Self::Text(bytes) = self { Some(bytes) } else { None }
+    }
+
+    /// The number, if it is one.
+    #[must_use]
+    pub const fn number(&self) -> Option<u64> {
+        if let Self::Number(number) = self { Some(*number) } else { None }
+    }
+}
+
+/// Lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
