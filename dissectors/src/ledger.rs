@@ -1,0 +1,193 @@
+//! What one engine has heard, each observation once: facts are de-duplicated where they are born.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use observations::said::{Entry, order};
+use observations::{SourceSaid, Stamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
+
+/// Observations of one source in one engine. Each costs some 300 bytes; 100,000 devices with all that they say fit well below. Beyond it
+/// new facts are dropped and counted, and the source is not complete.
+pub(crate) const OBSERVATIONS_MAX: usize = 8_000_000;
+
+struct Row {
+    key: Box<[u8]>,
+    entry: Entry,
+    /// The next of the same group, as index plus one.
+    next: u32,
+    /// Changed since it was last drained.
+    dirty: bool,
+}
+
+/// The observations that share about, protocol and kind.
+struct Group {
+    hash: u64,
+    head: u32,
+    count: u16,
+    /// Once it is crowded: the greatest by [`order`] among those kept, and its row.
+    worst: Option<(u64, u32)>,
+}
+
+/// Where a new observation's evidence comes from; called only when it is needed.
+pub(crate) trait Witness {
+    fn evidence(&self) -> Box<[u8]>;
+}
+
+impl<F: Fn() -> Box<[u8]>> Witness for F {
+    fn evidence(&self) -> Box<[u8]> {
+        self()
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    hasher: RandomState,
+    rows: Vec<Row>,
+    by_key: HashTable<u32>,
+    groups: Vec<Group>,
+    by_group: HashTable<u32>,
+    dropped: u64,
+}
+
+impl Ledger {
+    /// Records an observation. `group` is the length of the key's head that it shares with its group.
+    pub(crate) fn say(&mut self, key: &[u8], group: usize, stamp: Stamp, revision: u16, witness: &impl Witness) {
+        let hash = self.hasher.hash_one(key);
+        if let Some(row) = self.find(hash, key).and_then(|index| self.rows.get_mut(index)) {
+            if stamp > row.entry.last {
+                row.entry.last = stamp;
+                row.dirty = true;
+            } else if stamp < row.entry.first {
+                row.entry.first = stamp;
+                row.entry.evidence = witness.evidence();
+                row.dirty = true;
+            }
+            return;
+        }
+        self.add(hash, key, group, Entry { evidence: Box::default(), first: stamp, last: stamp, revision }, witness);
+    }
+
+    /// Records that an observation still holds, if it was made.
+    pub(crate) fn touch(&mut self, key: &[u8], stamp: Stamp) {
+        let hash = self.hasher.hash_one(key);
+        if let Some(row) = self.find(hash, key).and_then(|index| self.rows.get_mut(index))
+            && stamp > row.entry.last
+        {
+            row.entry.last = stamp;
+            row.dirty = true;
+        }
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
+        let index = self.by_key.find(hash, |&index| self.rows.get(index as usize).is_some_and(|row| *row.key == *key))?;
+        Some(*index as usize)
+    }
+
+    fn add(&mut self, hash: u64, key: &[u8], group_len: usize, mut entry: Entry, witness: &impl Witness) {
+        let (Ok(index), true) = (u32::try_from(self.rows.len()), self.rows.len() < OBSERVATIONS_MAX) else {
+            self.dropped += 1;
+            return;
+        };
+        let at = self.group(key.get(..group_len).unwrap_or(key));
+        let Some(group) = self.groups.get(at) else { return };
+        if usize::from(group.count) < SourceSaid::GROUP_MAX {
+            let next = group.head;
+            entry.evidence = witness.evidence();
+            self.rows.push(Row { key: key.into(), entry, next, dirty: true });
+            if let Some(group) = self.groups.get_mut(at) {
+                group.head = index + 1;
+                group.count += 1;
+            }
+            self.index(hash, index);
+            return;
+        }
+        let (known, head) = (group.worst, group.head);
+        let (mut worst, row) = known.unwrap_or_else(|| self.worst(head));
+        let mut at_row = row;
+        if order(key) < worst {
+            entry.evidence = witness.evidence();
+            self.replace(row, hash, key, entry);
+            (worst, at_row) = self.worst(head);
+        }
+        if let Some(group) = self.groups.get_mut(at) {
+            group.worst = Some((worst, at_row));
+        }
+    }
+
+    /// Finds or makes a key's group.
+    fn group(&mut self, head: &[u8]) -> usize {
+        let hash = self.hasher.hash_one(head);
+        // Two groups whose 64-bit hashes agree are bounded together: the seed is random, so nobody can aim at that.
+        if let Some(&at) = self.by_group.find(hash, |&at| self.groups.get(at as usize).is_some_and(|group| group.hash == hash)) {
+            return at as usize;
+        }
+        let at = self.groups.len();
+        self.groups.push(Group { hash, head: 0, count: 0, worst: None });
+        let groups = &self.groups;
+        if let Ok(at) = u32::try_from(at) {
+            self.by_group.insert_unique(hash, at, |&other| groups.get(other as usize).map_or(0, |group| group.hash));
+        }
+        at
+    }
+
+    fn index(&mut self, hash: u64, index: u32) {
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.by_key.insert_unique(hash, index, |&other| rows.get(other as usize).map_or(0, |row| hasher.hash_one(&*row.key)));
+    }
+
+    /// The greatest by [`order`] in a group's list.
+    fn worst(&self, head: u32) -> (u64, u32) {
+        let (mut worst, mut at) = ((0, 0), head);
+        while let Some(row) = at.checked_sub(1).and_then(|index| self.rows.get(index as usize)) {
+            worst = worst.max((order(&row.key), at - 1));
+            at = row.next;
+        }
+        worst
+    }
+
+    /// Puts an observation in the place of another of its group.
+    fn replace(&mut self, index: u32, hash: u64, key: &[u8], entry: Entry) {
+        let Some(old) = self.rows.get(index as usize).map(|row| self.hasher.hash_one(&*row.key)) else { return };
+        if let Ok(found) = self.by_key.find_entry(old, |&other| other == index) {
+            found.remove();
+        }
+        if let Some(row) = self.rows.get_mut(index as usize) {
+            *row = Row { key: key.into(), entry, next: row.next, dirty: true };
+        }
+        self.index(hash, index);
+    }
+
+    /// Observations that were dropped because [`OBSERVATIONS_MAX`] was hit.
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Everything, leaving nothing behind.
+    pub(crate) fn take(&mut self) -> (BTreeMap<Box<[u8]>, Entry>, BTreeSet<Box<[u8]>>) {
+        let crowded = self.crowded();
+        let mut rows: Vec<(Box<[u8]>, Entry)> = std::mem::take(&mut self.rows).into_iter().map(|row| (row.key, row.entry)).collect();
+        self.by_key = HashTable::new();
+        self.groups = Vec::new();
+        self.by_group = HashTable::new();
+        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        (rows.into_iter().collect(), crowded)
+    }
+
+    /// What changed since the last time: copies, so that a store can commit them while the engine goes on.
+    pub(crate) fn changed(&mut self) -> (Vec<(Box<[u8]>, Entry)>, BTreeSet<Box<[u8]>>) {
+        let rows = self.rows.iter_mut().filter(|row| row.dirty).map(|row| {
+            row.dirty = false;
+            (row.key.clone(), row.entry.clone())
+        });
+        let rows = rows.collect();
+        (rows, self.crowded())
+    }
+
+    fn crowded(&self) -> BTreeSet<Box<[u8]>> {
+        let key = |group: &Group| group.head.checked_sub(1).and_then(|index| self.rows.get(index as usize)).map(|row| &row.key);
+        let crowded = self.groups.iter().filter(|group| group.worst.is_some()).filter_map(key);
+        crowded.filter_map(|key| observations::bytes::group(key).ok().map(Box::from)).collect()
+    }
+}

@@ -1,0 +1,196 @@
+//! Every dissector in one table, and the table compiled for looking up.
+//!
+//! Adding a protocol is one file, its `mod` line and its row in [`DISSECTORS`]; nothing else in this crate knows its name.
+
+use crate::dissector::{At, Binding, Registered, Row, Shape};
+use crate::frame::{Frame, Net};
+use observations::Transport;
+use std::collections::HashMap;
+
+pub use crate::dissectors::DISSECTORS;
+
+/// A row's place in the registry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RowId(pub u16);
+
+/// Rows that one mask of shapes can hold; more needs a wider mask, not more time.
+const SHAPES_MAX: usize = 256;
+
+/// A set of shapes.
+type Mask = [u64; SHAPES_MAX / 64];
+
+/// The compiled table.
+pub struct Registry {
+    rows: Vec<&'static dyn Registered>,
+    tcp: HashMap<u16, Vec<RowId>>,
+    udp: HashMap<u16, Vec<RowId>>,
+    ethertype: HashMap<u16, Vec<RowId>>,
+    llc: HashMap<u16, Vec<RowId>>,
+    snap: HashMap<([u8; 3], u16), Vec<RowId>>,
+    ip: HashMap<u8, Vec<RowId>>,
+    under: HashMap<(&'static str, u64), Vec<RowId>>,
+    shapes: Vec<(RowId, &'static Shape)>,
+    /// For each offset and byte value, the shapes that allow it; the last column is for payloads that end before.
+    allowed: Vec<[Mask; 257]>,
+}
+
+impl Registry {
+    /// Compiles the rows of [`DISSECTORS`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::of(DISSECTORS)
+    }
+
+    /// Compiles a selection of rows, for tests and for `--only`.
+    #[must_use]
+    pub fn of(rows: &[&'static dyn Registered]) -> Self {
+        let mut registry = Self {
+            rows: rows.to_vec(),
+            tcp: HashMap::new(),
+            udp: HashMap::new(),
+            ethertype: HashMap::new(),
+            llc: HashMap::new(),
+            snap: HashMap::new(),
+            ip: HashMap::new(),
+            under: HashMap::new(),
+            shapes: Vec::new(),
+            allowed: Vec::new(),
+        };
+        for (index, row) in rows.iter().enumerate() {
+            let Ok(index) = u16::try_from(index) else { break };
+            registry.bind(RowId(index), row.row());
+        }
+        registry.compile_shapes();
+        registry
+    }
+
+    fn bind(&mut self, id: RowId, row: &'static Row) {
+        for binding in row.bindings {
+            match *binding {
+                Binding::EtherType(key) => self.ethertype.entry(key).or_default().push(id),
+                Binding::Llc(key) => self.llc.entry(key).or_default().push(id),
+                Binding::Snap(oui, key) => self.snap.entry((oui, key)).or_default().push(id),
+                Binding::Ip(key) => self.ip.entry(key).or_default().push(id),
+                Binding::Tcp(key) => self.tcp.entry(key).or_default().push(id),
+                Binding::Udp(key) => self.udp.entry(key).or_default().push(id),
+                Binding::Under(layer, key) => self.under.entry((layer, key)).or_default().push(id),
+            }
+        }
+        let room = SHAPES_MAX.saturating_sub(self.shapes.len());
+        self.shapes.extend(row.shapes.iter().take(room).map(|shape| (id, shape)));
+    }
+
+    fn compile_shapes(&mut self) {
+        self.allowed = vec![[Mask::default(); 257]; Shape::WINDOW];
+        for (bit, (_, shape)) in self.shapes.iter().enumerate() {
+            for (offset, column) in self.allowed.iter_mut().enumerate() {
+                let wanted: Vec<(u8, u8)> = shape.bytes.iter().filter(|byte| byte.0 == offset).map(|byte| (byte.1, byte.2)).collect();
+                for (value, mask) in column.iter_mut().enumerate() {
+                    let fits = match u8::try_from(value) {
+                        Ok(value) => wanted.iter().all(|(mask, want)| value & mask == *want),
+                        Err(_) => wanted.is_empty(),
+                    };
+                    if let (true, Some(word)) = (fits, mask.get_mut(bit / 64)) {
+                        *word |= 1 << (bit % 64);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A row's dissector.
+    #[must_use]
+    pub fn get(&self, id: RowId) -> Option<&'static dyn Registered> {
+        self.rows.get(usize::from(id.0)).copied()
+    }
+
+    /// A row's name.
+    #[must_use]
+    pub fn name(&self, id: RowId) -> &'static str {
+        self.get(id).map_or("unknown", |row| row.row().name)
+    }
+
+    /// A row's revision.
+    #[must_use]
+    pub fn revision(&self, id: RowId) -> u16 {
+        self.get(id).map_or(0, |row| row.row().revision)
+    }
+
+    /// The name of one operation.
+    #[must_use]
+    pub fn operation(&self, id: RowId, operation: u16) -> &'static str {
+        self.get(id).and_then(|row| row.row().operations.get(usize::from(operation))).copied().unwrap_or("other")
+    }
+
+    /// Every row, in order.
+    pub fn rows(&self) -> impl Iterator<Item = (RowId, &'static Row)> + '_ {
+        (0u16..).zip(&self.rows).map(|(index, row)| (RowId(index), row.row()))
+    }
+
+    /// Whether a row is bound to a port.
+    #[must_use]
+    pub fn is_bound(&self, id: RowId, transport: Transport, port: u16) -> bool {
+        self.on_port(transport, port).contains(&id)
+    }
+
+    /// The rows bound to a port.
+    #[must_use]
+    pub fn on_port(&self, transport: Transport, port: u16) -> &[RowId] {
+        let table = match transport {
+            Transport::Tcp => &self.tcp,
+            Transport::Udp => &self.udp,
+            _ => return &[],
+        };
+        table.get(&port).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows that another hands on to.
+    #[must_use]
+    pub fn under(&self, layer: &'static str, key: u64) -> &[RowId] {
+        self.under.get(&(layer, key)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows bound to what a frame carries below TCP and UDP.
+    #[must_use]
+    pub fn below(&self, frame: &Frame) -> &[RowId] {
+        let rows = match frame.net {
+            Net::EtherType(key) => self.ethertype.get(&key),
+            Net::Llc(key) => self.llc.get(&key),
+            Net::Snap(oui, key) => self.snap.get(&(oui, key)),
+            Net::V4 | Net::V6 => self.ip.get(&frame.protocol),
+            Net::None => None,
+        };
+        rows.map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows that a payload may belong to, best first: those bound to the ports, then those whose shape it has.
+    pub fn candidates(&self, payload: &[u8], at: &At, out: &mut Vec<RowId>) {
+        out.clear();
+        out.extend_from_slice(self.on_port(at.transport, at.dst_port));
+        for &id in self.on_port(at.transport, at.src_port) {
+            if !out.contains(&id) {
+                out.push(id);
+            }
+        }
+        let mut mask = [u64::MAX; SHAPES_MAX / 64];
+        for (offset, column) in self.allowed.iter().enumerate() {
+            let value = payload.get(offset).map_or(256, |byte| usize::from(*byte));
+            let Some(allowed) = column.get(value) else { continue };
+            for (word, allowed) in mask.iter_mut().zip(allowed) {
+                *word &= allowed;
+            }
+        }
+        for (bit, (id, shape)) in self.shapes.iter().enumerate() {
+            let set = mask.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1);
+            if set && shape.over == at.transport && (shape.min..=shape.max).contains(&payload.len()) && !out.contains(id) {
+                out.push(*id);
+            }
+        }
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,213 @@
+//! Counters of pairs, summed over their conversations.
+
+use crate::flow::{Client, Flow};
+use crate::registry::{Registry, RowId};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use observations::said::order;
+use observations::{Endpoint, Mac, Pair, Segment, Stamp, Subject, Tally, Transport};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Ports whose unread bytes are named one by one; the rest is counted together.
+const OPAQUE_PORTS_MAX: usize = 512;
+
+/// A conversation's ends without the client's port.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct PairKey {
+    client: Host,
+    server: Host,
+    port: u16,
+    transport: Transport,
+    protocol: Option<RowId>,
+    segment: u16,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Host {
+    ip: [u8; 16],
+    mac: Mac,
+    family: u8,
+}
+
+struct Cell {
+    key: PairKey,
+    packets: [u64; 2],
+    bytes: [u64; 2],
+    flows: u64,
+    first: Stamp,
+    last: Stamp,
+    known: bool,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Tallies {
+    hasher: RandomState,
+    cells: Vec<Cell>,
+    index: HashTable<u32>,
+    operations: HashMap<u32, BTreeMap<(RowId, u16), u64>>,
+    opaque: BTreeMap<(Transport, u16), u64>,
+}
+
+impl Tallies {
+    /// Adds a conversation that ended.
+    pub(crate) fn add(&mut self, flow: &Flow, operations: &[((RowId, u16), u64)]) {
+        let client = usize::from(client_of(flow));
+        let key = pair_key(flow, client);
+        let hash = self.hasher.hash_one(key);
+        let found = self.index.find(hash, |&at| self.cells.get(at as usize).is_some_and(|cell| cell.key == key)).copied();
+        let at = found.unwrap_or_else(|| self.insert(hash, key, flow));
+        let Some(cell) = self.cells.get_mut(at as usize) else { return };
+        let ends = if client == 0 { [flow.ends[0], flow.ends[1]] } else { [flow.ends[1], flow.ends[0]] };
+        for ((packets, bytes), end) in cell.packets.iter_mut().zip(&mut cell.bytes).zip(&ends) {
+            *packets = packets.saturating_add(end.packets);
+            *bytes = bytes.saturating_add(end.bytes);
+        }
+        cell.flows += 1;
+        cell.first = cell.first.min(flow.first);
+        cell.last = cell.last.max(flow.last());
+        cell.known |= matches!(flow.client, Client::Known(_));
+        for (operation, count) in operations {
+            *self.operations.entry(at).or_default().entry(*operation).or_default() += count;
+        }
+        self.opaque(flow, client);
+    }
+
+    fn insert(&mut self, hash: u64, key: PairKey, flow: &Flow) -> u32 {
+        let at = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
+        self.cells.push(Cell { key, packets: [0; 2], bytes: [0; 2], flows: 0, first: flow.first, last: flow.first, known: false });
+        let (cells, hasher) = (&self.cells, &self.hasher);
+        self.index.insert_unique(hash, at, |&other| cells.get(other as usize).map_or(0, |cell| hasher.hash_one(cell.key)));
+        at
+    }
+
+    /// Counts payload that nobody read, by the server's port.
+    fn opaque(&mut self, flow: &Flow, client: usize) {
+        let payload = flow.ends[0].payload.saturating_add(flow.ends[1].payload);
+        if flow.dissector.is_some() || payload == 0 {
+            return;
+        }
+        let (transport, port) = service(flow, client);
+        let port = if self.opaque.len() < OPAQUE_PORTS_MAX || self.opaque.contains_key(&(transport, port)) { port } else { 0 };
+        let sum = self.opaque.entry((transport, port)).or_default();
+        *sum = sum.saturating_add(payload);
+    }
+
+    /// Unread bytes by port, named `tcp/8883`; port 0 stands for the ports beyond the bound.
+    pub(crate) fn opaque_bytes(&self) -> BTreeMap<String, u64> {
+        self.opaque.iter().map(|((transport, port), bytes)| (format!("{}/{port}", transport.name()), *bytes)).collect()
+    }
+
+    /// Everything, by pair; of a client's peers at one endpoint at most [`Tally::PEERS_MAX`], the rest summed.
+    pub(crate) fn pairs(&self, registry: &Registry) -> BTreeMap<Pair, Tally> {
+        let mut pairs: BTreeMap<Pair, Tally> = BTreeMap::new();
+        for (at, cell) in (0u32..).zip(&self.cells) {
+            let operations = self.operations.get(&at).map(|operations| {
+                let name = |(row, operation): &(RowId, u16)| registry.operation(*row, *operation).to_owned();
+                operations.iter().map(|(operation, count)| (name(operation), *count)).collect()
+            });
+            let tally = Tally {
+                packets_out: cell.packets[0],
+                bytes_out: cell.bytes[0],
+                packets_in: cell.packets[1],
+                bytes_in: cell.bytes[1],
+                flows: cell.flows,
+                first: cell.first,
+                last: cell.last,
+                operations: operations.unwrap_or_default(),
+                directions: u8::from(cell.packets[0] > 0) | u8::from(cell.packets[1] > 0) << 1,
+                roles_known: cell.known,
+            };
+            pairs.entry(pair(&cell.key, registry)).or_default().add(&tally);
+        }
+        bound_peers(pairs)
+    }
+}
+
+/// Which end asks, if need be by guess: the one with the higher port; of equal ports the one that spoke first.
+fn client_of(flow: &Flow) -> u8 {
+    match flow.client {
+        Client::Known(client) | Client::Guessed(client) => client,
+        Client::Unknown => u8::from(flow.key.low_port < flow.key.high_port),
+    }
+}
+
+fn service(flow: &Flow, client: usize) -> (Transport, u16) {
+    let port = if client == 0 { flow.key.high_port } else { flow.key.low_port };
+    match (flow.key.is_ip(), flow.key.protocol) {
+        (true, 6) => (Transport::Tcp, port),
+        (true, 17) => (Transport::Udp, port),
+        (true, 132) => (Transport::Sctp, port),
+        (true, protocol) => (Transport::Ip, u16::from(protocol)),
+        (false, _) => (Transport::Ethernet, port),
+    }
+}
+
+fn pair_key(flow: &Flow, client: usize) -> PairKey {
+    let host = |end: usize| {
+        let ip = if end == 0 { flow.key.low } else { flow.key.high };
+        let mac = if end == 0 { flow.ends[0].mac } else { flow.ends[1].mac };
+        Host { ip, mac, family: flow.key.family }
+    };
+    let (transport, port) = service(flow, client);
+    PairKey { client: host(client), server: host(1 - client), port, transport, protocol: flow.inner.or(flow.dissector), segment: flow.key.segment }
+}
+
+fn subject(host: &Host, segment: u16) -> Subject {
+    let segment = Segment(segment);
+    let ip = match host.family {
+        4 => host.ip.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into()),
+        6 => Some(Ipv6Addr::from(host.ip).into()),
+        _ => None,
+    };
+    // An Ethernet conversation's address is the MAC itself; the other end may never have sent.
+    let named = host.ip.first_chunk::<6>().map(|octets| Mac(*octets));
+    let mac = if ip.is_some() { Some(host.mac) } else { named };
+    Subject { segment, mac: mac.filter(|mac| !mac.is_zero()), ip, ..Subject::default() }
+}
+
+fn pair(key: &PairKey, registry: &Registry) -> Pair {
+    let protocol = match key.protocol {
+        Some(row) => registry.name(row).to_owned(),
+        None => key.transport.name().to_owned(),
+    };
+    Pair {
+        client: subject(&key.client, key.segment),
+        server: Some(subject(&key.server, key.segment)),
+        endpoint: Endpoint { transport: key.transport, port: key.port },
+        protocol,
+    }
+}
+
+/// Sums a client's peers beyond the bound into one row: the smallest by hash stay, so that any order gives the same.
+pub(crate) fn bound_peers(pairs: BTreeMap<Pair, Tally>) -> BTreeMap<Pair, Tally> {
+    let mut peers: BTreeMap<(Subject, Endpoint, String), Vec<(u64, Subject)>> = BTreeMap::new();
+    for pair in pairs.keys() {
+        if let Some(server) = &pair.server {
+            let mut bytes = Vec::new();
+            observations::bytes::put_subject(&mut bytes, server);
+            peers.entry((pair.client.clone(), pair.endpoint, pair.protocol.clone())).or_default().push((order(&bytes), server.clone()));
+        }
+    }
+    peers.retain(|_, servers| servers.len() > Tally::PEERS_MAX);
+    if peers.is_empty() {
+        return pairs;
+    }
+    for servers in peers.values_mut() {
+        servers.sort_unstable();
+        servers.truncate(Tally::PEERS_MAX);
+    }
+    let mut bounded: BTreeMap<Pair, Tally> = BTreeMap::new();
+    for (mut pair, tally) in pairs {
+        let kept = peers.get(&(pair.client.clone(), pair.endpoint, pair.protocol.clone()));
+        if let (Some(kept), Some(server)) = (kept, &pair.server)
+            && !kept.iter().any(|(_, kept)| kept == server)
+        {
+            pair.server = None;
+        }
+        bounded.entry(pair).or_default().add(&tally);
+    }
+    bounded
+}
