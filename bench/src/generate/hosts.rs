@@ -1,7 +1,7 @@
 //! The shape *hosts*: very many devices that mostly say who they are, one packet a flow.
 
 use super::call::Call;
-use super::frame::{End, Segment, tcp};
+use super::frame::{End, Segment, ethernet, tcp, udp};
 use super::office::{dhcp, names, snmp, ssdp};
 use super::plant::{enip, link, profinet};
 use super::random::Random;
@@ -43,12 +43,12 @@ pub(crate) fn plan(
                 random.below(devices)
             };
             let saying = match (number < devices, random.below(100)) {
-                (true, _) | (_, 0..=3) => Saying::Address,
-                (_, 4..=8) => Saying::Lease,
-                (_, 9..=23) => Saying::Itself,
-                (_, 24..=35) => Saying::Managed,
-                (_, 36..=57) => Saying::Question,
-                (_, 58..=79) => Saying::Syn,
+                (true, _) | (_, 0..=9) => Saying::Address,
+                (_, 10..=16) => Saying::Lease,
+                (_, 17..=33) => Saying::Itself,
+                (_, 34..=44) => Saying::Managed,
+                (_, 45..=63) => Saying::Question,
+                (_, 64..=81) => Saying::Syn,
                 _ => Saying::Datagram,
             };
             (random.below(whole), (device, saying))
@@ -122,8 +122,9 @@ fn itself(call: &mut Call<'_>, device: &Device) -> Vec<u8> {
             call.datagram(device, 1_900, &to, body.as_bytes())
         }
         _ => {
-            let (_, to) = names::groups(device, 5_353, 0, [224, 0, 0, 251], false);
-            call.datagram(device, 5_353, &to, &names::services(device))
+            let six = id.is_multiple_of(3);
+            let (from, to) = names::groups(device, 5_353, 0xfb, [224, 0, 0, 251], six);
+            udp(&from, &to, device.vlan, id, &names::services(device))
         }
     }
 }
@@ -131,7 +132,7 @@ fn itself(call: &mut Call<'_>, device: &Device) -> Vec<u8> {
 fn profinet_answer(call: &mut Call<'_>, device: &Device) -> Vec<u8> {
     let asker = *call.site.operator(device, call.random);
     let body = profinet::identity(device, call.random.next() as u32);
-    super::frame::ethernet(asker.mac, device.mac, device.vlan, 0x8892, &body)
+    ethernet(asker.mac, device.mac, device.vlan, 0x8892, &body)
 }
 
 fn syn(call: &mut Call<'_>, device: &Device) -> Vec<u8> {

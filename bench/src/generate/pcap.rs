@@ -14,6 +14,8 @@ pub(crate) struct Pcap<W> {
     pub(crate) packets: u64,
     /// Bytes of frames so far.
     pub(crate) bytes: u64,
+    /// When the last one passed.
+    pub(crate) last: u64,
 }
 
 impl<W: Write> Pcap<W> {
@@ -33,6 +35,7 @@ impl<W: Write> Pcap<W> {
             to,
             packets: 0,
             bytes: 0,
+            last: 0,
         })
     }
 
@@ -47,6 +50,7 @@ impl<W: Write> Pcap<W> {
         self.to.write_all(&header)?;
         self.to.write_all(frame)?;
         self.packets += 1;
+        self.last = at;
         self.bytes += frame.len() as u64;
         Ok(())
     }

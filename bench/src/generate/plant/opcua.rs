@@ -81,19 +81,34 @@ fn endpoints(device: &Device, url: &str) -> Vec<u8> {
 }
 
 fn publishing(random: &mut Random) -> Round {
-    let size = random.between(200, 1_250) as usize;
+    let items = random.between(15, 90) as u32;
     let mut sequence = 2_u32;
     Box::new(move |random| {
         sequence += 1;
         let mut ask = request(826);
         ask.le32(0);
         let mut told = response(829);
-        told.le32(1).raw(&random.bytes(size));
+        notification(&mut told, sequence, items, random);
         vec![
             (Client, secure(sequence, &ask)),
             (Server, secure(sequence, &told)),
         ]
     })
+}
+
+/// A data change of `items` floating-point values.
+fn notification(to: &mut Vec<u8>, sequence: u32, items: u32, random: &mut Random) {
+    to.le32(1).raw(&[0xff; 4]).byte(0).le32(sequence);
+    to.raw(&[0, 0x80, 0x3e, 0xd5, 0xde, 0xb1, 0xdb, 1]).le32(1);
+    to.raw(&[1, 0])
+        .le16(811)
+        .byte(1)
+        .le32(items * 14 + 8)
+        .le32(items);
+    for handle in 0..items {
+        to.le32(handle).raw(&[1, 11]).raw(&random.bytes(8));
+    }
+    to.raw(&[0xff; 12]);
 }
 
 /// Node id and request header.

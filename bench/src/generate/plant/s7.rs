@@ -95,7 +95,6 @@ fn identify(device: &Device) -> Vec<Turn> {
             .padded(order, 20, b' ')
             .be16(0xc0)
             .raw(&tail);
-        modules.raw(&[0, 0]);
     }
     let names = [
         (1_u16, device.name()),
