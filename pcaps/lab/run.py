@@ -39,7 +39,7 @@ def prepare():
         target = CONF / source.name
         target.write_text(fill(source.read_text()))
         target.chmod(0o600 if source.name.startswith("ntlm") else 0o644)
-    for name in ("samba-srv", "samba-nas", "ftp", "snmp-sw", "snmp-srv", "snmp-printer", "snmp-nport", "ipmi"):
+    for name in ("samba-srv", "samba-nas", "ftp", "snmp-sw", "snmp-srv", "snmp-printer", "snmp-nport", "snmp-stranger", "ipmi"):
         (OUT / name).mkdir()
     subprocess.run([HERE / "certs.sh", CERTS], check=True)
 

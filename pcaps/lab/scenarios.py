@@ -196,7 +196,7 @@ SCENARIOS = {
         "services": ["sw-ssh", "srv-ssh", "cam-ssh", "remote-ssh"],
         "steps": [("eng", SSH + host + " true; true") for host in ("admin@10.77.0.2", "root@10.77.0.20", "root@10.77.0.22", "root@10.78.0.30")]
                  + [("eng", "ssh-keyscan -T 4 10.77.0.20")],
-        "outputs": [("ssh/openssh-and-dropbear.pcap", "tcp.port == 22", "ssh.kex.h_sig || ssh.host_key.type")],
+        "outputs": [("ssh/openssh-and-dropbear.pcap", "tcp.port == 22", "ssh.message_code == 31")],
     },
     "tls": {
         "services": ["srv-web", "wago-web", "nport-web", "nas-web", "cam-web", "printer-web"],
@@ -265,7 +265,7 @@ SCENARIOS = {
                   ("eng", SSH + "-p 22022 root@10.77.0.20 true; true"), ("eng", CURL + "http://10.77.0.22:4711/ http://10.77.0.22:4711/private"),
                   ("eng", CURL + "--tls-max 1.2 https://10.77.0.22:4712/; " + CURL + "--tlsv1.3 https://10.77.0.22:4712/")],
         "decode": ["tcp.port==10502,mbtcp", "tcp.port==10102,tpkt", "tcp.port==52222,enip", "tcp.port==22022,ssh", "tcp.port==4711,http", "tcp.port==4712,tls"],
-        "outputs": [("modbus/unusual-port.pcap", "tcp.port == 10502", "modbus.object_str_value"),
+        "outputs": [("modbus/unusual-port.pcap", "tcp.port == 10502", "tcp.payload contains \"BMXP342020\""),
                     ("s7comm/unusual-port.pcap", "tcp.port == 10102", "s7comm.data.userdata.szl_id"),
                     ("enip/unusual-port.pcap", "tcp.port == 52222", "enip.lir.name"),
                     ("ssh/unusual-port.pcap", "tcp.port == 22022", "ssh.protocol"),
