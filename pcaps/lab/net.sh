@@ -34,8 +34,11 @@ up() {
         ip netns exec $ns sysctl -qw net.ipv4.conf.eth0.arp_notify=1 net.ipv4.ip_unprivileged_port_start=0 2>/dev/null
         ip -n $SW link set p$octet addrgenmode none master br0 up
         # the kernel at hand lacks cls_matchall: u32 with an empty mask matches everything
-        ip netns exec $SW tc qdisc add dev p$octet ingress
-        ip netns exec $SW tc filter add dev p$octet parent ffff: protocol all u32 match u32 0 0 \
+        ip netns exec $SW tc qdisc add dev p$octet clsact
+        ip netns exec $SW tc filter add dev p$octet ingress protocol all u32 match u32 0 0 \
+            action mirred egress mirror dev span0
+        # what the switch itself says on a port: 802.1X only, everything else was seen when it came in
+        ip netns exec $SW tc filter add dev p$octet egress protocol 0x888e u32 match u32 0 0 \
             action mirred egress mirror dev span0
         mkdir -p /etc/netns/$ns
         printf 'search plant.example\nnameserver 10.77.0.20\noptions timeout:1 attempts:1\n' >/etc/netns/$ns/resolv.conf

@@ -83,7 +83,7 @@ class Play:
             self.spawn(*step)
         time.sleep(2 if "underway" in self.scenario else 0)
         capture = subprocess.Popen(
-            ["ip", "netns", "exec", "wcl-sensor", "tcpdump", "-i", "mon0", "-s0", "-U", "-B", "16384", "-w", whole],
+            ["ip", "netns", "exec", "wcl-sensor", "tcpdump", "-i", "mon0", "-s0", "-U", "--immediate-mode", "-B", "16384", "-w", whole],
             stderr=open(self.logs / "tcpdump.log", "w"))
         time.sleep(1)
         for name in self.scenario.get("services", []):

@@ -93,6 +93,31 @@ SERVICES |= {
                                      "for p in 161 53 44818; do (while :; do printf \"pong 7\\r\\n\" | nc -u -W 1 -l -p $p; done) & done; wait")),
 }
 
+SERVICES |= {
+    "opcua": ("wago", PY + "opcua_device.py @CERTS@"),
+    "bacnet": ("bacnet", PY + "bacnet_device.py"),
+    "iec104": ("rtu104", PY + "iec104_device.py"),
+    "mms": ("ied", PY + "mms_device.py"),
+    "dnp3": ("dnp3", PY + "dnp3_device.py"),
+    "fins": ("omron", PY + "fins_device.py"),
+    "slmp": ("melsec", PY + "slmp_device.py"),
+    "knx": ("iot", "knxd -e 1.1.250 -E 1.1.251:8 -n SchulteKNX -D -T -R -S --layer2=dummy:"),
+    "coap": ("iot", PY + "coap_device.py"),
+    "mqtt": ("srv", bash("touch @CONF@/mosquitto-users; mosquitto_passwd -b @CONF@/mosquitto-users meter01 LABSECRET-mqtt; "
+                         "exec mosquitto -c @CONF@/mosquitto.conf")),
+    "ntp": ("srv", "chronyd -d -x -u root -f @CONF@/chrony.conf"),
+    "syslog": ("srv", "rsyslogd -n -f @CONF@/rsyslog.conf -i /run/rsyslogd.pid"),
+    "radius": ("srv", bash("rm -rf @CONF@/raddb; cp -a /etc/freeradius/3.0 @CONF@/raddb; cp @CONF@/radius-clients.conf @CONF@/raddb/clients.conf; "
+                           "cp @CONF@/radius-users @CONF@/raddb/mods-config/files/authorize; chmod -R a+rX @CONF@/raddb; "
+                           "mkdir -p /run/freeradius; chmod 777 /run/freeradius; exec freeradius -f -X -d @CONF@/raddb")),
+    "eapol-md5": ("switch", "hostapd @CONF@/hostapd-md5.conf"),
+    "eapol-tls": ("switch", "hostapd @CONF@/hostapd-tls.conf"),
+    "ftp": ("srv", bash("chmod 555 @OUT@/ftp; exec /usr/sbin/vsftpd @CONF@/vsftpd.conf")),
+    "telnet": ("melsec", PY + "telnet_listener.py"),
+    "sip": ("phone", "sipp -sn uas -i 10.77.0.27 -p 5060 -nostdin"),
+    "ipmi": ("srv", "ipmi_sim -n -c @CONF@/ipmi-lan.conf -f @CONF@/ipmi.emu -s @OUT@/ipmi"),
+}
+
 CURL = "curl -sk -m 6 -o /dev/null "
 V2C = "snmpget -v2c -c {} -r 1 -t 2 {} 1.3.6.1.2.1.1.1.0 1.3.6.1.2.1.1.2.0 1.3.6.1.2.1.1.3.0 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.6.0"
 V1 = V2C.replace("-v2c", "-v1")
@@ -287,5 +312,90 @@ SCENARIOS = {
             ("ssh", "tcp.port == 22", "tcp.payload contains \"HTTP/1.1\""), ("http", "tcp.port == 80", "tcp.payload contains \"SSH-2.0\""),
             ("s7comm", "tcp.port == 102", "tcp.payload contains \"HTTP/1.1\""), ("enip", "tcp.port == 44818 || udp.port == 44818", "tcp.payload contains \"READY\""),
             ("snmp", "udp.port == 161", "udp.payload contains \"plant\""), ("dns", "(tcp.port == 53 || udp.port == 53) && !icmp", "udp.payload contains \"public\""))],
+    },
+
+    # more of the plant
+    "opcua": {
+        "services": ["opcua"], "settle": 6, "steps": [("hmi", PY + "opcua_station.py @CERTS@", 30)],
+        "outputs": [("opcua/endpoints-build-info-secure.pcap", "tcp.port == 4840", "opcua.servicenodeid.numeric == 431")],
+    },
+    "bacnet": {
+        "services": ["bacnet"], "settle": 4, "steps": [("hmi", PY + "bacnet_station.py", 30)],
+        "outputs": [("bacnet/who-is-and-device-object.pcap", "udp.port == 47808", "bacapp.unconfirmed_service == 0")],
+    },
+    "dnp3": {
+        "services": ["dnp3"], "settle": 3, "steps": [("hmi", PY + "dnp3_station.py", 20)],
+        "outputs": [("dnp3/integrity-poll.pcap", "tcp.port == 20000", "dnp3.al.func == 129")],
+    },
+    "iec104": {
+        "services": ["iec104"], "settle": 2, "steps": [("hmi", PY + "iec104_station.py", 20)],
+        "outputs": [("iec60870_104/interrogation-and-command.pcap", "tcp.port == 2404", "iec60870_asdu.typeid == 100")],
+    },
+    "mms-goose": {
+        "services": ["mms"], "settle": 3, "steps": [("hmi", PY + "mms_station.py"), ("ied", PY + "goose_publisher.py")],
+        "outputs": [("mms/identify.pcap", "tcp.port == 102", "mms.vendorName"), ("goose/trip.pcap", "goose", "goose.gocbRef")],
+    },
+    "fins-slmp": {
+        "services": ["fins", "slmp"], "settle": 2, "steps": [("hmi", PY + "fins_station.py"), ("hmi", PY + "slmp_station.py")],
+        "decode": ["udp.port==9600,omron"],
+        "outputs": [("omron-fins/controller-data.pcap", "udp.port == 9600", "udp.payload contains \"CJ2M-CPU33\""),
+                    ("slmp/cpu-type.pcap", "tcp.port == 5007", "tcp.payload contains \"Q03UDECPU\"")],
+    },
+    "knx-coap": {
+        "services": ["knx", "coap"], "settle": 4,
+        "steps": [("hmi", PY + "knx_station.py"), ("hmi", "@VENV@/aiocoap-client coap://10.77.0.21/.well-known/core; @VENV@/aiocoap-client coap://10.77.0.21/dev/info")],
+        "outputs": [("knxip/search.pcap", "kip", "udp.payload contains \"SchulteKNX\""), ("coap/core-and-device-info.pcap", "coap", "coap.code == 69")],
+    },
+    # more of the office and of the network itself
+    "mqtt": {
+        "services": ["mqtt"], "settle": 2,
+        "steps": [("iot", "mosquitto_sub -h 10.77.0.20 -i line3-display -u meter01 -P LABSECRET-mqtt -t \"shellies/#\" -C 2 -W 8 & sleep 1; "
+                          "mosquitto_pub -h 10.77.0.20 -i shelly-em3-24ac40a0021 -u meter01 -P LABSECRET-mqtt -t shellies/em3-a0021/info -m \"{\\\"fw\\\":\\\"1.14.0\\\"}\" -r; "
+                          "mosquitto_pub -V mqttv5 -h 10.77.0.20 -i shelly-em3-24ac40a0021 -u meter01 -P LABSECRET-mqtt -t shellies/em3-a0021/power -m 1834.2; "
+                          "mosquitto_pub -h 10.77.0.20 -u meter01 -P wrong -t x -m y; wait")],
+        "outputs": [("mqtt/connect-publish.pcap", "tcp.port == 1883", "mqtt.clientid")],
+    },
+    "ntp-syslog": {
+        "services": ["ntp", "syslog"], "settle": 3,
+        "steps": [("hmi", "ntpdig -t 2 10.77.0.20; true"), ("plc-mb", "ntpdig -t 2 10.77.0.20; true"),
+                  ("plc-mb", "logger -n 10.77.0.20 -P 514 -d -t BMXP342020 \"PLC BMX P34 2020 firmware 2.70 boot\"; logger -n 10.77.0.20 -P 514 -d --rfc3164 -t BMXP342020 \"application started\""),
+                  ("cam", "logger -n 10.77.0.20 -P 514 -d --rfc3164 -t hikvision \"DS-2CD2143G0-I V5.6.3 motion on channel 1\"")],
+        "outputs": [("ntp/clients.pcap", "ntp", "ntp.flags.mode == 4"), ("syslog/controller-and-camera.pcap", "syslog", "syslog.msg")],
+    },
+    "radius": {
+        "services": ["radius"], "settle": 5,
+        "steps": [("sw", "echo \"User-Name=meter21,User-Password=LABSECRET-raduser,Calling-Station-Id=24-0A-C4-0A-00-21,Called-Station-Id=00-1B-0D-0A-00-02,"
+                         "NAS-Identifier=sw-cell3,NAS-IP-Address=10.77.0.2,NAS-Port-Type=Ethernet,NAS-Port-Id=Fa1/3\" | radclient -t 2 -r 1 10.77.0.20:1812 auth LABSECRET-radius; "
+                         "echo \"User-Name=meter21,User-Password=wrong,Calling-Station-Id=24-0A-C4-0A-00-21,NAS-Identifier=sw-cell3\" | radclient -t 3 -r 1 10.77.0.20:1812 auth LABSECRET-radius; "
+                         "echo \"User-Name=meter21,Acct-Status-Type=Start,Acct-Session-Id=a1,Framed-IP-Address=10.77.0.21,Calling-Station-Id=24-0A-C4-0A-00-21,NAS-Identifier=sw-cell3\" | radclient -t 2 -r 1 10.77.0.20:1813 acct LABSECRET-radius; true")],
+        "outputs": [("radius/access-and-accounting.pcap", "radius", "radius.Calling_Station_Id")],
+    },
+    "eapol": {
+        "services": ["eapol-md5", "eapol-tls"], "settle": 2,
+        "steps": [("iot", "timeout 6 wpa_supplicant -D wired -i eth0 -c @CONF@/wpa-md5.conf; true"), ("hmi", "timeout 6 wpa_supplicant -D wired -i eth0 -c @CONF@/wpa-tls.conf; true")],
+        "outputs": [("eapol/md5-and-tls.pcap", "eapol", "eap.identity")],
+    },
+    "smb": {
+        "services": ["srv-smb", "nas-smb"], "settle": 5,
+        "steps": [("laptop", "smbclient -N -L //10.77.0.20 -s @CONF@/smb-srv.conf -m SMB3"), ("laptop", "smbclient -N -L //10.77.0.28 -s @CONF@/smb-nas.conf -m NT1"),
+                  ("laptop", "smbclient -U miller%LABSECRET-smb //10.77.0.20/public -s @CONF@/smb-srv.conf -m SMB3 -c ls; true")],
+        "outputs": [("smb/smb1-and-smb3.pcap", "tcp.port in {139, 445} || udp.port == 138", "ntlmssp.challenge.target_name")],
+    },
+    "ftp-telnet": {
+        "services": ["ftp", "telnet"], "settle": 2,
+        "steps": [("eng", "printf \"user anonymous x@example\\nsyst\\nquit\\n\" | ftp -inv 10.77.0.20"),
+                  ("eng", "printf \"user admin LABSECRET-ftp\\nquit\\n\" | ftp -inv 10.77.0.20"),
+                  ("eng", "(sleep 2; echo admin; sleep 2; echo LABSECRET-telnet; sleep 3) | telnet 10.77.0.25; true")],
+        "outputs": [("ftp/banner-and-logins.pcap", "tcp.port == 21", "ftp.response.code == 220"), ("telnet/login.pcap", "tcp.port == 23", "telnet.data contains \"login\"")],
+    },
+    "sip": {
+        "services": ["sip"], "settle": 2,
+        "steps": [("srv", "sipp -sn uac 10.77.0.27:5060 -i 10.77.0.20 -p 5060 -m 2 -r 2 -nostdin -d 200")],
+        "outputs": [("sip/two-calls.pcap", "sip", "sip.Method == \"INVITE\"")],
+    },
+    "ipmi": {
+        "services": ["ipmi"], "settle": 3,
+        "steps": [("hmi", "ipmitool -I lanplus -C 3 -H 10.77.0.20 -U labadmin -P LABSECRET-ipmi mc info; ipmitool -I lan -H 10.77.0.20 -U labadmin -P LABSECRET-ipmi mc info; true", 30)],
+        "outputs": [("ipmi/device-id.pcap", "udp.port == 623", "rmcp")],
     },
 }
