@@ -17,6 +17,10 @@ up() {
     ip -n $SW link add br0 type bridge forward_delay 0 stp_state 0
     ip -n $SW link set br0 addrgenmode none up
     ip netns add $SENSOR
+    # neither the switch nor the sensor may take an address from the router advertisements they see
+    for ns in $SW $SENSOR; do
+        ip netns exec $ns sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    done
     ip -n $SENSOR link set lo up
     ip -n $SW link add span0 type veth peer name mon0 netns $SENSOR
     ip -n $SW link set span0 addrgenmode none mtu 1600 up
@@ -74,6 +78,7 @@ power() {
     local ns=$N-$name
     if [ $name = sw ]; then
         dev=br0
+        ip netns exec $ns sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
         ip -n $ns link set eth0 master br0
         ip -n $ns link set eth0 addrgenmode none up
         ip -n $ns link set br0 address $mac

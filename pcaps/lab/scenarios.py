@@ -129,7 +129,7 @@ DHCP6 = ("timeout 8 dhclient -6 -1 -d -D LL -sf @DEVICES@/dhcp-script.sh -cf @CO
 PLANT_AND_OFFICE = [
     # the network itself comes up
     (0.0, "power", "gw"), (0.2, "service", "gw-lldp", "gw-radvd"),
-    (0.5, "power", "srv"), (2.5, "service", "srv-dnsmasq", "srv-web", "srv-ssh", "srv-snmp", "srv-smb"),
+    (0.5, "power", "srv"), (2.5, "service", "srv-dnsmasq", "srv-web", "srv-ssh", "srv-snmp", "srv-smb", "ntp", "mqtt"),
     (1.0, "power", "sw"), (1.2, "service", "sw-lldp", "sw-snmp", "sw-ssh"),
     # the plant starts
     (3.0, "power", "plc-mb"), (3.2, "service", "plc-mb"),
@@ -156,6 +156,9 @@ PLANT_AND_OFFICE = [
     (14.0, "hmi", PY + "modbus_master.py 10.78.0.30 identify poll=70,1", 120),
     (15.0, "hmi", PY + "enip_station.py 10.77.0.13 50 1", 120),
     (16.5, "hmi", PY + "s7_station.py 10.77.0.12 60 1", 120),
+    (26.0, "hmi", "ntpdig -t 2 10.77.0.20; true"), (27.0, "cam", "ntpdig -t 2 10.77.0.20; true"),
+    (30.0, "iot", "for n in 1 2 3 4 5 6; do mosquitto_pub -h 10.77.0.20 -i shelly-em3-24ac40a0021 -u meter01 -P LABSECRET-mqtt "
+                  "-t shellies/em3-a0021/power -m 183$n.2; sleep 5; done", 60),
     # engineering
     (20.0, "eng", PY + "dcp_station.py 10.77.0.6", 20),
     (24.0, "eng", PY + "s7_station.py s7-315-mixer.plant.example 4", 20),
@@ -175,12 +178,12 @@ PLANT_AND_OFFICE = [
     (30.0, "laptop", DHCP6.format("laptop") + "; true", 20),
     (40.0, "laptop", PY + "ssdp_search.py 10.77.0.40", 20),
     (41.0, "laptop", PY + "zeroconf_browse.py 10.77.0.40", 20),
-    (47.0, "laptop", "llmnr-query -c 2 -I eth0 BRN001BA90A0023; llmnr-query -c 2 -I eth0 -T AAAA BRN001BA90A0023; llmnr-query -c 1 -I eth0 NOSUCHHOST; true", 20),
+    (47.0, "laptop", "llmnr-query -c 2 -I eth0 -T A BRN001BA90A0023; llmnr-query -c 2 -I eth0 -T AAAA BRN001BA90A0023; llmnr-query -c 1 -I eth0 NOSUCHHOST; true", 20),
     (51.0, "laptop", CURL + "http://brn001ba90a0023.plant.example/; " + V1.format("public", "10.77.0.23") + "; "
                      + CURL + "http://ds920-office.plant.example:5000/; " + CURL + "-u admin:LABSECRET-httpbasic http://10.77.0.28:5000/admin; "
                      + CURL + "--tlsv1.3 https://ds920-office.plant.example:5001/", 20),
     (56.0, "laptop", CURL + "http://10.77.0.26:8008/setup/eureka_info; " + CURL + "--tlsv1.3 https://10.77.0.26:8009/; "
-                     + CURL + "https://10.77.0.22/; " + CURL + "http://10.77.0.22/ISAPI/System/deviceInfo; " + CURL + "http://www.plant.example/", 20),
+                     + CURL + "--tls-max 1.2 https://10.77.0.22/; " + CURL + "http://10.77.0.22/ISAPI/System/deviceInfo; " + CURL + "http://www.plant.example/", 20),
     (61.0, "laptop", "dig +short -x 10.77.0.12; dig +short -x 10.77.0.23; dig +short -x 10.78.0.30; dig +short AAAA historian.plant.example; "
                      "dig +short no-such-host.plant.example; dig +short TXT version.bind CH; ping -c 2 10.77.0.28; ping -c 2 fd00:77::20; true", 20),
     (65.0, "laptop", SSH + "admin@ds920-office.plant.example true; " + SSH + "root@10.77.0.22 true; "

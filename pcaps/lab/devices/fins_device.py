@@ -15,7 +15,7 @@ while True:
     head = bytes([0xC0, 0, 2, from_net, from_node, from_unit, to_net, to_node, to_unit, service])
     command = request[10:12]
     if command == b"\x05\x01":    # controller data: model, version, then areas
-        answer = b"\0\0" + b"CJ2M-CPU33".ljust(20) + b"02.01".ljust(20) + bytes(40) + struct.pack("!HBHHBH", 20, 0, 32, 4, 1, 0)
+        answer = b"\0\0" + b"CJ2M-CPU33".ljust(20) + b"02.01".ljust(20) + bytes(40) + struct.pack("!HBHBBHBH", 20, 0, 32, 4, 1, 0, 0, 0)
     elif command == b"\x06\x01":  # status: run, monitor mode
         answer = b"\0\0" + b"\x01\x02" + bytes(24)
     elif command == b"\x01\x01":  # memory area
