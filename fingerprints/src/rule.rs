@@ -16,7 +16,10 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("dhcp_vendor_class.toml", include_str!("../data/dhcp_vendor_class.toml")),
     ("hostnames.toml", include_str!("../data/hostnames.toml")),
     ("mdns.toml", include_str!("../data/mdns.toml")),
+    ("order_numbers.toml", include_str!("../data/order_numbers.toml")),
+    ("snmp_sysdescr.toml", include_str!("../data/snmp_sysdescr.toml")),
     ("ssdp.toml", include_str!("../data/ssdp.toml")),
+    ("types.toml", include_str!("../data/types.toml")),
 ];
 
 /// Confidence of a rule that does not say.

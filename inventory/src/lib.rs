@@ -28,5 +28,4 @@ pub mod key;
 pub mod place;
 pub mod resolve;
 
-pub use assemble::inventory;
 pub use document::Document;
