@@ -158,6 +158,11 @@ impl<'a> Context<'a> {
         self.sight.frame
     }
 
+    /// Whether the captured frame has these bytes at this offset.
+    pub(crate) fn stands_at(&self, offset: usize, bytes: &[u8]) -> bool {
+        self.sight.data.get(offset..).is_some_and(|rest| rest.starts_with(bytes))
+    }
+
     /// Whether the sender asks (`Some(true)`), answers, or that is not known.
     #[must_use]
     pub const fn from_client(&self) -> Option<bool> {
