@@ -27,8 +27,9 @@ fn agrees(data: &[u8]) -> bool {
         other => panic!("{other:?} on {data:02x?}"),
     };
     assert_eq!((frame.src_ip(), frame.dst_ip()), (Some(src), Some(dst)));
-    let tags = oracle.link_exts.iter().filter_map(|e| if let LinkExtSlice::Vlan(tag) = e { Some(tag.vlan_identifier().value()) } else { None });
-    assert_eq!(frame.vlan, tags.filter(|&id| id != 0).next_back().unwrap_or(Frame::NO_VLAN));
+    let ids = oracle.link_exts.iter().filter_map(|e| if let LinkExtSlice::Vlan(tag) = e { Some(tag.vlan_identifier().value()) } else { None });
+    let innermost = ids.rev().find(|&id| id != 0);
+    assert_eq!(frame.vlan, innermost.unwrap_or(Frame::NO_VLAN));
     let (src_port, dst_port, payload) = match &oracle.transport {
         Some(TransportSlice::Tcp(tcp)) => {
             assert_eq!((frame.tcp_seq, frame.tcp_ack), (tcp.sequence_number(), tcp.acknowledgment_number()));

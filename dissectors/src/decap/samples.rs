@@ -152,9 +152,9 @@ pub(crate) fn erspan_2(frame: &[u8]) -> Vec<u8> {
         0x88be,
         &[0, 0, 0, 9], // sequence number
         &[
-            &[0x10, 100][..],    // version 1, VLAN
+            &[0x10, 100][..],  // version 1, VLAN
             &[0b0001_0000, 5], // class, En 2, truncated, session
-            &[0, 0, 0, 7],       // reserved, index
+            &[0, 0, 0, 7],     // reserved, index
             frame,
         ]
         .concat(),
