@@ -158,6 +158,9 @@ impl Damage {
     /// Everything but the file's name: what stands beside a name.
     #[must_use]
     pub fn what(&self) -> String {
+        if let Reason::Live(_) = self.reason {
+            return format!("after {} packets {}", grouped(self.packet.saturating_sub(1)), self.reason);
+        }
         let unit = if self.unpacked { "unpacked byte" } else { "byte" };
         format!("packet {} at {unit} {}: {}", self.packet, self.offset, self.reason)
     }
@@ -206,6 +209,8 @@ pub enum Reason {
     TooManyInterfaces,
     /// Reading or unpacking failed.
     Input(String),
+    /// A live capture ended by itself: the interface is gone or down.
+    Live(String),
 }
 
 impl std::fmt::Display for Reason {
@@ -223,6 +228,7 @@ impl std::fmt::Display for Reason {
             Self::NoInterface(id) => write!(f, "packet of interface {id}, which was not described"),
             Self::TooManyInterfaces => write!(f, "more than {} interfaces in one section", super::pcapng::INTERFACES_MAX),
             Self::Input(what) => f.write_str(what),
+            Self::Live(what) => write!(f, "the capture ended: {what}"),
         }
     }
 }

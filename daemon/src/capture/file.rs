@@ -8,7 +8,9 @@ use super::pcapng::PcapngWalk;
 use super::text::grouped;
 use super::walk::{Walk, Walked};
 use observations::Part;
-use std::io::Read;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// One capture file, or standard input.
@@ -131,6 +133,22 @@ impl Blocks for FileReader {
 /// A path's last component.
 pub(crate) fn base_name(file: &str) -> String {
     Path::new(file).file_name().map_or_else(|| file.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// SHA-256 of a file as it lies on the disk, in hex. Costs three times what walking its packets does: only where it is asked for.
+///
+/// # Errors
+/// Of reading.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 256 * 1024]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            Ok(n) => hash.update(buffer.get(..n).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// The closing words of a run over many files: "38 of 40 files complete".

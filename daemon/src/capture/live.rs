@@ -178,7 +178,7 @@ impl Live {
     /// Ends the capture with what libpcap or the system says: the interface is gone, or down.
     fn fail(&mut self, what: &str) -> Damage {
         self.ended = true;
-        let reason = Reason::Input(format!("the capture ended: {}", shown(what)));
+        let reason = Reason::Live(shown(what));
         let damage = Damage { file: self.interface.clone(), packet: self.number + 1, offset: 0, unpacked: false, part: 0, reason };
         self.damage = Some(damage.what());
         damage

@@ -3,14 +3,14 @@
 //! | module | is |
 //! |---|---|
 //! | [`block`] | [`Block`]: many packets in one buffer; [`Blocks`]: what gives them; [`Damage`] |
-//! | [`format`] | what a file is, by its first bytes |
+//! | [`mod@format`] | what a file is, by its first bytes |
 //! | [`input`] | opening and unpacking |
 //! | `pcap`, `pcapng` | the walks over records where they lie |
-//! | [`file`] | [`FileReader`]: one file |
+//! | [`mod@file`] | [`FileReader`]: one file |
 //! | `merge` | several files as one source |
 //! | [`filter`] | `--bpf` |
 //! | [`reader`] | [`Reader`]: a source as the pipeline reads it, with its key |
-//! | [`plan`] | from files and folders to sources |
+//! | [`mod@plan`] | from files and folders to sources |
 //! | [`sources`], [`segments`] | `--sources FILE.toml`; which segment a VLAN is |
 //! | [`report`] | `--plan` |
 //! | [`interfaces`], `live` | network interfaces |
@@ -42,7 +42,7 @@ mod walk;
 mod tests;
 
 pub use block::{BLOCK_BYTES, Block, Blocks, Damage, Health, MAX_SNAPLEN, Reason, Record};
-pub use file::{FileReader, completeness};
+pub use file::{FileReader, completeness, sha256};
 pub use filter::Filter;
 pub use input::{OpenError, Progress, STDIN, Why};
 pub use plan::{Plan, PlanOptions, PlannedPart, PlannedSource, Skipped, plan};

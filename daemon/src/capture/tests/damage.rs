@@ -172,6 +172,13 @@ fn what_cannot_be_opened_says_why() {
 }
 
 #[test]
+fn the_digest_of_a_file_is_that_of_its_bytes_on_the_disk() {
+    let scratch = Scratch::new("digest");
+    let digest = crate::capture::sha256(&scratch.file("abc", b"abc")).unwrap();
+    assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+#[test]
 fn the_end_says_how_many_files_were_complete() {
     assert_eq!(completeness(38, 40), "38 of 40 files complete");
     assert_eq!(completeness(1, 1), "1 of 1 file complete");
