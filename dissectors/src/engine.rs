@@ -595,6 +595,25 @@ impl Engine {
         }
     }
 
+    /// The observations that are new or changed since the last call; with `counters` the tallies too, conversations that are still open
+    /// included. For a store that commits while the engine goes on.
+    pub fn changes(&mut self, counters: bool) -> SourceSaid {
+        let mut said = SourceSaid::default();
+        let (rows, crowded) = self.ledger.changed();
+        said.observations = rows.into_iter().collect();
+        said.crowded = crowded;
+        if counters {
+            let mut tallies = self.tallies.clone();
+            for at in self.flows.open() {
+                let Some(flow) = self.flows.get(at).map(|flow| flow.clone()) else { continue };
+                let reader = flow.reader.checked_sub(1).and_then(|slot| self.readers.get(slot as usize)).and_then(Option::as_deref);
+                tallies.add(&flow, reader.map_or(&[], |reader| &reader.operations));
+            }
+            said.tallies = tallies.pairs(&self.registry);
+        }
+        said
+    }
+
     /// Ends every conversation and gives all that was heard. Source-wide figures other than these are the caller's.
     pub fn finish(&mut self) -> SourceSaid {
         for at in self.flows.open() {
