@@ -5,6 +5,7 @@ use crate::dissector::Registered;
 /// Ethernet, addresses and neighbours.
 mod link {
     pub(super) mod arp;
+    pub(super) mod dhcp;
 }
 
 /// Plants.
@@ -13,4 +14,4 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &link::dhcp::Dhcp, &ot::modbus::Modbus];

@@ -19,6 +19,7 @@ pub mod dissectors;
 pub mod engine;
 mod flow;
 pub mod frame;
+mod labels;
 mod ledger;
 pub mod packet;
 mod place;
