@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`packet`] | one captured packet, as a source hands it over |
 //! | [`frame`] | a packet taken apart without copying |
+//! | [`tunnel`] | link types, tunnels and fragments, down to the innermost conversation |
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
@@ -14,10 +15,12 @@
 //! | [`engine`] | the library's face |
 
 pub mod context;
+mod decap;
 pub mod dissector;
 pub mod dissectors;
 pub mod engine;
 mod flow;
+pub mod fragment;
 pub mod frame;
 mod labels;
 mod ledger;
@@ -28,3 +31,4 @@ pub mod registry;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tunnel;
