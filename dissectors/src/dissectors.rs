@@ -5,7 +5,10 @@ use crate::dissector::Registered;
 /// Ethernet, addresses and neighbours.
 mod link {
     pub(super) mod arp;
+    pub(super) mod cdp;
     pub(super) mod dhcp;
+    pub(super) mod dhcpv6;
+    pub(super) mod stp;
 }
 
 /// Plants.
@@ -14,4 +17,5 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &link::dhcp::Dhcp, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] =
+    &[&link::arp::Arp, &link::cdp::Cdp, &link::dhcp::Dhcp, &link::dhcpv6::Dhcpv6, &link::stp::Stp, &ot::modbus::Modbus];

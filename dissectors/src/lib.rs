@@ -31,4 +31,5 @@ pub mod registry;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tlv;
 pub mod tunnel;

@@ -9,11 +9,15 @@ use crate::context::{Context, Saying, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::frame::Net;
 use crate::labels;
+use crate::tlv::{Elements, decimal_list, number, text_or_bytes};
 use nom::bytes::take;
 use nom::number::be_u8;
 use nom::{IResult, Parser};
 use observations::{Endpoint, Field, Kind, Mac, Subject, Transport, Value};
+use options::{Options, address, option};
 use std::net::{IpAddr, Ipv4Addr};
+
+mod options;
 
 pub(crate) struct Dhcp;
 
@@ -58,37 +62,6 @@ const OPERATIONS: &[&str] = &[
     "leaseactive",
 ];
 
-/// RFC 2132 and those in the head of this file.
-mod option {
-    pub(super) const PAD: u8 = 0;
-    pub(super) const NETMASK: u8 = 1;
-    pub(super) const ROUTERS: u8 = 3;
-    pub(super) const DNS_SERVERS: u8 = 6;
-    pub(super) const HOST_NAME: u8 = 12;
-    pub(super) const DOMAIN_NAME: u8 = 15;
-    pub(super) const REQUESTED_ADDRESS: u8 = 50;
-    pub(super) const LEASE_TIME: u8 = 51;
-    pub(super) const OVERLOAD: u8 = 52;
-    pub(super) const MESSAGE_TYPE: u8 = 53;
-    pub(super) const SERVER_ID: u8 = 54;
-    pub(super) const PARAMETER_LIST: u8 = 55;
-    pub(super) const MAX_SIZE: u8 = 57;
-    pub(super) const VENDOR_CLASS: u8 = 60;
-    pub(super) const CLIENT_ID: u8 = 61;
-    pub(super) const USER_CLASS: u8 = 77;
-    pub(super) const FQDN: u8 = 81;
-    pub(super) const RELAY_INFORMATION: u8 = 82;
-    pub(super) const AUTHENTICATION: u8 = 90;
-    pub(super) const CLIENT_ARCHITECTURE: u8 = 93;
-    pub(super) const CLIENT_INTERFACE: u8 = 94;
-    pub(super) const CLIENT_UUID: u8 = 97;
-    pub(super) const VENDOR_IDENTIFYING_CLASS: u8 = 124;
-    pub(super) const VENDOR_IDENTIFYING: u8 = 125;
-    pub(super) const END: u8 = 255;
-}
-
-/// A message of 1500 bytes that is all options has no more than this many that say anything.
-const OPTIONS_MAX: usize = 256;
 /// Routers and DNS servers that one message names; configurations have two or three.
 const SERVERS_MAX: usize = 8;
 
@@ -171,81 +144,6 @@ fn message(i: &[u8]) -> IResult<&[u8], Message<'_>> {
     Ok((i, Message { op_byte, op, client_address, your_address, relay_address, hardware_address, mac }))
 }
 
-/// The options of a message, in order, those in the fields that option 52 lends included.
-struct Options<'a> {
-    list: Vec<(u8, &'a [u8])>,
-    area: &'a [u8],
-    broken: Option<DissectError>,
-}
-
-impl<'a> Options<'a> {
-    /// RFC 2131 §4.1: the options field, then `file`, then `sname`.
-    fn of(pdu: &'a [u8]) -> Self {
-        let area = pdu.get(HEADER..).unwrap_or_default();
-        let mut options = Self { list: Vec::new(), area, broken: None };
-        options.walk(area, HEADER);
-        let overload = options.number(option::OVERLOAD).unwrap_or(0);
-        if overload & 1 != 0 {
-            options.walk(pdu.get(108..236).unwrap_or_default(), 108);
-        }
-        if overload & 2 != 0 {
-            options.walk(pdu.get(44..108).unwrap_or_default(), 44);
-        }
-        options
-    }
-
-    fn walk(&mut self, area: &'a [u8], offset: usize) {
-        let mut rest = area;
-        while let Some((&code, behind)) = rest.split_first() {
-            match code {
-                option::PAD => rest = behind,
-                option::END => return,
-                _ if self.list.len() >= OPTIONS_MAX => {
-                    self.broken = Some(DissectError::Malformed { rule: "options", offset: offset + area.len() - rest.len() });
-                    return;
-                }
-                _ => {
-                    let value = behind.split_first().and_then(|(length, behind)| behind.split_at_checked(usize::from(*length)));
-                    let Some((value, behind)) = value else {
-                        self.broken = Some(DissectError::Truncated { needed: 1 });
-                        return;
-                    };
-                    self.list.push((code, value));
-                    rest = behind;
-                }
-            }
-        }
-    }
-
-    /// An option's value. One that comes several times is split (RFC 3396) and is not read, unless it is the same each time.
-    fn get(&self, code: u8) -> Option<&'a [u8]> {
-        let mut values = self.list.iter().filter(|option| option.0 == code).map(|option| option.1);
-        let first = values.next()?;
-        values.all(|other| other == first).then_some(first)
-    }
-
-    fn number(&self, code: u8) -> Option<u8> {
-        self.get(code).and_then(|value| value.first().filter(|_| value.len() == 1).copied())
-    }
-
-    fn address(&self, code: u8) -> Option<(IpAddr, &'a [u8])> {
-        self.get(code).and_then(address)
-    }
-
-    /// The codes that the sender chose, in order: what a relay adds (RFC 3046) is left out. None if they are not all there, or if
-    /// quoting them would show an authentication token (RFC 3118 §4).
-    fn order(&self) -> Option<Vec<u8>> {
-        let whole = self.broken.is_none() && !self.list.is_empty() && !self.list.iter().any(|option| option.0 == option::AUTHENTICATION);
-        whole.then(|| self.list.iter().map(|option| option.0).filter(|code| *code != option::RELAY_INFORMATION).collect())
-    }
-}
-
-fn address(slice: &[u8]) -> Option<(IpAddr, &[u8])> {
-    let octets: [u8; 4] = slice.try_into().ok()?;
-    let ip = Ipv4Addr::from(octets);
-    (!ip.is_unspecified() && !ip.is_broadcast() && !ip.is_multicast()).then_some((ip.into(), slice))
-}
-
 /// Whether the frame itself comes from this address.
 fn is_from(cx: &Context<'_>, ip: &[u8]) -> bool {
     cx.frame().net == Net::V4 && cx.frame().src.starts_with(ip)
@@ -268,12 +166,14 @@ fn client_says(client: &Subject, message: &Message<'_>, options: &Options<'_>, c
     drop(saying.maybe(options.get(option::VENDOR_IDENTIFYING), vendor_identifying));
 
     let saying = cx.say(client, Kind::Client).maybe(kind, |s, v| s.number(Field::MessageType, number(v), v));
-    let saying = saying.maybe(options.get(option::PARAMETER_LIST), |s, v| s.decoded(Field::DhcpParameterList, &list(v), v, "decimal-list"));
+    let saying = saying.maybe(options.get(option::PARAMETER_LIST), |s, v| {
+        s.decoded(Field::DhcpParameterList, &decimal_list(v.iter().copied().map(u64::from)), v, "decimal-list")
+    });
     let saying = saying.maybe(options.get(option::VENDOR_CLASS), |s, v| text_or_bytes(s, Field::DhcpVendorClass, v));
     let saying = saying.maybe(options.get(option::MAX_SIZE), |s, v| s.number(Field::DhcpMaxSize, number(v), v));
     let saying = saying.maybe(options.get(option::CLIENT_ARCHITECTURE), |s, v| s.number(Field::ClientArchitecture, number(v), v));
     let saying = saying.maybe(options.get(option::CLIENT_INTERFACE), |s, v| s.bytes(Field::ClientInterface, v));
-    drop(saying.maybe(options.order(), |s, codes| s.decoded(Field::DhcpOptions, &list(&codes), options.area, "option-codes")));
+    drop(saying.maybe(options.order(), |s, codes| s.decoded(Field::DhcpOptions, &decimal_list(codes), options.area, "option-codes")));
 
     let saying = cx.say(client, Kind::Request).maybe(options.address(option::REQUESTED_ADDRESS), |s, (ip, v)| s.ip(Field::Ipv4Address, ip, v));
     drop(saying.maybe(options.address(option::SERVER_ID), |s, (ip, v)| s.ip(Field::ServerId, ip, v)));
@@ -354,7 +254,7 @@ fn vendor_identifying<'s, 'a>(saying: Saying<'s, 'a>, value: &[u8]) -> Saying<'s
     if number(enterprise) != BROADBAND_FORUM {
         return saying;
     }
-    suboptions(data).fold(saying, |saying, (code, value)| match code {
+    Elements::<1>::of(data).fold(saying, |saying, (code, value)| match code {
         1 | 4 => saying.trimmed(Field::VendorOui, value),
         2 | 5 => saying.trimmed(Field::SerialNumber, value),
         3 | 6 => saying.trimmed(Field::ProductName, value),
@@ -369,20 +269,10 @@ fn enterprise(value: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((enterprise, rest.get(..usize::from(*length))?))
 }
 
-/// Code, length, value; ends at the first that is cut.
-fn suboptions(mut rest: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    std::iter::from_fn(move || {
-        let ([code, length], behind) = rest.split_first_chunk::<2>()?;
-        let (value, behind) = behind.split_at_checked(usize::from(*length))?;
-        rest = behind;
-        Some((*code, value))
-    })
-}
-
 /// Option 82 (RFC 3046 §2): the port at which a relay or an access switch has the client.
 fn relay_information(client: &Subject, message: &Message<'_>, information: &[u8], cx: &mut Context<'_>) {
     let saying = cx.say(client, Kind::Presence);
-    let saying = suboptions(information).fold(saying, |saying, (code, value)| match code {
+    let saying = Elements::<1>::of(information).fold(saying, |saying, (code, value)| match code {
         1 => saying.bytes(Field::CircuitId, value),
         2 => saying.bytes(Field::RemoteId, value),
         _ => saying,
@@ -439,21 +329,6 @@ fn network<'s, 'a>(saying: Saying<'s, 'a>, options: &Options<'_>) -> Saying<'s, 
         saying = addresses.fold(saying, |s, (ip, v)| s.ip(field, ip, v));
     }
     saying.maybe(options.get(option::DOMAIN_NAME), |s, v| s.trimmed(Field::DomainName, v))
-}
-
-/// A big-endian number of at most eight bytes.
-fn number(slice: &[u8]) -> u64 {
-    slice.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-/// Numbers in decimal, separated by commas.
-fn list(codes: &[u8]) -> Value {
-    Value::Text(codes.iter().map(u8::to_string).collect::<Vec<_>>().join(",").into_bytes())
-}
-
-fn text_or_bytes<'s, 'a>(saying: Saying<'s, 'a>, field: Field, value: &[u8]) -> Saying<'s, 'a> {
-    let text = trim(value);
-    if text.iter().all(|byte| (0x20..0x7f).contains(byte)) { saying.text(field, text) } else { saying.bytes(field, value) }
 }
 
 #[cfg(test)]
