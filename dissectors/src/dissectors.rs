@@ -8,6 +8,8 @@ mod link {
     pub(super) mod cdp;
     pub(super) mod dhcp;
     pub(super) mod dhcpv6;
+    pub(super) mod icmpv6;
+    pub(super) mod lldp;
     pub(super) mod stp;
 }
 
@@ -17,5 +19,13 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] =
-    &[&link::arp::Arp, &link::cdp::Cdp, &link::dhcp::Dhcp, &link::dhcpv6::Dhcpv6, &link::stp::Stp, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] = &[
+    &link::arp::Arp,
+    &link::cdp::Cdp,
+    &link::dhcp::Dhcp,
+    &link::dhcpv6::Dhcpv6,
+    &link::icmpv6::Icmpv6,
+    &link::lldp::Lldp,
+    &link::stp::Stp,
+    &ot::modbus::Modbus,
+];

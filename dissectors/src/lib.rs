@@ -14,6 +14,7 @@
 //! | [`reassembly`] | TCP streams in order |
 //! | [`engine`] | the library's face |
 
+mod asn1;
 pub mod context;
 mod decap;
 pub mod dissector;
