@@ -5,6 +5,12 @@ use crate::dissector::Registered;
 /// Ethernet, addresses and neighbours.
 mod link {
     pub(super) mod arp;
+    pub(super) mod cdp;
+    pub(super) mod dhcp;
+    pub(super) mod dhcpv6;
+    pub(super) mod icmpv6;
+    pub(super) mod lldp;
+    pub(super) mod stp;
 }
 
 /// Plants.
@@ -13,4 +19,13 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] = &[
+    &link::arp::Arp,
+    &link::cdp::Cdp,
+    &link::dhcp::Dhcp,
+    &link::dhcpv6::Dhcpv6,
+    &link::icmpv6::Icmpv6,
+    &link::lldp::Lldp,
+    &link::stp::Stp,
+    &ot::modbus::Modbus,
+];

@@ -14,6 +14,7 @@
 //! | [`reassembly`] | TCP streams in order |
 //! | [`engine`] | the library's face |
 
+mod asn1;
 pub mod context;
 mod decap;
 pub mod dissector;
@@ -22,6 +23,7 @@ pub mod engine;
 mod flow;
 pub mod fragment;
 pub mod frame;
+mod labels;
 mod ledger;
 pub mod packet;
 mod place;
@@ -30,4 +32,5 @@ pub mod registry;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tlv;
 pub mod tunnel;
