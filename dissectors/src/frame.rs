@@ -1,5 +1,7 @@
 //! A packet taken apart without copying: link layer, tunnels, the innermost addresses, and where and why reading stopped.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use observations::Mac;
 
 /// What the innermost readable layer is.
@@ -126,12 +128,22 @@ impl Frame {
 
     /// The innermost source address.
     #[must_use]
-    pub fn src_ip(&self) -> Option<std::net::IpAddr> {
-        None
+    #[inline]
+    pub fn src_ip(&self) -> Option<IpAddr> {
+        self.ip(self.src)
     }
-    /// The innermost source address.
+
+    /// The innermost destination address.
     #[must_use]
-    pub fn dst_ip(&self) -> Option<std::net::IpAddr> {
-        None
+    #[inline]
+    pub fn dst_ip(&self) -> Option<IpAddr> {
+        self.ip(self.dst)
+    }
+    fn ip(&self, address: [u8; 16]) -> Option<IpAddr> {
+        match self.net {
+            Net::V4 => address.first_chunk::<4>().map(|&v4| IpAddr::V4(Ipv4Addr::from(v4))),
+            Net::V6 => Some(IpAddr::V6(Ipv6Addr::from(address))),
+            _ => None,
+        }
     }
 }
