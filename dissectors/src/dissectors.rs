@@ -7,10 +7,15 @@ mod link {
     pub(super) mod arp;
 }
 
+/// Offices and networks.
+mod it {
+    pub(super) mod dns;
+}
+
 /// Plants.
 mod ot {
     pub(super) mod modbus;
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &it::dns::Dns, &ot::modbus::Modbus];

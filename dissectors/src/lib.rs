@@ -8,6 +8,7 @@
 //! | [`frame`] | a packet taken apart without copying |
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
+//! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
@@ -16,6 +17,7 @@
 pub mod context;
 pub mod dissector;
 pub mod dissectors;
+mod dns_message;
 pub mod engine;
 mod flow;
 pub mod frame;
