@@ -10,6 +10,7 @@ mod link {
 /// Offices and networks.
 mod it {
     pub(super) mod dns;
+    pub(super) mod mdns;
 }
 
 /// Plants.
@@ -18,4 +19,4 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &it::dns::Dns, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &it::dns::Dns, &it::mdns::Mdns, &ot::modbus::Modbus];

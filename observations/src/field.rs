@@ -388,6 +388,8 @@ table! {
         PowerClass = 241, "power-class";
         /// A network interface's name.
         InterfaceName = 242, "interface-name";
+        /// A processor's name (DNS HINFO).
+        Cpu = 330, "cpu";
     }
 }
 

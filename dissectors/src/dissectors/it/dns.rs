@@ -160,7 +160,11 @@ fn answered(message: &Message<'_>, cx: &mut Context<'_>) {
     if matches!(message.header.rcode(), NO_ERROR | NAME_ERROR) && !message.questions.is_empty() {
         serves(message, cx);
     }
-    for record in message.said() {
+    // Of what only helps, the addresses of services' hosts tell of this network; those of name servers tell of the Internet.
+    let hosts: Vec<Name<'_>> =
+        message.answers.iter().filter(|record| record.kind == dns::TYPE_SRV).filter_map(|r| Some(r.server(message.bytes)?.2)).collect();
+    let helping = message.additionals.iter().filter(|record| hosts.iter().any(|host| host.is(&record.name)));
+    for record in message.answers.iter().chain(helping) {
         match (record.class, record.kind) {
             (dns::CLASS_IN, dns::TYPE_A | dns::TYPE_AAAA) => address(message, record, cx),
             (dns::CLASS_IN, dns::TYPE_PTR) => pointer(message, record, cx),
