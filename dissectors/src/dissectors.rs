@@ -10,7 +10,9 @@ mod link {
 /// Offices and networks.
 mod it {
     pub(super) mod dns;
+    pub(super) mod llmnr;
     pub(super) mod mdns;
+    pub(super) mod nbns;
 }
 
 /// Plants.
@@ -19,4 +21,5 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &it::dns::Dns, &it::mdns::Mdns, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] =
+    &[&link::arp::Arp, &it::dns::Dns, &it::llmnr::Llmnr, &it::mdns::Mdns, &it::nbns::Nbns, &ot::modbus::Modbus];

@@ -197,7 +197,10 @@ fn hosts(all: &Announcement<'_, '_>, cx: &mut Context<'_>) {
             let host = name.labels.first().copied().unwrap_or_default();
             let mut saying = cx.say(&all.sender, Kind::Name).text(Field::Hostname, host);
             saying = saying.decoded(Field::FullyQualifiedName, &Value::Text(name.text()), name.slice, "dns-name");
-            for (ip, data) in all.addresses(name).take(ADDRESSES_MAX) {
+            // In one order: hosts list theirs in any, and the same set is the same statement.
+            let mut addresses: Vec<_> = all.addresses(name).take(ADDRESSES_MAX).collect();
+            addresses.sort_unstable();
+            for (ip, data) in addresses {
                 saying = saying.ip(field(ip), ip, data);
             }
         }
