@@ -13,6 +13,7 @@ mod it {
     pub(super) mod llmnr;
     pub(super) mod mdns;
     pub(super) mod nbns;
+    pub(super) mod ssdp;
 }
 
 /// Plants.
@@ -22,4 +23,4 @@ mod ot {
 
 /// Every dissector, in the order in which those bound to one port are asked.
 pub const DISSECTORS: &[&dyn Registered] =
-    &[&link::arp::Arp, &it::dns::Dns, &it::llmnr::Llmnr, &it::mdns::Mdns, &it::nbns::Nbns, &ot::modbus::Modbus];
+    &[&link::arp::Arp, &it::dns::Dns, &it::llmnr::Llmnr, &it::mdns::Mdns, &it::nbns::Nbns, &it::ssdp::Ssdp, &ot::modbus::Modbus];

@@ -9,6 +9,7 @@
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
 //! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
+//! | `http_message` | the head of an HTTP message and where its body ends |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
@@ -21,6 +22,7 @@ mod dns_message;
 pub mod engine;
 mod flow;
 pub mod frame;
+mod http_message;
 mod ledger;
 pub mod packet;
 mod place;

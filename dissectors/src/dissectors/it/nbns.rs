@@ -1,6 +1,6 @@
 //! NetBIOS name service: Windows and Samba hosts register, ask for and list their names.
 //!
-//! Spec: RFC 1001 §14.1 (encoding), RFC 1002 §4.2 (packets); MS-NBTE §1.3 (suffixes and their meaning).
+//! Spec: RFC 1001 §14.1 (encoding), RFC 1002 §4.2 (packets); MS-NBTE; MS-BRWS §2.1.1.1 (suffixes).
 //! Tells us: host name, workgroup or domain, file server, domain controller and browser roles, MAC address (node status), names asked for.
 //! Does not tell: users (the messenger's names are left out: they may be people's); whether a name is true.
 
@@ -43,7 +43,7 @@ impl Dissector for Nbns {
     const ROW: Row = Row {
         name: "nbns",
         revision: 1,
-        spec: "RFC 1001, RFC 1002, MS-NBTE",
+        spec: "RFC 1001, RFC 1002, MS-NBTE, MS-BRWS",
         tells: "host names, workgroups and domains, roles, MAC addresses",
         bindings: &[Binding::Udp(PORT)],
         shapes: &[],
@@ -110,7 +110,7 @@ fn decode(label: &[u8]) -> Option<NetbiosName> {
     Some(NetbiosName { name: crate::context::trim(&bytes).to_vec(), suffix })
 }
 
-/// What a name says, by suffix and whether it is a group's (MS-NBTE §1.3 and the appendix of suffixes in MS-BRWS §2.1.1).
+/// What a name says, by suffix and whether it is a group's (MS-BRWS §2.1.1.1; domain controllers: MS-ADTS §6.3.4).
 fn meaning(suffix: u8, group: bool) -> Option<(Kind, Field)> {
     Some(match (suffix, group) {
         // Workstation and file server: the host's own name.
