@@ -83,6 +83,11 @@ impl Layers {
         }
     }
 
+    /// A dissector's state, where it lies.
+    pub(crate) fn peek(&self, row: RowId) -> Option<&(dyn Any + Send)> {
+        self.0.iter().find(|layer| layer.0 == row).and_then(|layer| layer.1.as_deref())
+    }
+
     /// Puts it back.
     pub(crate) fn put(&mut self, row: RowId, state: Option<Box<dyn Any + Send>>) {
         let Some(state) = state else { return };

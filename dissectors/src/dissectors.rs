@@ -13,6 +13,15 @@ mod link {
     pub(super) mod stp;
 }
 
+/// Offices and networks.
+mod it {
+    pub(super) mod dns;
+    pub(super) mod llmnr;
+    pub(super) mod mdns;
+    pub(super) mod nbns;
+    pub(super) mod ssdp;
+}
+
 /// Plants.
 mod ot {
     pub(super) mod modbus;
@@ -27,5 +36,10 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::icmpv6::Icmpv6,
     &link::lldp::Lldp,
     &link::stp::Stp,
+    &it::dns::Dns,
+    &it::llmnr::Llmnr,
+    &it::mdns::Mdns,
+    &it::nbns::Nbns,
+    &it::ssdp::Ssdp,
     &ot::modbus::Modbus,
 ];

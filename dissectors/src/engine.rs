@@ -442,12 +442,14 @@ impl Engine {
         let registry = Arc::clone(&self.registry);
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-            let Some((row, mode)) = self.flows.get(at).and_then(|flow| Some((flow.dissector?, flow.mode))) else { return bytes.len() };
+            let flow = self.flows.get(at).and_then(|flow| Some((flow.dissector?, flow.mode, flow.from_client(direction))));
+            let Some((row, mode, from_client)) = flow else { return bytes.len() };
             let Some(dissector) = registry.get(row) else { return bytes.len() };
             if mode == Mode::Counting {
                 return bytes.len();
             }
-            match dissector.frame(rest) {
+            let state = self.reader(at).and_then(|reader| reader.layers.peek(row));
+            match dissector.frame(rest, &At { from_client, ..sheet.at }, state) {
                 Framing::Need(needed) if needed > rest.len() && rest.len() < WANT_MAX => return done,
                 Framing::Pdu { len, want } => {
                     let want = want.min(len).min(WANT_MAX);
