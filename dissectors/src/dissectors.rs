@@ -7,10 +7,18 @@ mod link {
     pub(super) mod arp;
 }
 
+/// Offices and servers.
+mod it {
+    pub(super) mod tls;
+    mod tls_handshake;
+    mod tls_record;
+    mod tls_ssl2;
+}
+
 /// Plants.
 mod ot {
     pub(super) mod modbus;
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &it::tls::Tls, &ot::modbus::Modbus];

@@ -11,14 +11,19 @@
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
+//! | `der`, `dn`, `x509` | certificates and what they are made of |
+//! | `ja` | JA3 and JA4 of a TLS client's hello |
 //! | [`engine`] | the library's face |
 
 pub mod context;
+mod der;
 pub mod dissector;
 pub mod dissectors;
+mod dn;
 pub mod engine;
 mod flow;
 pub mod frame;
+mod ja;
 mod ledger;
 pub mod packet;
 mod place;
@@ -27,3 +32,4 @@ pub mod registry;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
+mod x509;
