@@ -9,6 +9,7 @@ mod link {
 
 /// Offices and servers.
 mod it {
+    pub(super) mod dtls;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
@@ -21,4 +22,4 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &it::tls::Tls, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &it::dtls::Dtls, &it::tls::Tls, &ot::modbus::Modbus];
