@@ -16,10 +16,15 @@ mod link {
 /// Offices and networks.
 mod it {
     pub(super) mod dns;
+    pub(super) mod dtls;
     pub(super) mod llmnr;
     pub(super) mod mdns;
     pub(super) mod nbns;
     pub(super) mod ssdp;
+    pub(super) mod tls;
+    mod tls_handshake;
+    mod tls_record;
+    mod tls_ssl2;
 }
 
 /// Plants.
@@ -37,9 +42,11 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::lldp::Lldp,
     &link::stp::Stp,
     &it::dns::Dns,
+    &it::dtls::Dtls,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
     &it::nbns::Nbns,
     &it::ssdp::Ssdp,
+    &it::tls::Tls,
     &ot::modbus::Modbus,
 ];

@@ -14,19 +14,24 @@
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
+//! | `der`, `dn`, `x509` | certificates and what they are made of |
+//! | `ja` | JA3 and JA4 of a TLS client's hello |
 //! | [`engine`] | the library's face |
 
 mod asn1;
 pub mod context;
 mod decap;
+mod der;
 pub mod dissector;
 pub mod dissectors;
+mod dn;
 mod dns_message;
 pub mod engine;
 mod flow;
 pub mod fragment;
 pub mod frame;
 mod http_message;
+mod ja;
 mod labels;
 mod ledger;
 pub mod packet;
@@ -38,3 +43,4 @@ mod tallies;
 pub(crate) mod testing;
 mod tlv;
 pub mod tunnel;
+mod x509;

@@ -406,6 +406,14 @@ table! {
         PortStatus = 307, "port-status";
         /// A processor's name (DNS HINFO).
         Cpu = 330, "cpu";
+        /// A certificate's version: 1 or 3.
+        CertificateVersion = 360, "certificate-version";
+        /// The subject's serialNumber attribute: a device's own in an IEEE 802.1AR identity.
+        SubjectSerialNumber = 361, "subject-serial-number";
+        /// The parameters of a public key's algorithm: a curve, dotted.
+        KeyParameters = 362, "key-parameters";
+        /// What a certificate's key may be used for: extended key usages, dotted, comma separated.
+        KeyPurposes = 363, "key-purposes";
     }
 }
 
