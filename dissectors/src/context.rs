@@ -21,6 +21,15 @@ pub trait Tagger: Send + Sync {
     fn tag(&self, user: Option<&[u8]>, secret: &[u8]) -> Vec<u8>;
 }
 
+/// What an outer protocol says of the exchange that a payload belongs to, so that the inner one can bring answers and questions together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Exchange {
+    /// Equal in a question and its answer, and different in other pairs that are open at the same time.
+    pub transaction: u128,
+    /// The connection inside the conversation, if the outer protocol has such: its number on the sender's side.
+    pub connection: Option<u32>,
+}
+
 /// A payload in the middle of being read: its packet, its conversation and its way to the ledger.
 pub struct Context<'a> {
     pub(crate) registry: &'a Registry,
@@ -34,6 +43,7 @@ pub struct Context<'a> {
     pub(crate) at: At,
     pub(crate) row: RowId,
     pub(crate) depth: u8,
+    pub(crate) exchange: Exchange,
     pub(crate) rename: &'a mut Option<RowId>,
 }
 
@@ -307,6 +317,25 @@ impl<'a> Context<'a> {
             return true;
         }
         false
+    }
+
+    /// As [`Context::under`], telling the inner dissector which exchange the payload belongs to.
+    pub fn under_exchange(&mut self, key: u64, exchange: Exchange, payload: &[u8]) -> bool {
+        let outer = std::mem::replace(&mut self.exchange, exchange);
+        let taken = self.under(key, payload);
+        self.exchange = outer;
+        taken
+    }
+
+    /// What the outer protocol said of the payload's exchange.
+    #[must_use]
+    pub const fn exchange(&self) -> Exchange {
+        self.exchange
+    }
+
+    /// Counts that a dissector met one of its limits.
+    pub fn limit(&mut self, name: &'static str) {
+        self.troubles.limit(name);
     }
 
     /// Counts why a PDU was not read to its end.
