@@ -9,8 +9,10 @@ mod link {
 
 /// Plants.
 mod ot {
+    pub(super) mod cotp;
     pub(super) mod modbus;
+    pub(super) mod tpkt;
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &ot::cotp::Cotp, &ot::modbus::Modbus, &ot::tpkt::Tpkt];
