@@ -44,7 +44,7 @@ pub struct Context<'a> {
     pub(crate) row: RowId,
     pub(crate) depth: u8,
     pub(crate) exchange: Exchange,
-    pub(crate) rename: &'a mut Option<RowId>,
+    pub(crate) rename: &'a mut Option<(u8, RowId)>,
 }
 
 /// The bytes that lie open: where each of them stands in the capture.
@@ -307,7 +307,7 @@ impl<'a> Context<'a> {
             }
             let mut state = self.layers.take(row, registry);
             let outer = std::mem::replace(&mut self.row, row);
-            *self.rename = Some(row);
+            *self.rename = Some((self.depth, row));
             self.depth += 1;
             let result = dissector.read(payload, state.as_deref_mut(), self);
             self.depth -= 1;

@@ -562,7 +562,10 @@ impl Engine {
             *reader = Some(Box::new(Reader { layers: none, ..Reader::default() }));
         }
         if let (Some(inner), Some(flow)) = (rename, self.flows.get(at)) {
-            flow.inner = Some(inner);
+            // A PDU that ends a layer's connection does not reach as deep as those before it.
+            if flow.inner.is_none_or(|known| inner.0 >= known.0) {
+                flow.inner = Some(inner);
+            }
         }
         match result {
             Ok(next) => Some(next),
@@ -686,7 +689,7 @@ fn context<'a>(
     tagger: Option<&'a dyn Tagger>,
     sheet: &Sheet<'a>,
     row: RowId,
-    rename: &'a mut Option<RowId>,
+    rename: &'a mut Option<(u8, RowId)>,
 ) -> Context<'a> {
     let sight = Sight { frame: sheet.frame, data: sheet.data, pieces: sheet.pieces, made: Vec::new(), stamp: sheet.stamp };
     Context {
