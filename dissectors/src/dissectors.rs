@@ -12,9 +12,11 @@ mod ot {
     pub(super) mod cotp;
     pub(super) mod modbus;
     pub(super) mod s7comm;
+    pub(super) mod s7comm_plus;
     mod s7comm_szl;
     pub(super) mod tpkt;
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &ot::cotp::Cotp, &ot::modbus::Modbus, &ot::s7comm::S7comm, &ot::tpkt::Tpkt];
+pub const DISSECTORS: &[&dyn Registered] =
+    &[&link::arp::Arp, &ot::cotp::Cotp, &ot::modbus::Modbus, &ot::s7comm::S7comm, &ot::s7comm_plus::S7commPlus, &ot::tpkt::Tpkt];
