@@ -9,7 +9,12 @@ mod link {
 
 /// Plants.
 mod ot {
+    pub(super) mod cip;
+    mod cip_identity;
+    mod cip_path;
+    pub(super) mod cipio;
     pub(super) mod cotp;
+    pub(super) mod enip;
     pub(super) mod modbus;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
@@ -18,5 +23,14 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] =
-    &[&link::arp::Arp, &ot::cotp::Cotp, &ot::modbus::Modbus, &ot::s7comm::S7comm, &ot::s7comm_plus::S7commPlus, &ot::tpkt::Tpkt];
+pub const DISSECTORS: &[&dyn Registered] = &[
+    &link::arp::Arp,
+    &ot::cip::Cip,
+    &ot::cipio::Cipio,
+    &ot::cotp::Cotp,
+    &ot::enip::Enip,
+    &ot::modbus::Modbus,
+    &ot::s7comm::S7comm,
+    &ot::s7comm_plus::S7commPlus,
+    &ot::tpkt::Tpkt,
+];
