@@ -598,6 +598,23 @@ impl Saying<'_, '_> {
         self
     }
 
+    /// The source address of the frame, with where it stands in the link header if it is found there.
+    pub fn source_mac(self, field: Field) -> Self {
+        let (frame, data) = (self.cx.sight.frame, self.cx.sight.data);
+        let mac = frame.src_mac;
+        if !frame.has_macs {
+            return self;
+        }
+        /// The address stands before an EtherType and up to two tags of four bytes.
+        const BEFORE: [u32; 3] = [8, 12, 16];
+        let places = BEFORE.iter().filter_map(|before| frame.payload_offset.checked_sub(*before));
+        let at = places.into_iter().find(|at| data.get(*at as usize..).is_some_and(|data| data.starts_with(&mac.0)));
+        match at {
+            Some(at) => self.in_frame(field, &Value::Mac(mac), at, 6),
+            None => self.implied(field, &Value::Mac(mac)),
+        }
+    }
+
     /// Goes on only if there is a value.
     pub fn maybe<T>(self, value: Option<T>, say: impl FnOnce(Self, T) -> Self) -> Self {
         match value {

@@ -16,6 +16,8 @@ mod ot {
     pub(super) mod cotp;
     pub(super) mod enip;
     pub(super) mod modbus;
+    pub(super) mod pn_dcp;
+    pub(super) mod pn_rt;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
@@ -30,6 +32,8 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::cotp::Cotp,
     &ot::enip::Enip,
     &ot::modbus::Modbus,
+    &ot::pn_dcp::PnDcp,
+    &ot::pn_rt::PnRt,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
     &ot::tpkt::Tpkt,

@@ -250,6 +250,7 @@ impl Engine {
             }
             if let Some(flow) = self.flows.get(at) {
                 flow.dissector = Some(row);
+                flow.learn_client(sheet.direction, dissector.side(payload), 0);
             }
             self.pdu(at, row, dissector, payload, sheet);
             return;
