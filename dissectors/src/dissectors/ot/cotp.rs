@@ -20,7 +20,8 @@ const DISCONNECT_REQUEST: u8 = 0x80;
 const DISCONNECT_CONFIRM: u8 = 0xc0;
 const DATA: u8 = 0xf0;
 const ERROR: u8 = 0x70;
-/// X.224 §13.3.4: parameters of CR and CC.
+/// X.224 §13.3.4: parameters of CR and CC have codes from 0x85 on.
+const PARAMETER_MIN: u8 = 0x80;
 const CALLED_SELECTOR: u8 = 0xc2;
 /// X.224 §13.7: a DT of classes 0 and 1 has this length indicator; the third byte's high bit ends the TSDU.
 const DATA_INDICATOR: u8 = 2;
@@ -131,6 +132,10 @@ fn connection(code: u8, pdu: &[u8], state: &mut Selectors, cx: &mut Context<'_>)
     }
     let mut rest = variable;
     while !rest.is_empty() {
+        // Remote Desktop puts a cookie and its negotiation where parameters stand; no parameter has such a code.
+        if rest.first().is_some_and(|code| *code < PARAMETER_MIN) {
+            break;
+        }
         let (i, (parameter, value)) = parameter(rest)?;
         rest = i;
         if parameter == CALLED_SELECTOR && !value.is_empty() {
