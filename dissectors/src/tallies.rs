@@ -153,7 +153,14 @@ fn pair_key(flow: &Flow, client: usize) -> PairKey {
         Host { ip, mac, family: flow.key.family }
     };
     let (transport, port) = service(flow, client);
-    PairKey { client: host(client), server: host(1 - client), port, transport, protocol: flow.inner.or(flow.dissector), segment: flow.key.segment }
+    PairKey {
+        client: host(client),
+        server: host(1 - client),
+        port,
+        transport,
+        protocol: flow.inner.map(|inner| inner.1).or(flow.dissector),
+        segment: flow.key.segment,
+    }
 }
 
 fn subject(host: &Host, segment: u16) -> Subject {

@@ -414,6 +414,24 @@ table! {
         KeyParameters = 362, "key-parameters";
         /// What a certificate's key may be used for: extended key usages, dotted, comma separated.
         KeyPurposes = 363, "key-purposes";
+        /// S7 protection level that the mode selector sets (SZL 0x0232, sch_schal).
+        ProtectionSelector = 390, "protection-selector";
+        /// S7 protection level that the project sets (SZL 0x0232, sch_par).
+        ProtectionParameter = 391, "protection-parameter";
+        /// Position of a mode selector or key switch.
+        ModeSelector = 392, "mode-selector";
+        /// CIP Security profiles that a device supports, as bits.
+        CipSecurityProfiles = 393, "cip-security-profiles";
+        /// CIP Security object's state.
+        CipSecurityState = 394, "cip-security-state";
+        /// EtherNet/IP Security object's state.
+        EnipSecurityState = 395, "enip-security-state";
+        /// Profile number of identification and maintenance data.
+        ProfileId = 396, "profile-id";
+        /// Profile-specific type of identification and maintenance data.
+        ProfileType = 397, "profile-type";
+        /// PROFINET alias name.
+        AliasName = 398, "alias-name";
     }
 }
 
