@@ -13,6 +13,11 @@ mod link {
     pub(super) mod stp;
 }
 
+/// Office and data centre.
+mod it {
+    pub(super) mod snmp;
+}
+
 /// Plants.
 mod ot {
     pub(super) mod modbus;
@@ -27,5 +32,6 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::icmpv6::Icmpv6,
     &link::lldp::Lldp,
     &link::stp::Stp,
+    &it::snmp::Snmp,
     &ot::modbus::Modbus,
 ];
