@@ -148,7 +148,8 @@ struct Security<'a> {
     model: u64,
     model_bytes: &'a [u8],
     engine: &'a [u8],
-    authentication: &'a [u8],
+    /// The byte that holds the length of the authentication parameters, of which nothing else is told.
+    authentication_length: &'a [u8],
 }
 
 /// RFC 1157 §4, RFC 3412 §6.
@@ -180,14 +181,14 @@ fn security<'a>(message: &mut Reader<'a>) -> Result<Security<'a>, DissectError> 
     let (&[bits], Some(number)) = (flags.content, model.number()) else { return Err(DissectError::Malformed { rule: "flags", offset: 0 }) };
     let parameters = message.expect(OCTET_STRING, "security parameters")?;
     let mut security =
-        Security { flags: bits, flags_bytes: flags.content, model: number, model_bytes: model.content, engine: &[], authentication: &[] };
+        Security { flags: bits, flags_bytes: flags.content, model: number, model_bytes: model.content, engine: &[], authentication_length: &[] };
     if number == USM {
         let mut usm = Reader::new(parameters.content).enter(SEQUENCE, "user-based security parameters")?;
         security.engine = usm.expect(OCTET_STRING, "engine id")?.content;
         let _boots = usm.expect(INTEGER, "engine boots")?;
         let _time = usm.expect(INTEGER, "engine time")?;
         let _user = usm.expect(OCTET_STRING, "user")?;
-        security.authentication = usm.expect(OCTET_STRING, "authentication parameters")?.content;
+        security.authentication_length = usm.expect(OCTET_STRING, "authentication parameters")?.whole.get(1..2).unwrap_or_default();
     }
     Ok(security)
 }
@@ -227,8 +228,8 @@ fn secured(security: &Security<'_>, envelope: &Envelope<'_>, cx: &mut Context<'_
             _ => b"authPriv",
         };
         let saying = saying.decoded(Field::SecurityLevel, &Value::Text(level.to_vec()), security.flags_bytes, "snmp-msg-flags");
-        let parameter = Some(security.authentication).filter(|parameter| !parameter.is_empty());
-        drop(saying.maybe(parameter, |s, v| s.decoded(Field::AuthParameterLength, &Value::Number(v.len() as u64), security.flags_bytes, "length")));
+        let length = Some(security.authentication_length).filter(|length| security.flags & AUTH != 0 && number(length) > 0);
+        drop(saying.maybe(length, |s, v| s.number(Field::AuthParameterLength, number(v), v)));
     } else {
         drop(saying);
     }
@@ -249,12 +250,14 @@ fn engine(id: &[u8], about: &Subject, cx: &mut Context<'_>) {
     const CURRENT: u64 = 0x8000_0000;
     let Some(enterprise) = id.get(..4).filter(|_| LENGTHS.contains(&id.len())) else { return };
     let (first, rest) = (number(enterprise), id.get(5..).unwrap_or_default());
+    // Deviation: a widespread agent puts a byte of 0 before the MAC address.
+    let card = rest.strip_prefix(&[0]).filter(|card| card.len() == 6).unwrap_or(rest);
     let saying = cx.say(about, Kind::Key).bytes(Field::EngineId, id);
     let saying = saying.decoded(Field::EnterpriseNumber, &Value::Number(first & !CURRENT), enterprise, "snmp-engine-id");
     match id.get(4) {
         Some(1) if first & CURRENT != 0 => drop(saying.maybe(host(rest), |s, ip| s.ip(Field::Ipv4Address, ip, rest))),
         Some(2) if first & CURRENT != 0 => drop(saying.maybe(host(rest), |s, ip| s.ip(Field::Ipv6Address, ip, rest))),
-        Some(3) if first & CURRENT != 0 => drop(saying.maybe(mac(rest), |s, mac| s.mac(Field::MacAddress, mac, rest))),
+        Some(3) if first & CURRENT != 0 => drop(saying.maybe(mac(card), |s, mac| s.mac(Field::MacAddress, mac, card))),
         _ => drop(saying),
     }
 }

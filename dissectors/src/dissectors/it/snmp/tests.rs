@@ -8,7 +8,10 @@ fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = vec![tag];
     match u8::try_from(content.len()) {
         Ok(length) if length < 0x80 => bytes.push(length),
-        _ => bytes.extend([0x82, u8::try_from(content.len() >> 8).unwrap(), (content.len() & 0xff) as u8]),
+        _ => {
+            bytes.push(0x82);
+            bytes.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
+        }
     }
     bytes.extend(content);
     bytes
