@@ -13,9 +13,14 @@ mod link {
     pub(super) mod stp;
 }
 
-/// Office and data centre.
+/// Offices and networks.
 mod it {
+    pub(super) mod dns;
+    pub(super) mod llmnr;
+    pub(super) mod mdns;
+    pub(super) mod nbns;
     pub(super) mod snmp;
+    pub(super) mod ssdp;
 }
 
 /// Plants.
@@ -32,6 +37,11 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::icmpv6::Icmpv6,
     &link::lldp::Lldp,
     &link::stp::Stp,
+    &it::dns::Dns,
+    &it::llmnr::Llmnr,
+    &it::mdns::Mdns,
+    &it::nbns::Nbns,
     &it::snmp::Snmp,
+    &it::ssdp::Ssdp,
     &ot::modbus::Modbus,
 ];

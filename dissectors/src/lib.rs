@@ -9,6 +9,8 @@
 //! | [`tunnel`] | link types, tunnels and fragments, down to the innermost conversation |
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
+//! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
+//! | `http_message` | the head of an HTTP message and where its body ends |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
@@ -19,10 +21,12 @@ pub mod context;
 mod decap;
 pub mod dissector;
 pub mod dissectors;
+mod dns_message;
 pub mod engine;
 mod flow;
 pub mod fragment;
 pub mod frame;
+mod http_message;
 mod labels;
 mod ledger;
 pub mod packet;

@@ -404,6 +404,8 @@ table! {
         StationAlias = 306, "station-alias";
         /// State of a port, as the protocol encodes it.
         PortStatus = 307, "port-status";
+        /// A processor's name (DNS HINFO).
+        Cpu = 330, "cpu";
     }
 }
 

@@ -36,6 +36,7 @@ up() {
         # partial checksums would make most captured segments look damaged; the namespace's eth0 only
         ip netns exec $ns ethtool -K eth0 tx off rx off sg off tso off gso off gro off >/dev/null 2>&1
         ip netns exec $ns sysctl -qw net.ipv4.conf.eth0.arp_notify=1 net.ipv4.ip_unprivileged_port_start=0 2>/dev/null
+        ip -n $SW link set p$octet address 00:1b:0d:0a:01:$(printf %02d $octet)
         ip -n $SW link set p$octet addrgenmode none master br0 up
         # the kernel at hand lacks cls_matchall: u32 with an empty mask matches everything
         ip netns exec $SW tc qdisc add dev p$octet clsact

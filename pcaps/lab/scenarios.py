@@ -347,7 +347,7 @@ SCENARIOS = {
     "knx-coap": {
         "services": ["knx", "coap"], "settle": 4,
         "steps": [("hmi", PY + "knx_station.py"), ("hmi", "@VENV@/aiocoap-client coap://10.77.0.21/.well-known/core; @VENV@/aiocoap-client coap://10.77.0.21/dev/info")],
-        "outputs": [("knxip/search.pcap", "kip", "udp.payload contains \"SchulteKNX\""), ("coap/core-and-device-info.pcap", "coap", "coap.code == 69")],
+        "outputs": [("knxip/search-and-tunnel.pcap", "kip", "udp.payload contains \"SchulteKNX\""), ("coap/core-and-device-info.pcap", "coap", "coap.code == 69")],
     },
     # more of the office and of the network itself
     "mqtt": {
