@@ -20,6 +20,7 @@ mod it {
     pub(super) mod llmnr;
     pub(super) mod mdns;
     pub(super) mod nbns;
+    pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod tls;
     mod tls_handshake;
@@ -58,6 +59,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
     &it::nbns::Nbns,
+    &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::tls::Tls,
     &ot::cip::Cip,
