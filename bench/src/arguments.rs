@@ -16,11 +16,7 @@ impl Arguments {
     ///
     /// # Errors
     /// If a value is missing or an option is not among `known` and `switches`.
-    pub fn read(
-        words: impl IntoIterator<Item = String>,
-        known: &[&str],
-        switches: &[&str],
-    ) -> Result<Self, Box<dyn Error>> {
+    pub fn read(words: impl IntoIterator<Item = String>, known: &[&str], switches: &[&str]) -> Result<Self, Box<dyn Error>> {
         let mut arguments = Self::default();
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
@@ -31,9 +27,7 @@ impl Arguments {
             let value = if switches.contains(&name) {
                 String::new()
             } else if known.contains(&name) {
-                words
-                    .next()
-                    .ok_or_else(|| format!("--{name} needs a value"))?
+                words.next().ok_or_else(|| format!("--{name} needs a value"))?
             } else {
                 return Err(format!("--{name} is unknown").into());
             };
@@ -62,10 +56,7 @@ impl Arguments {
     pub fn number<N: FromStr>(&self, name: &str, usual: N) -> Result<N, Box<dyn Error>> {
         match self.text(name) {
             None => Ok(usual),
-            Some(text) => text
-                .replace('_', "")
-                .parse()
-                .map_err(|_| format!("--{name} {text}: not a number").into()),
+            Some(text) => text.replace('_', "").parse().map_err(|_| format!("--{name} {text}: not a number").into()),
         }
     }
 }

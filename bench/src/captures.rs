@@ -35,23 +35,12 @@ pub fn provide(name: &str, order: &Order, folder: &Path) -> Result<Capture, Box<
         fs::rename(&begun, &path)?;
     }
     let stats = stats::count(&path)?;
-    Ok(Capture {
-        name: name.to_owned(),
-        path,
-        stats,
-    })
+    Ok(Capture { name: name.to_owned(), path, stats })
 }
 
 /// A name that tells everything that decides the bytes.
 fn file_name(order: &Order) -> String {
-    format!(
-        "{}-r{REVISION}-{}packets-{}devices-{}s-seed{}.pcap",
-        order.shape.name(),
-        order.packets,
-        order.devices,
-        order.seconds,
-        order.seed
-    )
+    format!("{}-r{REVISION}-{}packets-{}devices-{}s-seed{}.pcap", order.shape.name(), order.packets, order.devices, order.seconds, order.seed)
 }
 
 #[cfg(test)]

@@ -50,18 +50,8 @@ struct Bench {
 
 impl Bench {
     fn read(words: Vec<String>) -> Result<Self, Box<dyn Error>> {
-        let known = [
-            "rounds",
-            "only",
-            "scale",
-            "seed",
-            "binary",
-            "folder",
-            "json",
-            "idle-flows",
-        ];
-        let arguments = Arguments::read(words, &known, &["stages", "long"])
-            .map_err(|problem| format!("{problem}\n{USAGE}"))?;
+        let known = ["rounds", "only", "scale", "seed", "binary", "folder", "json", "idle-flows"];
+        let arguments = Arguments::read(words, &known, &["stages", "long"]).map_err(|problem| format!("{problem}\n{USAGE}"))?;
         if !arguments.rest.is_empty() {
             return Err(USAGE.into());
         }
@@ -78,18 +68,9 @@ impl Bench {
     fn run(&self) -> Result<(), Box<dyn Error>> {
         let mut all = Vec::new();
         for shape in [Shape::Mix, Shape::Hosts] {
-            if self
-                .arguments
-                .text("only")
-                .is_none_or(|only| only == shape.name())
-            {
+            if self.arguments.text("only").is_none_or(|only| only == shape.name()) {
                 let capture = self.capture(shape.name(), self.order(shape))?;
-                all.push(runs::measure(
-                    capture,
-                    &What::ALL,
-                    self.rounds,
-                    &self.programs,
-                ));
+                all.push(runs::measure(capture, &What::ALL, self.rounds, &self.programs));
             }
         }
         let base = self.base()?;
@@ -103,8 +84,7 @@ impl Bench {
         print!("{}", report::promises(&targets));
         if let Some(file) = self.arguments.text("json") {
             let document = report::document(&all, &targets, self.rounds);
-            std::fs::write(file, format!("{document:#}\n"))
-                .map_err(|error| format!("{file}: {error}"))?;
+            std::fs::write(file, format!("{document:#}\n")).map_err(|error| format!("{file}: {error}"))?;
         }
         Ok(())
     }
@@ -139,10 +119,7 @@ impl Bench {
 
     /// What a replay takes that has next to nothing to remember.
     fn base(&self) -> Result<Option<f64>, Box<dyn Error>> {
-        let order = Order {
-            packets: 3_000,
-            ..Order::usual(Shape::Idle)
-        };
+        let order = Order { packets: 3_000, ..Order::usual(Shape::Idle) };
         self.memory("base", order)
     }
 
@@ -151,10 +128,7 @@ impl Bench {
         let (Some(base), true) = (base, flows > 0) else {
             return Ok(None);
         };
-        let order = Order {
-            packets: flows * 3,
-            ..Order::usual(Shape::Idle)
-        };
+        let order = Order { packets: flows * 3, ..Order::usual(Shape::Idle) };
         let memory = self.memory("idle", order)?;
         Ok(memory.map(|memory| {
             let each = (memory - base) / flows as f64;
@@ -170,11 +144,7 @@ impl Bench {
             return Ok(None);
         };
         let usual = self.order(Shape::Mix);
-        let order = Order {
-            packets: usual.packets * 2,
-            seconds: usual.seconds * 2,
-            ..usual
-        };
+        let order = Order { packets: usual.packets * 2, seconds: usual.seconds * 2, ..usual };
         let memory = self.memory("long", order)?;
         let name = || "long: memory over mix".to_owned();
         Ok(memory.map(|memory| Target::most(name(), memory / single.memory, 1.1, "x")))

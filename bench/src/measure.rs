@@ -27,11 +27,7 @@ pub const WORD: &str = "measure";
 /// # Errors
 /// If it cannot be started or fails; the message ends with what it said last.
 pub fn run(command: &[String]) -> Result<Cost, Box<dyn Error>> {
-    let helper = Command::new(std::env::current_exe()?)
-        .arg(WORD)
-        .args(command)
-        .stdin(Stdio::null())
-        .output()?;
+    let helper = Command::new(std::env::current_exe()?).arg(WORD).args(command).stdin(Stdio::null()).output()?;
     if !helper.status.success() {
         let said = String::from_utf8_lossy(&helper.stderr);
         let last = said.lines().rev().find(|line| !line.is_empty());
@@ -47,11 +43,7 @@ pub fn run(command: &[String]) -> Result<Cost, Box<dyn Error>> {
 pub fn help(command: &[String]) -> Result<(), Box<dyn Error>> {
     let (program, words) = command.split_first().ok_or("nothing to measure")?;
     let begin = Instant::now();
-    let status = Command::new(program)
-        .args(words)
-        .stdout(Stdio::null())
-        .status()
-        .map_err(|error| format!("{program}: {error}"))?;
+    let status = Command::new(program).args(words).stdout(Stdio::null()).status().map_err(|error| format!("{program}: {error}"))?;
     let wall = begin.elapsed().as_nanos();
     if !status.success() {
         return Err(format!("{program}: {status}").into());
@@ -82,17 +74,10 @@ pub fn median(costs: &[Cost]) -> Option<Cost> {
     let of = |figure: fn(&Cost) -> f64| {
         let mut values: Vec<f64> = costs.iter().map(figure).collect();
         values.sort_by(f64::total_cmp);
-        let (below, above) = (
-            values.get((values.len().max(1) - 1) / 2),
-            values.get(values.len() / 2),
-        );
+        let (below, above) = (values.get((values.len().max(1) - 1) / 2), values.get(values.len() / 2));
         Some((below? + above?) / 2.0)
     };
-    Some(Cost {
-        cpu: of(|cost| cost.cpu)?,
-        wall: of(|cost| cost.wall)?,
-        memory: of(|cost| cost.memory)?,
-    })
+    Some(Cost { cpu: of(|cost| cost.cpu)?, wall: of(|cost| cost.wall)?, memory: of(|cost| cost.memory)? })
 }
 
 #[cfg(test)]
@@ -102,11 +87,7 @@ mod tests {
     #[test]
     fn the_median_takes_each_figure_alone() {
         let cost = |cpu, wall, memory| Cost { cpu, wall, memory };
-        let costs = [
-            cost(1.0, 9.0, 5.0),
-            cost(2.0, 8.0, 6.0),
-            cost(9.0, 1.0, 7.0),
-        ];
+        let costs = [cost(1.0, 9.0, 5.0), cost(2.0, 8.0, 6.0), cost(9.0, 1.0, 7.0)];
         assert_eq!(median(&costs), Some(cost(2.0, 8.0, 6.0)));
         assert_eq!(median(&costs[..2]), Some(cost(1.5, 8.5, 5.5)));
         assert_eq!(median(&[]), None);
@@ -115,10 +96,7 @@ mod tests {
     #[test]
     fn reads_what_the_helper_prints() -> Result<(), Box<dyn Error>> {
         let cost = parse("120000 340000 2097152\n")?;
-        assert_eq!(
-            (cost.cpu, cost.wall, cost.memory),
-            (120_000.0, 340_000.0, 2_097_152.0)
-        );
+        assert_eq!((cost.cpu, cost.wall, cost.memory), (120_000.0, 340_000.0, 2_097_152.0));
         assert!(parse("1 2").is_err());
         Ok(())
     }

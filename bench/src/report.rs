@@ -30,23 +30,13 @@ impl Target {
     /// A figure that should be at most `limit`.
     #[must_use]
     pub fn most(name: String, value: f64, limit: f64, unit: &'static str) -> Self {
-        Self {
-            name,
-            value,
-            limit,
-            unit,
-            at_least: false,
-        }
+        Self { name, value, limit, unit, at_least: false }
     }
 
     /// True if the promise is kept.
     #[must_use]
     pub fn met(&self) -> bool {
-        if self.at_least {
-            self.value >= self.limit
-        } else {
-            self.value <= self.limit
-        }
+        if self.at_least { self.value >= self.limit } else { self.value <= self.limit }
     }
 }
 
@@ -62,19 +52,10 @@ pub fn table(measured: &Measured) -> String {
         stats.flows,
         stats.devices
     );
-    let _ = writeln!(
-        text,
-        "  {:<26}{:>11}{:>9}{:>9}{:>9}{:>10}",
-        "", "ns/packet", "x eth", "wall s", "Gbit/s", "RSS MB"
-    );
+    let _ = writeln!(text, "  {:<26}{:>11}{:>9}{:>9}{:>9}{:>10}", "", "ns/packet", "x eth", "wall s", "Gbit/s", "RSS MB");
     for line in &measured.lines {
         let _ = match &line.cost {
-            Ok(_) => writeln!(
-                text,
-                "  {:<26}{}",
-                line.what.name(),
-                figures(measured, line)
-            ),
+            Ok(_) => writeln!(text, "  {:<26}{}", line.what.name(), figures(measured, line)),
             Err(why) => writeln!(text, "  {:<26}  - ({why})", line.what.name()),
         };
     }
@@ -83,14 +64,7 @@ pub fn table(measured: &Measured) -> String {
 
 fn figures(measured: &Measured, line: &Line) -> String {
     let row = Row::of(measured, line).unwrap_or_default();
-    format!(
-        "{:>11.1}{:>9.2}{:>9.2}{:>9.2}{:>10.1}",
-        row.nanoseconds,
-        row.ratio,
-        row.wall,
-        row.gigabits,
-        row.memory / 1e6
-    )
+    format!("{:>11.1}{:>9.2}{:>9.2}{:>9.2}{:>10.1}", row.nanoseconds, row.ratio, row.wall, row.gigabits, row.memory / 1e6)
 }
 
 /// The figures of a line as they are shown.
@@ -121,9 +95,7 @@ impl Row {
 /// The promises that can be judged by these measurements; `base` is the memory of a tiny replay.
 #[must_use]
 pub fn targets(all: &[Measured], base: Option<f64>) -> Vec<Target> {
-    all.iter()
-        .flat_map(|measured| of_capture(measured, base))
-        .collect()
+    all.iter().flat_map(|measured| of_capture(measured, base)).collect()
 }
 
 fn of_capture(measured: &Measured, base: Option<f64>) -> Vec<Target> {
@@ -134,49 +106,21 @@ fn of_capture(measured: &Measured, base: Option<f64>) -> Vec<Target> {
     };
     targets.extend(speed(measured));
     if let Some(two) = measured.cost(What::Two) {
-        targets.push(Target {
-            at_least: true,
-            ..Target::most(
-                format!("{name}: two workers over one"),
-                one.wall / two.wall,
-                1.7,
-                "x",
-            )
-        });
+        targets.push(Target { at_least: true, ..Target::most(format!("{name}: two workers over one"), one.wall / two.wall, 1.7, "x") });
     }
     let devices = measured.capture.stats.devices as f64;
     let limit = (MEMORY_BASE + devices * MEMORY_DEVICE) / 1e6;
-    targets.push(Target::most(
-        format!("{name}: memory"),
-        one.memory / 1e6,
-        limit,
-        "MB",
-    ));
+    targets.push(Target::most(format!("{name}: memory"), one.memory / 1e6, limit, "MB"));
     if let Some(base) = base.filter(|_| name == "hosts") {
         let each = (one.memory - base) / devices;
-        targets.push(Target::most(
-            format!("{name}: memory a device"),
-            each,
-            MEMORY_DEVICE,
-            "B",
-        ));
+        targets.push(Target::most(format!("{name}: memory a device"), each, MEMORY_DEVICE, "B"));
     }
     if let Some(database) = measured.cost(What::Database) {
         let limit = if name == "hosts" { 2.0 } else { 1.3 };
         let ratio = database.cpu / one.cpu;
-        targets.push(Target::most(
-            format!("{name}: --db, CPU"),
-            ratio,
-            limit,
-            "x",
-        ));
+        targets.push(Target::most(format!("{name}: --db, CPU"), ratio, limit, "x"));
         let ratio = database.wall / one.wall;
-        targets.push(Target::most(
-            format!("{name}: --db, wall"),
-            ratio,
-            limit,
-            "x",
-        ));
+        targets.push(Target::most(format!("{name}: --db, wall"), ratio, limit, "x"));
     }
     targets
 }
@@ -185,20 +129,10 @@ fn speed(measured: &Measured) -> Option<Target> {
     let each = measured.per_packet(What::One)?;
     let name = &measured.capture.name;
     if name == "hosts" {
-        return Some(Target::most(
-            format!("{name}: one worker, a packet"),
-            each,
-            1_500.0,
-            "ns",
-        ));
+        return Some(Target::most(format!("{name}: one worker, a packet"), each, 1_500.0, "ns"));
     }
     let unit = measured.per_packet(What::Headers)?;
-    Some(Target::most(
-        format!("{name}: one worker over walk eth"),
-        each / unit,
-        2.4,
-        "x",
-    ))
+    Some(Target::most(format!("{name}: one worker over walk eth"), each / unit, 2.4, "x"))
 }
 
 /// The list of promises.
@@ -274,33 +208,14 @@ mod tests {
     use crate::stats::Stats;
 
     fn measured(name: &str) -> Measured {
-        let stats = Stats {
-            packets: 1_000,
-            bytes: 300_000,
-            devices: 10,
-            ..Stats::default()
-        };
-        let capture = Capture {
-            name: name.to_owned(),
-            path: PathBuf::new(),
-            stats,
-        };
-        let line = |what, cpu, wall| Line {
-            what,
-            cost: Ok(Cost {
-                cpu,
-                wall,
-                memory: 100e6,
-            }),
-        };
+        let stats = Stats { packets: 1_000, bytes: 300_000, devices: 10, ..Stats::default() };
+        let capture = Capture { name: name.to_owned(), path: PathBuf::new(), stats };
+        let line = |what, cpu, wall| Line { what, cost: Ok(Cost { cpu, wall, memory: 100e6 }) };
         let lines = vec![
             line(What::Headers, 100_000.0, 100_000.0),
             line(What::One, 200_000.0, 200_000.0),
             line(What::Two, 220_000.0, 110_000.0),
-            Line {
-                what: What::Database,
-                cost: Err("not installed".to_owned()),
-            },
+            Line { what: What::Database, cost: Err("not installed".to_owned()) },
         ];
         Measured { capture, lines }
     }
@@ -308,10 +223,7 @@ mod tests {
     #[test]
     fn compares_with_the_header_walk() {
         let targets = targets(&[measured("mix")], None);
-        let values: Vec<_> = targets
-            .iter()
-            .map(|target| (target.value, target.met()))
-            .collect();
+        let values: Vec<_> = targets.iter().map(|target| (target.value, target.met())).collect();
         assert_eq!(values[0], (2.0, true));
         assert!(values[1].0 > 1.8 && values[1].1);
         assert_eq!(values[2], (100.0, true));
@@ -323,9 +235,6 @@ mod tests {
         assert!(table(&measured).contains("not installed"));
         let targets = targets(std::slice::from_ref(&measured), Some(0.0));
         assert!(targets.iter().all(|target| !target.name.contains("--db")));
-        assert_eq!(
-            document(&[measured], &targets, 3)["captures"][0]["runs"][3]["missing"],
-            "not installed"
-        );
+        assert_eq!(document(&[measured], &targets, 3)["captures"][0]["runs"][3]["missing"], "not installed");
     }
 }

@@ -26,14 +26,7 @@ pub enum What {
 
 impl What {
     /// All, in the order of the table.
-    pub const ALL: [Self; 6] = [
-        Self::Records,
-        Self::Headers,
-        Self::Tcpdump,
-        Self::One,
-        Self::Two,
-        Self::Database,
-    ];
+    pub const ALL: [Self; 6] = [Self::Records, Self::Headers, Self::Tcpdump, Self::One, Self::Two, Self::Database];
 
     /// How the table calls it.
     #[must_use]
@@ -74,31 +67,18 @@ impl Programs {
         let beside = own.with_file_name("wirecensus");
         let usual = PathBuf::from("target/release/wirecensus");
         let found = [usual, beside].into_iter().find(|path| path.is_file());
-        Ok(Self {
-            own,
-            wirecensus: asked.or(found),
-            tcpdump: Command::new("tcpdump").arg("--version").output().is_ok(),
-        })
+        Ok(Self { own, wirecensus: asked.or(found), tcpdump: Command::new("tcpdump").arg("--version").output().is_ok() })
     }
 
     /// The words of a run, or `None` if its program is missing.
     #[must_use]
     pub fn command(&self, what: What, capture: &Path, database: &Path) -> Option<Vec<String>> {
         let file = capture.display().to_string();
-        let walk = |mode: &str| {
-            vec![
-                self.own.display().to_string(),
-                "walk".to_owned(),
-                mode.to_owned(),
-                file.clone(),
-            ]
-        };
+        let walk = |mode: &str| vec![self.own.display().to_string(), "walk".to_owned(), mode.to_owned(), file.clone()];
         match what {
             What::Records => Some(walk("rec")),
             What::Headers => Some(walk("eth")),
-            What::Tcpdump => self
-                .tcpdump
-                .then(|| words(&["tcpdump", "-r", &file, "-w", "/dev/null"])),
+            What::Tcpdump => self.tcpdump.then(|| words(&["tcpdump", "-r", &file, "-w", "/dev/null"])),
             What::One => self.replay(&file, &["--workers", "1"]),
             What::Two => self.replay(&file, &["--workers", "2"]),
             What::Database => {
@@ -113,14 +93,7 @@ impl Programs {
     pub fn replay(&self, file: &str, more: &[&str]) -> Option<Vec<String>> {
         let program = self.wirecensus.as_ref()?.display().to_string();
         let mut all = vec![program];
-        all.extend(words(&[
-            "replay",
-            file,
-            "--format",
-            "json",
-            "--output",
-            "/dev/null",
-        ]));
+        all.extend(words(&["replay", file, "--format", "json", "--output", "/dev/null"]));
         all.extend(words(more));
         Some(all)
     }
@@ -189,9 +162,7 @@ pub fn measure(capture: Capture, whats: &[What], rounds: u32, programs: &Program
 }
 
 fn once(what: What, file: &Path, database: &Path, programs: &Programs) -> Result<Cost, String> {
-    let command = programs
-        .command(what, file, database)
-        .ok_or("not installed")?;
+    let command = programs.command(what, file, database).ok_or("not installed")?;
     measure::run(&command).map_err(|problem| problem.to_string())
 }
 

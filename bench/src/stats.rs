@@ -77,9 +77,7 @@ impl Count {
             return;
         };
         self.devices.insert(*source);
-        let plant = [source, target]
-            .iter()
-            .any(|mac| is_plant_prefix([mac[0], mac[1], mac[2]]));
+        let plant = [source, target].iter().any(|mac| is_plant_prefix([mac[0], mac[1], mac[2]]));
         self.stats.plant_bytes += if plant { length } else { 0 };
         self.stats.tagged += u64::from(rest.starts_with(&[0x81, 0]));
         match SlicedPacket::from_ethernet(frame) {
@@ -90,16 +88,12 @@ impl Count {
 
     fn packet(&mut self, packet: &SlicedPacket<'_>) {
         let (source, target) = match &packet.net {
-            Some(NetSlice::Ipv4(ip)) => (
-                u128::from(u32::from_be_bytes(ip.header().source())),
-                u128::from(u32::from_be_bytes(ip.header().destination())),
-            ),
+            Some(NetSlice::Ipv4(ip)) => {
+                (u128::from(u32::from_be_bytes(ip.header().source())), u128::from(u32::from_be_bytes(ip.header().destination())))
+            }
             Some(NetSlice::Ipv6(ip)) => {
                 self.stats.six += 1;
-                (
-                    u128::from_be_bytes(ip.header().source()),
-                    u128::from_be_bytes(ip.header().destination()),
-                )
+                (u128::from_be_bytes(ip.header().source()), u128::from_be_bytes(ip.header().destination()))
             }
             _ => return,
         };
@@ -158,26 +152,13 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |part: u64| 100.0 * part as f64 / self.packets.max(1) as f64;
         writeln!(f, "packets   {:>12}", self.packets)?;
-        writeln!(
-            f,
-            "bytes     {:>12}   {:.1} a packet",
-            self.bytes,
-            self.average()
-        )?;
+        writeln!(f, "bytes     {:>12}   {:.1} a packet", self.bytes, self.average())?;
         writeln!(f, "seconds   {:>12.1}", self.seconds)?;
-        writeln!(
-            f,
-            "flows     {:>12}   {} of more than 1,000 packets",
-            self.flows, self.long_flows
-        )?;
+        writeln!(f, "flows     {:>12}   {} of more than 1,000 packets", self.flows, self.long_flows)?;
         writeln!(f, "devices   {:>12}", self.devices)?;
         writeln!(f, "plant     {:>11.1} %  of the bytes", self.plant())?;
         writeln!(f, "office    {:>11.1} %", 100.0 - self.plant())?;
-        writeln!(
-            f,
-            "tagged    {:>11.1} %  of the packets",
-            percent(self.tagged)
-        )?;
+        writeln!(f, "tagged    {:>11.1} %  of the packets", percent(self.tagged))?;
         writeln!(f, "IPv6      {:>11.1} %", percent(self.six))?;
         write!(f, "broken    {:>12}", self.broken)
     }

@@ -30,10 +30,7 @@ pub struct Walked {
 /// # Errors
 /// If the file cannot be read, or is not little-endian classic pcap with Ethernet frames.
 #[inline]
-pub fn each_record(
-    path: &Path,
-    mut visit: impl FnMut(u32, u32, &[u8]),
-) -> Result<(), Box<dyn Error>> {
+pub fn each_record(path: &Path, mut visit: impl FnMut(u32, u32, &[u8])) -> Result<(), Box<dyn Error>> {
     let mut file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut header = [0; FILE_HEADER];
     file.read_exact(&mut header)?;
@@ -49,11 +46,7 @@ pub fn each_record(
         }
         let read = file.read(&mut buffer[filled..])?;
         if read == 0 {
-            return if filled == 0 {
-                Ok(())
-            } else {
-                Err("the last record is cut off".into())
-            };
+            return if filled == 0 { Ok(()) } else { Err("the last record is cut off".into()) };
         }
         filled += read;
     }

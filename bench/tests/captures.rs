@@ -14,12 +14,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 type Flow = ([u8; 4], [u8; 4], u16, u16);
 
 fn small(shape: Shape) -> Order {
-    Order {
-        packets: 30_000,
-        devices: 500,
-        seconds: 30,
-        ..Order::usual(shape)
-    }
+    Order { packets: 30_000, devices: 500, seconds: 30, ..Order::usual(shape) }
 }
 
 fn capture(order: &Order) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -57,10 +52,7 @@ fn mix_has_its_shape() -> Outcome {
     let stats = counted("mix.pcap", &small(Shape::Mix))?;
     assert!((250.0..450.0).contains(&stats.average()), "{stats}");
     assert!((25.0..55.0).contains(&stats.plant()), "{stats}");
-    assert!(
-        stats.tagged * 10 > stats.packets && stats.six > 0,
-        "{stats}"
-    );
+    assert!(stats.tagged * 10 > stats.packets && stats.six > 0, "{stats}");
     Ok(())
 }
 
@@ -103,10 +95,7 @@ fn a_cut_capture_is_an_error() -> Outcome {
 
 #[test]
 fn every_checksum_is_right() -> Outcome {
-    for (name, shape) in [
-        ("sum-mix.pcap", Shape::Mix),
-        ("sum-hosts.pcap", Shape::Hosts),
-    ] {
+    for (name, shape) in [("sum-mix.pcap", Shape::Mix), ("sum-hosts.pcap", Shape::Hosts)] {
         let path = on_disk(name, &small(shape))?;
         let mut wrong = 0;
         walk::each_record(&path, |_, _, frame| wrong += u32::from(!is_right(frame)))?;
@@ -169,18 +158,9 @@ fn sequence_numbers_have_no_holes() -> Outcome {
 
 fn segment(frame: &[u8]) -> Option<(Flow, TcpSlice<'_>)> {
     let packet = SlicedPacket::from_ethernet(frame).ok()?;
-    let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Tcp(tcp))) = (packet.net, packet.transport)
-    else {
+    let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Tcp(tcp))) = (packet.net, packet.transport) else {
         return None;
     };
     let addresses = (ip.header().source(), ip.header().destination());
-    Some((
-        (
-            addresses.0,
-            addresses.1,
-            tcp.source_port(),
-            tcp.destination_port(),
-        ),
-        tcp,
-    ))
+    Some(((addresses.0, addresses.1, tcp.source_port(), tcp.destination_port()), tcp))
 }

@@ -93,6 +93,11 @@ impl Layers {
         }
     }
 
+    /// A dissector's state, where it lies.
+    pub(crate) fn peek(&self, row: RowId) -> Option<&(dyn Any + Send)> {
+        self.0.iter().find(|layer| layer.0 == row).and_then(|layer| layer.1.as_deref())
+    }
+
     /// Puts it back.
     pub(crate) fn put(&mut self, row: RowId, state: Option<Box<dyn Any + Send>>) {
         let Some(state) = state else { return };
@@ -166,6 +171,11 @@ impl<'a> Context<'a> {
     #[must_use]
     pub const fn frame(&self) -> &Frame {
         self.sight.frame
+    }
+
+    /// Whether the captured frame has these bytes at this offset.
+    pub(crate) fn stands_at(&self, offset: usize, bytes: &[u8]) -> bool {
+        self.sight.data.get(offset..).is_some_and(|rest| rest.starts_with(bytes))
     }
 
     /// Whether the sender asks (`Some(true)`), answers, or that is not known.

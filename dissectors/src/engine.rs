@@ -444,12 +444,14 @@ impl Engine {
         let registry = Arc::clone(&self.registry);
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-            let Some((row, mode)) = self.flows.get(at).and_then(|flow| Some((flow.dissector?, flow.mode))) else { return bytes.len() };
+            let flow = self.flows.get(at).and_then(|flow| Some((flow.dissector?, flow.mode, flow.from_client(direction))));
+            let Some((row, mode, from_client)) = flow else { return bytes.len() };
             let Some(dissector) = registry.get(row) else { return bytes.len() };
             if mode == Mode::Counting {
                 return bytes.len();
             }
-            match dissector.frame(rest) {
+            let state = self.reader(at).and_then(|reader| reader.layers.peek(row));
+            match dissector.frame(rest, &At { from_client, ..sheet.at }, state) {
                 Framing::Need(needed) if needed > rest.len() && rest.len() < WANT_MAX => return done,
                 Framing::Pdu { len, want } => {
                     let want = want.min(len).min(WANT_MAX);
@@ -598,6 +600,25 @@ impl Engine {
             let Some(at) = self.flows.sweep(SLOTS, self.now) else { return };
             self.end(at);
         }
+    }
+
+    /// The observations that are new or changed since the last call; with `counters` the tallies too, conversations that are still open
+    /// included. For a store that commits while the engine goes on.
+    pub fn changes(&mut self, counters: bool) -> SourceSaid {
+        let mut said = SourceSaid::default();
+        let (rows, crowded) = self.ledger.changed();
+        said.observations = rows.into_iter().collect();
+        said.crowded = crowded;
+        if counters {
+            let mut tallies = self.tallies.clone();
+            for at in self.flows.open() {
+                let Some(flow) = self.flows.get(at).map(|flow| flow.clone()) else { continue };
+                let reader = flow.reader.checked_sub(1).and_then(|slot| self.readers.get(slot as usize)).and_then(Option::as_deref);
+                tallies.add(&flow, reader.map_or(&[], |reader| &reader.operations));
+            }
+            said.tallies = tallies.pairs(&self.registry);
+        }
+        said
     }
 
     /// Ends every conversation and gives all that was heard. Source-wide figures other than these are the caller's.

@@ -6,19 +6,28 @@
 //! |---|---|
 //! | [`packet`] | one captured packet, as a source hands it over |
 //! | [`frame`] | a packet taken apart without copying |
+//! | [`tunnel`] | link types, tunnels and fragments, down to the innermost conversation |
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
+//! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
+//! | `http_message` | the head of an HTTP message and where its body ends |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
 //! | [`engine`] | the library's face |
 
+mod asn1;
 pub mod context;
+mod decap;
 pub mod dissector;
 pub mod dissectors;
+mod dns_message;
 pub mod engine;
 mod flow;
+pub mod fragment;
 pub mod frame;
+mod http_message;
+mod labels;
 mod ledger;
 pub mod packet;
 mod place;
@@ -27,3 +36,5 @@ pub mod registry;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tlv;
+pub mod tunnel;

@@ -31,6 +31,7 @@ struct Host {
     family: u8,
 }
 
+#[derive(Clone)]
 struct Cell {
     key: PairKey,
     packets: [u64; 2],
@@ -42,7 +43,7 @@ struct Cell {
 }
 
 /// See the module.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tallies {
     hasher: RandomState,
     cells: Vec<Cell>,

@@ -1,1 +1,110 @@
-//! fingerprints.
+//! Observations to claims: what was said, and what it means.
+//!
+//! Reads no packet, does no I/O. Names of vendors and products live in `data/`, as text tables that carry their source, date and
+//! licence; rules carry an example that is tested.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`claim`] | [`Claim`]: an attribute, its value, and how far to believe it |
+//! | [`table`] | the registries under `data/`: OUI, CIP, PROFINET, BACnet, SNMP enterprise numbers |
+//! | [`attribute`] | fields that say an attribute by themselves |
+//! | [`registry`] | fields that are numbers in a registry |
+//! | [`rule`] | the rule format, its errors, and the compiled matcher |
+//! | [`behaviour`] | class, type and roles from what a device serves and uses |
+//! | [`text`] | text from the wire, made safe to show |
+
+pub mod attribute;
+pub mod behaviour;
+pub mod claim;
+pub mod registry;
+pub mod rule;
+pub mod table;
+pub mod text;
+
+pub use claim::{Attribute, Claim, Class};
+
+use observations::Observation;
+use rule::{RuleError, Rules};
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+/// Everything that turns observations into claims.
+pub struct Fingerprints {
+    rules: Rules,
+    /// Rules are asked once for each distinct text.
+    known: Mutex<HashMap<(observations::Field, Vec<u8>), Vec<rule::Hit>>>,
+}
+
+/// Distinct texts that are remembered; beyond it they are matched again each time.
+const KNOWN_MAX: usize = 100_000;
+
+impl Fingerprints {
+    /// The built-in tables and rules.
+    ///
+    /// # Errors
+    /// [`RuleError`] if a built-in rule is wrong; a test makes sure that none is.
+    pub fn new() -> Result<Self, RuleError> {
+        Self::with(&[])
+    }
+
+    /// The built-in rules and more: (file name, TOML text). A rule of the same id replaces the built-in one.
+    ///
+    /// # Errors
+    /// [`RuleError`] names file, rule and reason.
+    pub fn with(more: &[(String, String)]) -> Result<Self, RuleError> {
+        Ok(Self { rules: Rules::load(more)?, known: Mutex::default() })
+    }
+
+    /// What an observation means: claims about the subject that it is about.
+    #[must_use]
+    pub fn claims(&self, observation: &Observation) -> Vec<Claim> {
+        let mut claims = attribute::claims(observation);
+        claims.extend(registry::claims(observation));
+        for (index, said) in observation.fields.iter().enumerate() {
+            for hit in self.hits(said) {
+                claims.extend(hit.claims.iter().map(|(attribute, value)| Claim {
+                    attribute: *attribute,
+                    value: value.clone(),
+                    class: Class::Inferred,
+                    confidence: hit.confidence.min(Class::Inferred.most()),
+                    rule: hit.rule.clone(),
+                    field: Some(index),
+                }));
+            }
+        }
+        claims
+    }
+
+    fn hits(&self, said: &observations::SaidField) -> Vec<rule::Hit> {
+        if !self.rules.reads(said.field) {
+            return Vec::new();
+        }
+        let text = said.value.display();
+        let key = (said.field, text.clone().into_bytes());
+        if let Some(known) = self.known.lock().ok().and_then(|known| known.get(&key).cloned()) {
+            return known;
+        }
+        let hits = self.rules.matches(said.field, &text);
+        if let Ok(mut known) = self.known.lock()
+            && known.len() < KNOWN_MAX
+        {
+            known.insert(key, hits.clone());
+        }
+        hits
+    }
+
+    /// Claims of rules that read the name of a card's maker.
+    #[must_use]
+    pub fn of_mac_vendor(&self, organisation: &str) -> Vec<(Attribute, String, u8, String)> {
+        let hits = self.rules.matches_named("oui-vendor", organisation);
+        hits.into_iter()
+            .flat_map(|hit| hit.claims.into_iter().map(move |(a, v)| (a, v, hit.confidence.min(Class::Inferred.most()), hit.rule.clone())))
+            .collect()
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn rules(&self) -> usize {
+        self.rules.len()
+    }
+}

@@ -1,1 +1,32 @@
-//! inventory.
+//! What was said becomes devices: pure functions from observations and tallies to the published document.
+//!
+//! ```text
+//! Said ── gather ──► Facts ── resolve ──► Components ── assemble ──► Document
+//! ```
+//!
+//! | module | is |
+//! |---|---|
+//! | [`gather`] | one pass over all that was said: who is spoken of, what is claimed, which keys each says of itself |
+//! | [`place`] | which IP address belongs to which MAC address, when; next hops; virtual addresses |
+//! | [`key`] | what identifies a device, by strength, and the id that names a key |
+//! | [`resolve`] | keys joined by strata into components |
+//! | [`attribute`] | of several claims the one that stands, its rivals and its history |
+//! | [`document`] | the published schema, as serde types |
+//! | [`assemble`] | components to the document |
+//! | [`explain`] | why: reasons, joins made and refused, packets, bytes |
+//! | [`decision`] | what an operator decided: pin, split, annotate |
+//!
+//! No I/O, no clock, no vendor's name.
+
+pub mod assemble;
+pub mod attribute;
+pub mod decision;
+pub mod document;
+pub mod explain;
+pub mod gather;
+pub mod key;
+pub mod place;
+pub mod resolve;
+
+pub use assemble::{View, inventory};
+pub use document::Document;

@@ -14,10 +14,7 @@ fn main() -> ExitCode {
     };
     match walked {
         Ok(walked) => {
-            println!(
-                "packets {} bytes {} sum {:016x}",
-                walked.packets, walked.bytes, walked.sum
-            );
+            println!("packets {} bytes {} sum {:016x}", walked.packets, walked.bytes, walked.sum);
             ExitCode::SUCCESS
         }
         Err(problem) => {

@@ -27,21 +27,13 @@ pub(crate) struct Air {
 impl Air {
     /// An empty wire.
     pub(crate) fn new(random: Random) -> Self {
-        Self {
-            under_way: BinaryHeap::new(),
-            sent: 0,
-            random,
-        }
+        Self { under_way: BinaryHeap::new(), sent: 0, random }
     }
 
     /// Sends a frame at a time that must not lie before the current step.
     pub(crate) fn send(&mut self, at: u64, frame: Vec<u8>) {
         self.sent += 1;
-        self.under_way.push(Reverse(Passing {
-            at,
-            order: self.sent,
-            frame,
-        }));
+        self.under_way.push(Reverse(Passing { at, order: self.sent, frame }));
     }
 
     /// The earliest frame, if it passes at `until` or before.

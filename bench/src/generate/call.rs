@@ -38,18 +38,10 @@ impl Call<'_> {
             let to = self.site.outside6(client, port, self.random);
             (client.end6(local, false), to)
         } else {
-            (
-                client.end(local),
-                self.site.outside(client, port, self.random),
-            )
+            (client.end(local), self.site.outside(client, port, self.random))
         };
         let stacks = ((from, client.stack()), (to, Stack::Linux));
-        Link::Tcp(Box::new(Tcp::new(
-            stacks.0,
-            stacks.1,
-            client.vlan,
-            self.random,
-        )))
+        Link::Tcp(Box::new(Tcp::new(stacks.0, stacks.1, client.vlan, self.random)))
     }
 
     /// Datagrams between two ends in the segment of `client`.

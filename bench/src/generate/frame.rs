@@ -66,12 +66,7 @@ pub(crate) fn ethernet(to: Mac, from: Mac, vlan: Option<u16>, kind: u16, body: &
 /// A UDP datagram in its frame.
 pub(crate) fn udp(from: &End, to: &End, vlan: Option<u16>, id: u16, payload: &[u8]) -> Vec<u8> {
     let mut datagram = Vec::with_capacity(payload.len() + 8);
-    datagram
-        .be16(from.port)
-        .be16(to.port)
-        .be16(payload.len() as u16 + 8)
-        .be16(0)
-        .raw(payload);
+    datagram.be16(from.port).be16(to.port).be16(payload.len() as u16 + 8).be16(0).raw(payload);
     let sum = match checksum(from.ip, to.ip, UDP, &datagram) {
         0 => 0xffff,
         sum => sum,
@@ -81,14 +76,7 @@ pub(crate) fn udp(from: &End, to: &End, vlan: Option<u16>, id: u16, payload: &[u
 }
 
 /// A TCP segment in its frame.
-pub(crate) fn tcp(
-    from: &End,
-    to: &End,
-    vlan: Option<u16>,
-    id: u16,
-    segment: &Segment<'_>,
-    payload: &[u8],
-) -> Vec<u8> {
+pub(crate) fn tcp(from: &End, to: &End, vlan: Option<u16>, id: u16, segment: &Segment<'_>, payload: &[u8]) -> Vec<u8> {
     let header = 20 + segment.options.len();
     let mut bytes = Vec::with_capacity(header + payload.len());
     bytes
@@ -112,25 +100,11 @@ fn packet(from: &End, to: &End, vlan: Option<u16>, id: u16, protocol: u8, body: 
     let mut bytes = Vec::with_capacity(body.len() + 40);
     let kind = match (from.ip, to.ip) {
         (Ip::V4(source), Ip::V4(target)) => {
-            ipv4_header(
-                &mut bytes,
-                source,
-                target,
-                from.hops,
-                id,
-                protocol,
-                body.len(),
-            );
+            ipv4_header(&mut bytes, source, target, from.hops, id, protocol, body.len());
             0x0800
         }
         (source, target) => {
-            bytes
-                .be32(0x6000_0000)
-                .be16(body.len() as u16)
-                .byte(protocol)
-                .byte(from.hops)
-                .raw(&wide(source))
-                .raw(&wide(target));
+            bytes.be32(0x6000_0000).be16(body.len() as u16).byte(protocol).byte(from.hops).raw(&wide(source)).raw(&wide(target));
             0x86dd
         }
     };
@@ -139,25 +113,8 @@ fn packet(from: &End, to: &End, vlan: Option<u16>, id: u16, protocol: u8, body: 
 }
 
 /// Twenty bytes of IPv4 header, "don't fragment" set.
-fn ipv4_header(
-    bytes: &mut Vec<u8>,
-    source: [u8; 4],
-    target: [u8; 4],
-    hops: u8,
-    id: u16,
-    protocol: u8,
-    length: usize,
-) {
-    bytes
-        .be16(0x4500)
-        .be16(length as u16 + 20)
-        .be16(id)
-        .be16(0x4000)
-        .byte(hops)
-        .byte(protocol)
-        .be16(0)
-        .raw(&source)
-        .raw(&target);
+fn ipv4_header(bytes: &mut Vec<u8>, source: [u8; 4], target: [u8; 4], hops: u8, id: u16, protocol: u8, length: usize) {
+    bytes.be16(0x4500).be16(length as u16 + 20).be16(id).be16(0x4000).byte(hops).byte(protocol).be16(0).raw(&source).raw(&target);
     let sum = fold(add(0, bytes));
     bytes[10..12].copy_from_slice(&sum.to_be_bytes());
 }

@@ -28,20 +28,11 @@ pub(crate) enum Saying {
 }
 
 /// Which device says what, when: every device at least its address.
-pub(crate) fn plan(
-    packets: u64,
-    devices: u64,
-    seconds: u64,
-    random: &mut Random,
-) -> Vec<(u64, (u64, Saying))> {
+pub(crate) fn plan(packets: u64, devices: u64, seconds: u64, random: &mut Random) -> Vec<(u64, (u64, Saying))> {
     let whole = seconds * 1_000_000;
     (0..packets)
         .map(|number| {
-            let device = if number < devices {
-                number
-            } else {
-                random.below(devices)
-            };
+            let device = if number < devices { number } else { random.below(devices) };
             let saying = match (number < devices, random.below(100)) {
                 (true, _) | (_, 0..=9) => Saying::Address,
                 (_, 10..=16) => Saying::Lease,
@@ -103,9 +94,7 @@ fn itself(call: &mut Call<'_>, device: &Device) -> Vec<u8> {
             let to = server(call, device, 0);
             call.datagram(device, 44_818, &to, &enip::identity_answer(device))
         }
-        Kind::PlantSwitch | Kind::OfficeSwitch => {
-            link::announcement(device, u64::from(id) % 24 + 1)
-        }
+        Kind::PlantSwitch | Kind::OfficeSwitch => link::announcement(device, u64::from(id) % 24 + 1),
         Kind::Windows | Kind::Operator if id.is_multiple_of(2) => {
             let to = names::broadcast(device, 137);
             call.datagram(device, 137, &to, &names::registration(device, id))

@@ -16,13 +16,6 @@ pub(crate) fn open(call: &mut Call<'_>, number: u64) -> Box<dyn Talk> {
     to.mac = call.site.router(&client);
     to.ip = Ip::V4([192, 0, 2, (1 + turn / 50_000 % 200) as u8]);
     let stacks = ((from, client.stack()), (to, Stack::Linux));
-    let link = Link::Tcp(Box::new(Tcp::new(
-        stacks.0,
-        stacks.1,
-        client.vlan,
-        call.random,
-    )));
-    Conversation::brief(link, Vec::new())
-        .spanning(Span::Open)
-        .boxed()
+    let link = Link::Tcp(Box::new(Tcp::new(stacks.0, stacks.1, client.vlan, call.random)));
+    Conversation::brief(link, Vec::new()).spanning(Span::Open).boxed()
 }

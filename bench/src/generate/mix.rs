@@ -22,18 +22,8 @@ pub(crate) struct Row {
     pub(crate) make: fn(&mut Call<'_>) -> Box<dyn Talk>,
 }
 
-const fn row(
-    count: u64,
-    packets: u32,
-    seconds: u64,
-    make: fn(&mut Call<'_>) -> Box<dyn Talk>,
-) -> Row {
-    Row {
-        count,
-        packets,
-        seconds,
-        make,
-    }
+const fn row(count: u64, packets: u32, seconds: u64, make: fn(&mut Call<'_>) -> Box<dyn Talk>) -> Row {
+    Row { count, packets, seconds, make }
 }
 
 /// All sorts: the one that also fills up, the plant, the office.
@@ -83,11 +73,7 @@ pub(crate) struct Entry {
 /// By how many percent long talks differ from their row, in turns; together nothing.
 const LENGTHS: [u64; 6] = [25, 40, 60, 90, 140, 245];
 /// The row that fills up a capture whose talks ended too early.
-pub(crate) const FILLER: Entry = Entry {
-    row: 0,
-    packets: 2,
-    life: 1,
-};
+pub(crate) const FILLER: Entry = Entry { row: 0, packets: 2, life: 1 };
 
 /// When which talk begins, for about `packets` packets in `seconds` seconds.
 pub(crate) fn plan(packets: u64, seconds: u64, random: &mut Random) -> Vec<(u64, Entry)> {
@@ -126,10 +112,6 @@ fn entry(number: usize, factor: u64, whole: u64, random: &mut Random) -> (u64, E
     let packets = (u64::from(row.packets) * factor / 100).max(1) as u32;
     let life = (row.seconds * 1_000_000).min(whole * 9 / 10) * random.between(50, 100) / 100;
     let at = random.below(whole.saturating_sub(life).max(1));
-    let entry = Entry {
-        row: number,
-        packets,
-        life,
-    };
+    let entry = Entry { row: number, packets, life };
     (at, entry)
 }

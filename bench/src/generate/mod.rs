@@ -90,13 +90,7 @@ impl Order {
             Shape::Hosts => (1_000_000, 100_000, 3_600),
             Shape::Idle => (3_000_000, 2_000, 600),
         };
-        Self {
-            shape,
-            packets,
-            devices,
-            seconds,
-            seed: 1,
-        }
+        Self { shape, packets, devices, seconds, seed: 1 }
     }
 }
 
@@ -134,8 +128,7 @@ pub fn write<W: Write>(order: &Order, to: W) -> Result<(u64, u64)> {
         }
         Shape::Idle => {
             let flows = most / 3;
-            let starts =
-                starts((0..flows).map(|number| number * order.seconds * 1_000_000 / flows));
+            let starts = starts((0..flows).map(|number| number * order.seconds * 1_000_000 / flows));
             let build = |number: u64| idle::open(&mut brief(&site, &mut chance), number);
             schedule::run(&starts, most, &mut air, &mut pcap, build)?;
         }
@@ -152,20 +145,10 @@ fn starts(times: impl Iterator<Item = u64>) -> Vec<Start> {
 }
 
 fn build_mix(site: &Site, random: &mut Random, entry: &mix::Entry) -> Box<dyn Talk> {
-    let mut call = Call {
-        site,
-        random,
-        packets: entry.packets,
-        life: entry.life,
-    };
+    let mut call = Call { site, random, packets: entry.packets, life: entry.life };
     (mix::ROWS[entry.row].make)(&mut call)
 }
 
 fn brief<'a>(site: &'a Site, random: &'a mut Random) -> Call<'a> {
-    Call {
-        site,
-        random,
-        packets: 1,
-        life: 1,
-    }
+    Call { site, random, packets: 1, life: 1 }
 }

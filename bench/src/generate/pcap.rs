@@ -22,21 +22,9 @@ impl<W: Write> Pcap<W> {
     /// Writes the file header.
     pub(crate) fn begin(mut to: W) -> Result<Self> {
         let mut header = Vec::with_capacity(24);
-        header
-            .le32(0xa1b2_c3d4)
-            .le16(2)
-            .le16(4)
-            .le32(0)
-            .le32(0)
-            .le32(262_144)
-            .le32(1);
+        header.le32(0xa1b2_c3d4).le16(2).le16(4).le32(0).le32(0).le32(262_144).le32(1);
         to.write_all(&header)?;
-        Ok(Self {
-            to,
-            packets: 0,
-            bytes: 0,
-            last: 0,
-        })
+        Ok(Self { to, packets: 0, bytes: 0, last: 0 })
     }
 
     /// Writes one record, `at` microseconds after the beginning.

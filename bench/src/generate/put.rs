@@ -38,8 +38,7 @@ pub(crate) trait Put {
     /// Text in a field of `width` bytes, filled up with `fill`.
     fn padded(&mut self, text: &str, width: usize, fill: u8) -> &mut Self {
         let kept = text.len().min(width);
-        self.raw(&text.as_bytes()[..kept])
-            .raw(&vec![fill; width - kept])
+        self.raw(&text.as_bytes()[..kept]).raw(&vec![fill; width - kept])
     }
 }
 

@@ -43,9 +43,7 @@ impl Running {
         let Some(Reverse((now, _, place))) = self.due.pop() else {
             return;
         };
-        let next = self.talks[place]
-            .as_mut()
-            .and_then(|talk| talk.go_on(now, air));
+        let next = self.talks[place].as_mut().and_then(|talk| talk.go_on(now, air));
         match next {
             Some(at) => self.ask_again(at.max(now), place),
             None => {
@@ -57,13 +55,7 @@ impl Running {
 }
 
 /// Runs the plan (sorted by time) and writes at most `most` packets.
-pub(crate) fn run<W: Write>(
-    plan: &[Start],
-    most: u64,
-    air: &mut Air,
-    pcap: &mut Pcap<W>,
-    mut build: impl FnMut(u64) -> Box<dyn Talk>,
-) -> Result<()> {
+pub(crate) fn run<W: Write>(plan: &[Start], most: u64, air: &mut Air, pcap: &mut Pcap<W>, mut build: impl FnMut(u64) -> Box<dyn Talk>) -> Result<()> {
     let mut running = Running::default();
     let mut starts = plan.iter().peekable();
     while pcap.packets < most {

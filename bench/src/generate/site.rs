@@ -44,12 +44,7 @@ impl Kind {
         match self {
             Self::PlantSwitch => &[[0, 0x80, 0x63], [0, 0x0a, 0xdc]],
             Self::Operator => &[[0, 0xd0, 0xc9], [0, 0x60, 0x65]],
-            Self::Modbus => &[
-                [0, 0x80, 0xf4],
-                [0, 0x30, 0xde],
-                [0, 0xa0, 0x45],
-                [0, 0x90, 0xe8],
-            ],
+            Self::Modbus => &[[0, 0x80, 0xf4], [0, 0x30, 0xde], [0, 0xa0, 0x45], [0, 0x90, 0xe8]],
             Self::Siemens => &[[0, 0x1b, 0x1b], [0, 0x0e, 0x8c], [0x28, 0x63, 0x36]],
             Self::Rockwell => &[[0, 0, 0xbc], [0, 0x1d, 0x9c]],
             Self::OpcUa => &[[0, 1, 5], [0, 0x0e, 0xcf]],
@@ -57,12 +52,7 @@ impl Kind {
             Self::OfficeSwitch | Self::Router => &[[0, 0x1e, 0x14]],
             Self::Windows => &[[0xf8, 0xb1, 0x56], [0x3c, 0xd9, 0x2b], [0x54, 0xee, 0x75]],
             Self::Apple => &[[0xf0, 0x18, 0x98]],
-            Self::Appliance => &[
-                [0, 0x1b, 0xa9],
-                [0xac, 0xcc, 0x8e],
-                [0, 0x11, 0x32],
-                [0xb8, 0x27, 0xeb],
-            ],
+            Self::Appliance => &[[0, 0x1b, 0xa9], [0xac, 0xcc, 0x8e], [0, 0x11, 0x32], [0xb8, 0x27, 0xeb]],
             Self::Server => &[[0, 0x50, 0x56]],
         }
     }
@@ -106,17 +96,7 @@ impl Kind {
 /// True if the prefix belongs to a device of the plant.
 pub(crate) fn is_plant_prefix(prefix: [u8; 3]) -> bool {
     use Kind::{Modbus, OpcUa, Operator, PlantSwitch, Relay, Rockwell, Siemens};
-    [
-        PlantSwitch,
-        Operator,
-        Modbus,
-        Siemens,
-        Rockwell,
-        OpcUa,
-        Relay,
-    ]
-    .iter()
-    .any(|kind| kind.prefixes().contains(&prefix))
+    [PlantSwitch, Operator, Modbus, Siemens, Rockwell, OpcUa, Relay].iter().any(|kind| kind.prefixes().contains(&prefix))
 }
 
 /// One device.
@@ -161,33 +141,21 @@ impl Device {
 
     /// Its side of a conversation over IPv4.
     pub(crate) fn end(&self, port: u16) -> End {
-        End {
-            mac: self.mac,
-            ip: Ip::V4(self.v4),
-            port,
-            hops: self.stack().hops(),
-        }
+        End { mac: self.mac, ip: Ip::V4(self.v4), port, hops: self.stack().hops() }
     }
 
     /// Its side of a conversation over IPv6, from its link-local or its site address.
     pub(crate) fn end6(&self, port: u16, local: bool) -> End {
         let m = self.mac;
         let mut address = [0; 16];
-        let prefix: [u8; 4] = if local {
-            [0xfe, 0x80, 0, 0]
-        } else {
-            [0x20, 1, 0x0d, 0xb8]
-        };
+        let prefix: [u8; 4] = if local { [0xfe, 0x80, 0, 0] } else { [0x20, 1, 0x0d, 0xb8] };
         address[..4].copy_from_slice(&prefix);
         if !local {
             address[6..8].copy_from_slice(&(self.segment as u16).to_be_bytes());
         }
         let low = [m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]];
         address[8..].copy_from_slice(&low);
-        End {
-            ip: Ip::V6(address),
-            ..self.end(port)
-        }
+        End { ip: Ip::V6(address), ..self.end(port) }
     }
 
     /// Its TCP stack.
@@ -231,19 +199,12 @@ impl Site {
     pub(crate) fn new(count: usize) -> Self {
         let count = count.max(2 * SEGMENT);
         let plant = count * 2 / 5;
-        let mut devices = vec![
-            Device::new(0, Kind::Router, 0, 245),
-            Device::new(1, Kind::Router, 1, 245),
-        ];
+        let mut devices = vec![Device::new(0, Kind::Router, 0, 245), Device::new(1, Kind::Router, 1, 245)];
         for number in 2..count {
             let in_plant = number < plant;
             let place = if in_plant { number - 2 } else { number - plant };
             let (segment, place) = (place / SEGMENT, place % SEGMENT);
-            let kind = if in_plant {
-                Kind::of_plant(segment, place)
-            } else {
-                Kind::of_office(segment, place)
-            };
+            let kind = if in_plant { Kind::of_plant(segment, place) } else { Kind::of_office(segment, place) };
             devices.push(Device::new(number, kind, segment, place));
         }
         let mut kinds: Vec<(Kind, Vec<u32>)> = Vec::new();
@@ -292,12 +253,7 @@ impl Site {
         // A few hundred well visited hosts in the nets that are set aside for examples.
         let net = random.pick(&[&[192, 0, 2], &[198, 51, 100], &[203, 0, 113]]);
         let host = random.between(1, 250) as u8;
-        End {
-            mac: self.router(device),
-            ip: Ip::V4([net[0], net[1], net[2], host]),
-            port,
-            hops: 52,
-        }
+        End { mac: self.router(device), ip: Ip::V4([net[0], net[1], net[2], host]), port, hops: 52 }
     }
 
     /// A host on the internet with an IPv6 address.
@@ -305,10 +261,7 @@ impl Site {
         let mut address = [0; 16];
         address[..4].copy_from_slice(&[0x26, 0x06, 0x47, 0x00]);
         address[15] = random.between(1, 250) as u8;
-        End {
-            ip: Ip::V6(address),
-            ..self.outside(device, port, random)
-        }
+        End { ip: Ip::V6(address), ..self.outside(device, port, random) }
     }
 
     /// An office server as `device` sees it: itself, or through the router.

@@ -59,15 +59,7 @@ pub(crate) struct Conversation {
 impl Conversation {
     /// A conversation that has only an opening.
     pub(crate) fn brief(link: Link, opening: Vec<Turn>) -> Self {
-        Self {
-            link,
-            opening,
-            round: Box::new(|_| Vec::new()),
-            rounds: 0,
-            gap: 20_000,
-            span: Span::Whole,
-            begun: false,
-        }
+        Self { link, opening, round: Box::new(|_| Vec::new()), rounds: 0, gap: 20_000, span: Span::Whole, begun: false }
     }
 
     /// The same with `rounds` rounds spread over `life` microseconds.
@@ -147,25 +139,14 @@ fn exchange(link: &mut Link, turns: &[Turn], at: u64, air: &mut Air) -> u64 {
                 };
                 let id = air.random.word();
                 air.send(now, udp(speaker, listener, *vlan, id, bytes));
-                now += if last {
-                    15
-                } else {
-                    air.random.between(200, 900)
-                };
+                now += if last { 15 } else { air.random.between(200, 900) };
             }
         }
     }
     now
 }
 
-fn over_tcp(
-    tcp: &mut Tcp,
-    from: Side,
-    bytes: &[u8],
-    unanswered: bool,
-    at: u64,
-    air: &mut Air,
-) -> u64 {
+fn over_tcp(tcp: &mut Tcp, from: Side, bytes: &[u8], unanswered: bool, at: u64, air: &mut Air) -> u64 {
     let passed = tcp.say(from, bytes, at, air);
     if !unanswered {
         return passed + tcp.trip;

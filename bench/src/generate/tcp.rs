@@ -87,13 +87,7 @@ struct Peer {
 
 impl Peer {
     fn new(end: End, stack: Stack, random: &mut Random) -> Self {
-        Self {
-            end,
-            stack,
-            next: random.next() as u32,
-            id: random.word(),
-            clock: random.next() as u32 >> 1,
-        }
+        Self { end, stack, next: random.next() as u32, id: random.word(), clock: random.next() as u32 >> 1 }
     }
 }
 
@@ -109,12 +103,7 @@ pub(crate) struct Tcp {
 
 impl Tcp {
     /// A connection not yet opened.
-    pub(crate) fn new(
-        (client, client_stack): (End, Stack),
-        (server, server_stack): (End, Stack),
-        vlan: Option<u16>,
-        random: &mut Random,
-    ) -> Self {
+    pub(crate) fn new((client, client_stack): (End, Stack), (server, server_stack): (End, Stack), vlan: Option<u16>, random: &mut Random) -> Self {
         Self {
             client: Peer::new(client, client_stack, random),
             server: Peer::new(server, server_stack, random),
@@ -194,24 +183,10 @@ impl Tcp {
             sequence: speaker.next,
             acknowledgement: if answers { listener.next } else { 0 },
             flags,
-            window: if flags & RST != 0 {
-                0
-            } else {
-                speaker.stack.window()
-            },
+            window: if flags & RST != 0 { 0 } else { speaker.stack.window() },
             options: &options,
         };
-        air.send(
-            at,
-            tcp(
-                &speaker.end,
-                &listener.end,
-                vlan,
-                speaker.id,
-                &segment,
-                payload,
-            ),
-        );
+        air.send(at, tcp(&speaker.end, &listener.end, vlan, speaker.id, &segment, payload));
         speaker.id = speaker.id.wrapping_add(1);
         let counted = payload.len() as u32 + u32::from(flags & (SYN | FIN) != 0);
         speaker.next = speaker.next.wrapping_add(counted);

@@ -9,10 +9,7 @@ use crate::generate::talk::{Frames, Talk};
 /// Vendor class (option 60) and parameter request list (option 55) of a kind.
 fn habits(kind: Kind) -> (&'static str, &'static [u8]) {
     match kind {
-        Kind::Windows | Kind::Operator => (
-            "MSFT 5.0",
-            &[1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 119, 121, 249, 252],
-        ),
+        Kind::Windows | Kind::Operator => ("MSFT 5.0", &[1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 119, 121, 249, 252]),
         Kind::Apple => ("", &[1, 121, 3, 6, 15, 108, 114, 119, 252, 95, 44, 46]),
         Kind::Server => ("", &[1, 28, 2, 121, 15, 6, 12, 40, 41, 42, 26, 119, 3]),
         _ => ("udhcp 1.24.1", &[1, 3, 6, 12, 15, 28, 42]),
@@ -64,35 +61,17 @@ fn acknowledged(call: &mut Call<'_>, device: &Device, transaction: u32) -> Vec<u
     option(&mut body, 6, &machine.v4);
     option(&mut body, 15, b"works.example.com");
     body.byte(255);
-    udp(
-        &server,
-        &everyone(68),
-        device.vlan,
-        call.random.word(),
-        &body,
-    )
+    udp(&server, &everyone(68), device.vlan, call.random.word(), &body)
 }
 
 fn everyone(port: u16) -> End {
-    End {
-        mac: [0xff; 6],
-        ip: Ip::V4([255; 4]),
-        port,
-        hops: 1,
-    }
+    End { mac: [0xff; 6], ip: Ip::V4([255; 4]), port, hops: 1 }
 }
 
 fn header(operation: u8, device: &Device, transaction: u32, given: [u8; 4]) -> Vec<u8> {
     let mut body = Vec::with_capacity(320);
-    body.raw(&[operation, 1, 6, 0])
-        .be32(transaction)
-        .be32(0)
-        .be32(0);
-    body.raw(&given)
-        .be32(0)
-        .be32(0)
-        .raw(&device.mac)
-        .raw(&[0; 202]);
+    body.raw(&[operation, 1, 6, 0]).be32(transaction).be32(0).be32(0);
+    body.raw(&given).be32(0).be32(0).raw(&device.mac).raw(&[0; 202]);
     body.be32(0x6382_5363);
     body
 }

@@ -21,11 +21,7 @@ pub(crate) fn dns(call: &mut Call<'_>) -> Box<dyn Talk> {
     let user = *call.site.user(call.random);
     let (server, _) = call.site.server(&user, 53, call.random);
     let number = call.random.below(400);
-    let name = if call.random.chance(40) {
-        format!("srv-{number:05}.works.example.com")
-    } else {
-        format!("cdn{number}.static.example.net")
-    };
+    let name = if call.random.chance(40) { format!("srv-{number:05}.works.example.com") } else { format!("cdn{number}.static.example.net") };
     let id = call.random.word();
     let address = [192, 0, 2, number as u8];
     let mut ask = header(id, 0x0100, 1, 0);
@@ -40,11 +36,7 @@ pub(crate) fn dns(call: &mut Call<'_>) -> Box<dyn Talk> {
 
 /// A service announcement, over either version of IP.
 pub(crate) fn mdns(call: &mut Call<'_>) -> Box<dyn Talk> {
-    let kind = if call.random.chance(60) {
-        Kind::Apple
-    } else {
-        Kind::Appliance
-    };
+    let kind = if call.random.chance(60) { Kind::Apple } else { Kind::Appliance };
     let device = *call.site.any(kind, call.random);
     let body = services(&device);
     let six = call.random.chance(40);
@@ -58,10 +50,7 @@ pub(crate) fn services(device: &Device) -> Vec<u8> {
     let (service, text) = match (device.kind, device.make) {
         (Kind::Apple, _) => ("_device-info._tcp.local", "model=MacBookPro18,3".to_owned()),
         (_, 0) => ("_ipp._tcp.local", "ty=Brother HL-L5200DW series".to_owned()),
-        (_, 1) => (
-            "_axis-video._tcp.local",
-            "macaddress=ACCC8E000000".to_owned(),
-        ),
+        (_, 1) => ("_axis-video._tcp.local", "macaddress=ACCC8E000000".to_owned()),
         (_, 2) => ("_smb._tcp.local", format!("serial={}", device.serial())),
         _ => ("_workstation._tcp.local", "os=linux".to_owned()),
     };
@@ -111,32 +100,18 @@ pub(crate) fn registration(device: &Device, id: u16) -> Vec<u8> {
     let mut label = device.name().to_uppercase();
     label.truncate(15);
     let padded = format!("{label:<15}\0");
-    let half: Vec<u8> = padded
-        .bytes()
-        .flat_map(|b| [b'A' + (b >> 4), b'A' + (b & 15)])
-        .collect();
+    let half: Vec<u8> = padded.bytes().flat_map(|b| [b'A' + (b >> 4), b'A' + (b & 15)]).collect();
     let mut body = Vec::with_capacity(70);
     body.be16(id).be16(0x2910).be16(1).be16(0).be16(0).be16(1);
     body.short(&half).byte(0).be16(0x20).be16(1);
-    body.be16(0xc00c)
-        .be16(0x20)
-        .be16(1)
-        .be32(300_000)
-        .be16(6)
-        .be16(0)
-        .raw(&device.v4);
+    body.be16(0xc00c).be16(0x20).be16(1).be32(300_000).be16(6).be16(0).raw(&device.v4);
     body
 }
 
 /// The broadcast address of a device's segment.
 pub(crate) fn broadcast(device: &Device, port: u16) -> End {
     let [a, b, c, _] = device.v4;
-    End {
-        mac: [0xff; 6],
-        ip: Ip::V4([a, b, c, 255]),
-        port,
-        hops: 1,
-    }
+    End { mac: [0xff; 6], ip: Ip::V4([a, b, c, 255]), port, hops: 1 }
 }
 
 /// A device and a multicast group, over either version of IP.
@@ -145,42 +120,16 @@ pub(crate) fn groups(device: &Device, port: u16, six: u32, four: [u8; 4], v6: bo
         let mut group = [0; 16];
         group[..2].copy_from_slice(&[0xff, 2]);
         group[12..].copy_from_slice(&six.to_be_bytes());
-        let to = End {
-            mac: [0x33, 0x33, group[12], group[13], group[14], group[15]],
-            ip: Ip::V6(group),
-            port,
-            hops: 255,
-        };
-        return (
-            End {
-                hops: 255,
-                ..device.end6(port, true)
-            },
-            to,
-        );
+        let to = End { mac: [0x33, 0x33, group[12], group[13], group[14], group[15]], ip: Ip::V6(group), port, hops: 255 };
+        return (End { hops: 255, ..device.end6(port, true) }, to);
     }
-    let to = End {
-        mac: [1, 0, 0x5e, four[1] & 0x7f, four[2], four[3]],
-        ip: Ip::V4(four),
-        port,
-        hops: 255,
-    };
-    (
-        End {
-            hops: 255,
-            ..device.end(port)
-        },
-        to,
-    )
+    let to = End { mac: [1, 0, 0x5e, four[1] & 0x7f, four[2], four[3]], ip: Ip::V4(four), port, hops: 255 };
+    (End { hops: 255, ..device.end(port) }, to)
 }
 
 fn header(id: u16, flags: u16, questions: u16, answers: u16) -> Vec<u8> {
     let mut body = Vec::with_capacity(128);
-    body.be16(id)
-        .be16(flags)
-        .be16(questions)
-        .be16(answers)
-        .be32(0);
+    body.be16(id).be16(flags).be16(questions).be16(answers).be32(0);
     body
 }
 

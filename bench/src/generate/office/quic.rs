@@ -19,10 +19,7 @@ pub(crate) fn visit(call: &mut Call<'_>) -> Box<dyn Talk> {
         Link::Udp(user.end(port), to, user.vlan)
     };
     let connection = call.random.bytes(8);
-    let opening = vec![
-        (Client, initial(&connection, &[], call.random)),
-        (Server, initial(&[], &connection, call.random)),
-    ];
+    let opening = vec![(Client, initial(&connection, &[], call.random)), (Server, initial(&[], &connection, call.random))];
     let rounds = u64::from(call.packets) / 6;
     let round = move |random: &mut Random| {
         let mut turns = vec![(Client, short(&connection, 60, random))];
@@ -32,9 +29,7 @@ pub(crate) fn visit(call: &mut Call<'_>) -> Box<dyn Talk> {
         turns.push((Client, short(&connection, 30, random)));
         turns
     };
-    Conversation::brief(link, opening)
-        .rounds(rounds, call.life, Box::new(round))
-        .boxed()
+    Conversation::brief(link, opening).rounds(rounds, call.life, Box::new(round)).boxed()
 }
 
 /// A long header of version 1, filled up to 1,200 bytes.

@@ -10,11 +10,7 @@ const SYSTEM: [u8; 6] = [0x2b, 6, 1, 2, 1, 1];
 
 /// Two questions and their answers.
 pub(crate) fn poll(call: &mut Call<'_>) -> Box<dyn Talk> {
-    let kind = if call.random.chance(50) {
-        Kind::Appliance
-    } else {
-        Kind::PlantSwitch
-    };
+    let kind = if call.random.chance(50) { Kind::Appliance } else { Kind::PlantSwitch };
     let device = *call.site.any(kind, call.random);
     let station = *call.site.any(Kind::Server, call.random);
     let mut from = station.end(call.random.port());
@@ -42,29 +38,13 @@ pub(crate) fn question(id: u16) -> Vec<u8> {
 pub(crate) fn answer(device: &Device, id: u16) -> Vec<u8> {
     let (description, enterprise) = match (device.kind, device.make) {
         (Kind::PlantSwitch, 0) => ("Hirschmann Railswitch RS20", [0x2b, 6, 1, 4, 1, 0x81, 0x78]),
-        (Kind::PlantSwitch, _) => (
-            "RuggedCom RSG2100 ROS v5.5.4",
-            [0x2b, 6, 1, 4, 1, 0xf5, 0x04],
-        ),
-        (_, 0) => (
-            "Brother NC-8900h, Firmware Ver.1.33",
-            [0x2b, 6, 1, 4, 1, 0x93, 0x03],
-        ),
-        (_, 1) => (
-            "AXIS M3045-V Network Camera 9.80.3",
-            [0x2b, 6, 1, 4, 1, 0x82, 0x3c],
-        ),
-        _ => (
-            "Linux nas 4.4.302+ SMP x86_64",
-            [0x2b, 6, 1, 4, 1, 0xbf, 0x08],
-        ),
+        (Kind::PlantSwitch, _) => ("RuggedCom RSG2100 ROS v5.5.4", [0x2b, 6, 1, 4, 1, 0xf5, 0x04]),
+        (_, 0) => ("Brother NC-8900h, Firmware Ver.1.33", [0x2b, 6, 1, 4, 1, 0x93, 0x03]),
+        (_, 1) => ("AXIS M3045-V Network Camera 9.80.3", [0x2b, 6, 1, 4, 1, 0x82, 0x3c]),
+        _ => ("Linux nas 4.4.302+ SMP x86_64", [0x2b, 6, 1, 4, 1, 0xbf, 0x08]),
     };
     let text = format!("{description} {}", device.serial());
-    let values = [
-        pair(1, &tagged(4, text.as_bytes())),
-        pair(2, &tagged(6, &enterprise)),
-        pair(5, &tagged(4, device.name().as_bytes())),
-    ];
+    let values = [pair(1, &tagged(4, text.as_bytes())), pair(2, &tagged(6, &enterprise)), pair(5, &tagged(4, device.name().as_bytes()))];
     message(0xa2, id, &values.concat())
 }
 

@@ -10,11 +10,7 @@ use super::names::groups;
 /// A notification of an appliance or a search of a computer.
 pub(crate) fn either(call: &mut Call<'_>) -> Box<dyn Talk> {
     let search = call.random.chance(50);
-    let kind = if search {
-        Kind::Windows
-    } else {
-        Kind::Appliance
-    };
+    let kind = if search { Kind::Windows } else { Kind::Appliance };
     let device = *call.site.any(kind, call.random);
     let (mut from, to) = groups(&device, 1_900, 0x0c, [239, 255, 255, 250], false);
     let body = if search {
@@ -23,11 +19,7 @@ pub(crate) fn either(call: &mut Call<'_>) -> Box<dyn Talk> {
     } else {
         notification(&device)
     };
-    Conversation::brief(
-        Link::Udp(from, to, device.vlan),
-        vec![(Client, body.into_bytes())],
-    )
-    .boxed()
+    Conversation::brief(Link::Udp(from, to, device.vlan), vec![(Client, body.into_bytes())]).boxed()
 }
 
 const SEARCH: &str = "M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: urn:dial-multiscreen-org:service:dial:1\r\nUSER-AGENT: Chromium/130.0.6723.70 Windows\r\n\r\n";

@@ -30,9 +30,7 @@ pub(crate) fn session(call: &mut Call<'_>) -> Box<dyn Talk> {
         vec![(Client, random.bytes(52)), (Server, random.bytes(size))]
     });
     let rounds = u64::from(call.packets.saturating_sub(16)) / 3;
-    Conversation::brief(link, opening)
-        .rounds(rounds, call.life, round)
-        .boxed()
+    Conversation::brief(link, opening).rounds(rounds, call.life, round).boxed()
 }
 
 fn exchange(server: u32, random: &mut Random) -> Vec<Turn> {
@@ -51,10 +49,7 @@ fn exchange(server: u32, random: &mut Random) -> Vec<Turn> {
     string(&mut reply, &signature);
     vec![
         (Client, b"SSH-2.0-PuTTY_Release_0.81\r\n".to_vec()),
-        (
-            Server,
-            b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n".to_vec(),
-        ),
+        (Server, b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n".to_vec()),
         (Client, packet(&offer(random))),
         (Server, packet(&offer(random))),
         (Client, packet(&ask)),
@@ -76,9 +71,7 @@ fn offer(random: &mut Random) -> Vec<u8> {
 fn packet(body: &[u8]) -> Vec<u8> {
     let padding = 8 - (body.len() + 5) % 8 + if (body.len() + 5) % 8 > 4 { 8 } else { 0 };
     let mut whole = Vec::new();
-    whole
-        .be32((body.len() + padding + 1) as u32)
-        .byte(padding as u8);
+    whole.be32((body.len() + padding + 1) as u32).byte(padding as u8);
     whole.raw(body).raw(&vec![0; padding]);
     whole
 }

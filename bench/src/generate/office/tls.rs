@@ -8,26 +8,11 @@ use crate::generate::tcp::{Client, Server, Stack};
 
 const AUTHORITY: &[u8] = include_bytes!("../../../certificates/authority.der");
 const LEAVES: [(&str, &[u8]); 5] = [
-    (
-        "www.example.com",
-        include_bytes!("../../../certificates/web.der"),
-    ),
-    (
-        "intranet.example.com",
-        include_bytes!("../../../certificates/intranet.der"),
-    ),
-    (
-        "files.example.com",
-        include_bytes!("../../../certificates/files.der"),
-    ),
-    (
-        "plc-0042",
-        include_bytes!("../../../certificates/controller.der"),
-    ),
-    (
-        "prn-00a1b2.local",
-        include_bytes!("../../../certificates/printer.der"),
-    ),
+    ("www.example.com", include_bytes!("../../../certificates/web.der")),
+    ("intranet.example.com", include_bytes!("../../../certificates/intranet.der")),
+    ("files.example.com", include_bytes!("../../../certificates/files.der")),
+    ("plc-0042", include_bytes!("../../../certificates/controller.der")),
+    ("prn-00a1b2.local", include_bytes!("../../../certificates/printer.der")),
 ];
 
 /// A visit with TLS 1.2: the server shows its chain.
@@ -36,9 +21,7 @@ pub(crate) fn visit12(call: &mut Call<'_>) -> Box<dyn Talk> {
     let opening = handshake12(call.random);
     let round = records(60, 5_000);
     let rounds = u64::from(call.packets.saturating_sub(14).max(4) / 4);
-    Conversation::brief(link, opening)
-        .rounds(rounds, call.life, round)
-        .boxed()
+    Conversation::brief(link, opening).rounds(rounds, call.life, round).boxed()
 }
 
 /// A visit with TLS 1.3: certificates are hidden.
@@ -47,27 +30,17 @@ pub(crate) fn visit13(call: &mut Call<'_>) -> Box<dyn Talk> {
     let opening = handshake13(call.random);
     let round = records(60, 6_000);
     let rounds = u64::from(call.packets.saturating_sub(12).max(4) / 4);
-    Conversation::brief(link, opening)
-        .rounds(rounds, call.life, round)
-        .boxed()
+    Conversation::brief(link, opening).rounds(rounds, call.life, round).boxed()
 }
 
 /// A download or a backup.
 pub(crate) fn bulk(call: &mut Call<'_>) -> Box<dyn Talk> {
     let link = link(call);
-    let opening = if call.random.chance(50) {
-        handshake12(call.random)
-    } else {
-        handshake13(call.random)
-    };
+    let opening = if call.random.chance(50) { handshake12(call.random) } else { handshake13(call.random) };
     let rounds = u64::from(call.packets) / 35;
     Conversation::brief(link, opening)
         .rounds(rounds, call.life, records(24_000, 40_000))
-        .spanning(if call.random.chance(50) {
-            Span::Open
-        } else {
-            Span::Whole
-        })
+        .spanning(if call.random.chance(50) { Span::Open } else { Span::Whole })
         .boxed()
 }
 
@@ -89,26 +62,13 @@ fn handshake12(random: &mut Random) -> Vec<Turn> {
     let mut certificates = Vec::new();
     certificates.be24(chain.len() as u32).raw(&chain);
     let mut key = vec![3, 0, 0x17];
-    key.short(&point(random))
-        .be16(0x0403)
-        .long(&random.bytes(71));
-    let flight = [
-        message(2, &hello_back(random, false)),
-        message(11, &certificates),
-        message(12, &key),
-        message(14, &[]),
-    ]
-    .concat();
+    key.short(&point(random)).be16(0x0403).long(&random.bytes(71));
+    let flight = [message(2, &hello_back(random, false)), message(11, &certificates), message(12, &key), message(14, &[])].concat();
     let mut client_key = Vec::new();
     client_key.short(&point(random));
     let finished = record(22, &random.bytes(40));
     let changed = record(20, &[1]);
-    let answer = [
-        &record(22, &message(16, &client_key))[..],
-        &changed,
-        &finished,
-    ]
-    .concat();
+    let answer = [&record(22, &message(16, &client_key))[..], &changed, &finished].concat();
     vec![
         (Client, record(22, &message(1, &hello(random, name, false)))),
         (Server, record(22, &flight)),
@@ -121,12 +81,7 @@ fn handshake13(random: &mut Random) -> Vec<Turn> {
     let name = format!("app{}.example.net", random.below(500));
     let changed = record(20, &[1]);
     let hidden = random.between(1_200, 3_600) as usize;
-    let flight = [
-        record(22, &message(2, &hello_back(random, true))),
-        changed.clone(),
-        record(23, &random.bytes(hidden)),
-    ]
-    .concat();
+    let flight = [record(22, &message(2, &hello_back(random, true))), changed.clone(), record(23, &random.bytes(hidden))].concat();
     vec![
         (Client, record(22, &message(1, &hello(random, &name, true)))),
         (Server, flight),
@@ -156,9 +111,7 @@ fn hello(random: &mut Random, name: &str, newest: bool) -> Vec<u8> {
     if newest {
         suites.be16(0x1301).be16(0x1302).be16(0x1303);
     }
-    for suite in [
-        0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x009c, 0x002f,
-    ] {
+    for suite in [0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x009c, 0x002f] {
         suites.be16(suite);
     }
     body.long(&suites).short(&[0]);
@@ -177,11 +130,7 @@ fn hello(random: &mut Random, name: &str, newest: bool) -> Vec<u8> {
     if newest {
         extension(&mut all, 43, &[4, 3, 4, 3, 3]);
         extension(&mut all, 45, &[1, 1]);
-        extension(
-            &mut all,
-            51,
-            &[&[0, 0x24, 0, 0x1d, 0, 0x20], &random.bytes(32)[..]].concat(),
-        );
+        extension(&mut all, 51, &[&[0, 0x24, 0, 0x1d, 0, 0x20], &random.bytes(32)[..]].concat());
     }
     body.long(&all);
     body
@@ -194,11 +143,7 @@ fn hello_back(random: &mut Random, newest: bool) -> Vec<u8> {
     if newest {
         body.be16(0x1301);
         extension(&mut all, 43, &[3, 4]);
-        extension(
-            &mut all,
-            51,
-            &[&[0, 0x1d, 0, 0x20], &random.bytes(32)[..]].concat(),
-        );
+        extension(&mut all, 51, &[&[0, 0x1d, 0, 0x20], &random.bytes(32)[..]].concat());
     } else {
         body.be16(0xc02f);
         extension(&mut all, 0xff01, &[0]);

@@ -11,12 +11,7 @@ const AGENTS: [&str; 3] = [
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.6 Safari/605.1.15",
     "Microsoft-Delivery-Optimization/10.0",
 ];
-const SERVERS: [&str; 4] = [
-    "nginx/1.24.0",
-    "Apache/2.4.58 (Ubuntu)",
-    "debut/1.30",
-    "Microsoft-IIS/10.0",
-];
+const SERVERS: [&str; 4] = ["nginx/1.24.0", "Apache/2.4.58 (Ubuntu)", "debut/1.30", "Microsoft-IIS/10.0"];
 
 /// A few requests over one connection, then its end.
 pub(crate) fn visit(call: &mut Call<'_>) -> Box<dyn Talk> {
@@ -34,9 +29,7 @@ pub(crate) fn visit(call: &mut Call<'_>) -> Box<dyn Talk> {
         call.tcp_outside(&user, 80)
     };
     let round = pages(call.random);
-    Conversation::brief(link, Vec::new())
-        .rounds(u64::from(call.packets.div_ceil(6)), call.life, round)
-        .boxed()
+    Conversation::brief(link, Vec::new()).rounds(u64::from(call.packets.div_ceil(6)), call.life, round).boxed()
 }
 
 fn pages(random: &mut Random) -> Round {
@@ -45,19 +38,13 @@ fn pages(random: &mut Random) -> Round {
     let server = SERVERS[random.below(4) as usize];
     Box::new(move |random| {
         let path = random.below(10_000);
-        let ask = format!(
-            "GET /assets/{path}.html HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n"
-        );
+        let ask = format!("GET /assets/{path}.html HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n");
         let length = random.between(200, 6_000) as usize;
         let mut told = format!(
             "HTTP/1.1 200 OK\r\nServer: {server}\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n<html><head><title>Page {path}</title></head><body>"
         )
         .into_bytes();
-        let head = told
-            .windows(4)
-            .position(|end| end == b"\r\n\r\n")
-            .unwrap_or(0)
-            + 4;
+        let head = told.windows(4).position(|end| end == b"\r\n\r\n").unwrap_or(0) + 4;
         told.resize(head + length, b'.');
         vec![(Client, ask.into_bytes()), (Server, told)]
     })

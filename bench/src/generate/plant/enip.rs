@@ -9,10 +9,7 @@ use crate::generate::talk::{Conversation, Frames, Round, Span, Talk};
 use crate::generate::tcp::{Client, Server};
 
 /// Device type, product code, revision and name, by vendor prefix of the kind.
-const MAKES: [(u16, u16, [u8; 2], &str); 2] = [
-    (14, 166, [32, 11], "1756-L71/B LOGIX5571"),
-    (12, 58, [11, 2], "1756-EN2T/C"),
-];
+const MAKES: [(u16, u16, [u8; 2], &str); 2] = [(14, 166, [32, 11], "1756-L71/B LOGIX5571"), (12, 58, [11, 2], "1756-EN2T/C")];
 
 /// A search for devices by broadcast, and the answer of one.
 pub(crate) fn list_identity(call: &mut Call<'_>) -> Box<dyn Talk> {
@@ -43,10 +40,7 @@ pub(crate) fn explicit(call: &mut Call<'_>) -> Box<dyn Talk> {
     let device = *call.site.any(Kind::Rockwell, call.random);
     let operator = *call.site.operator(&device, call.random);
     let session = call.random.next() as u32;
-    let mut opening = vec![
-        (Client, frame(0x65, 0, &[1, 0, 0, 0])),
-        (Server, frame(0x65, session, &[1, 0, 0, 0])),
-    ];
+    let mut opening = vec![(Client, frame(0x65, 0, &[1, 0, 0, 0])), (Server, frame(0x65, session, &[1, 0, 0, 0]))];
     if call.random.chance(30) {
         opening.push((Client, frame(0x63, session, &[])));
         opening.push((Server, frame(0x63, session, &identity_item(&device))));
@@ -58,11 +52,7 @@ pub(crate) fn explicit(call: &mut Call<'_>) -> Box<dyn Talk> {
     let rounds = u64::from(call.packets) / 3;
     Conversation::brief(link, opening)
         .rounds(rounds, call.life, reads(session, call.random))
-        .spanning(if call.packets > 100 {
-            Span::Open
-        } else {
-            Span::Whole
-        })
+        .spanning(if call.packets > 100 { Span::Open } else { Span::Whole })
         .boxed()
 }
 
@@ -71,10 +61,7 @@ pub(crate) fn implicit(call: &mut Call<'_>) -> Box<dyn Talk> {
     let device = *call.site.any(Kind::Rockwell, call.random);
     let place = (device.number + 1) as usize % call.site.devices.len();
     let adapter = call.site.devices[place];
-    let to = End {
-        port: 2_222,
-        ..adapter.end(2_222)
-    };
+    let to = End { port: 2_222, ..adapter.end(2_222) };
     let link = call.udp(&device, 2_222, to);
     let connections = (call.random.next() as u32, call.random.next() as u32);
     let sizes = (call.random.between(40, 400), call.random.between(120, 490));
@@ -82,34 +69,17 @@ pub(crate) fn implicit(call: &mut Call<'_>) -> Box<dyn Talk> {
     let round: Round = Box::new(move |random| {
         sequence += 1;
         vec![
-            (
-                Client,
-                io(connections.0, sequence, &random.bytes(sizes.0 as usize)),
-            ),
-            (
-                Server,
-                io(connections.1, sequence, &random.bytes(sizes.1 as usize)),
-            ),
+            (Client, io(connections.0, sequence, &random.bytes(sizes.0 as usize))),
+            (Server, io(connections.1, sequence, &random.bytes(sizes.1 as usize))),
         ]
     });
-    Conversation::brief(link, Vec::new())
-        .rounds(u64::from(call.packets) / 2, call.life, round)
-        .boxed()
+    Conversation::brief(link, Vec::new()).rounds(u64::from(call.packets) / 2, call.life, round).boxed()
 }
 
 fn io(connection: u32, sequence: u32, data: &[u8]) -> Vec<u8> {
     let mut packet = Vec::with_capacity(data.len() + 20);
-    packet
-        .le16(2)
-        .le16(0x8002)
-        .le16(8)
-        .le32(connection)
-        .le32(sequence);
-    packet
-        .le16(0x00b1)
-        .le16(data.len() as u16 + 2)
-        .le16(sequence as u16)
-        .raw(data);
+    packet.le16(2).le16(0x8002).le16(8).le32(connection).le32(sequence);
+    packet.le16(0x00b1).le16(data.len() as u16 + 2).le16(sequence as u16).raw(data);
     packet
 }
 
@@ -126,10 +96,7 @@ fn reads(session: u32, random: &mut Random) -> Round {
     Box::new(move |random| {
         let mut told = vec![0xcc, 0, 0, 0, 0xc4, 0];
         told.raw(&random.bytes(size));
-        vec![
-            (Client, unconnected(session, &ask)),
-            (Server, unconnected(session, &told)),
-        ]
+        vec![(Client, unconnected(session, &ask)), (Server, unconnected(session, &told))]
     })
 }
 
@@ -144,10 +111,7 @@ fn unconnected(session: u32, message: &[u8]) -> Vec<u8> {
 fn identity_item(device: &Device) -> Vec<u8> {
     let identity = identity(device);
     let mut item = Vec::new();
-    item.le16(1)
-        .le16(0x000c)
-        .le16(identity.len() as u16 + 19)
-        .le16(1);
+    item.le16(1).le16(0x000c).le16(identity.len() as u16 + 19).le16(1);
     item.be16(2).be16(44_818).raw(&device.v4).raw(&[0; 8]);
     item.raw(&identity).byte(3);
     item
@@ -158,23 +122,14 @@ fn identity(device: &Device) -> Vec<u8> {
     let (kind, code, revision, name) = MAKES[device.make % MAKES.len()];
     let serial = device.number.wrapping_mul(2_654_435_761);
     let mut bytes = Vec::new();
-    bytes
-        .le16(1)
-        .le16(kind)
-        .le16(code)
-        .raw(&revision)
-        .le16(0x3060);
+    bytes.le16(1).le16(kind).le16(code).raw(&revision).le16(0x3060);
     bytes.le32(serial).short(name.as_bytes());
     bytes
 }
 
 fn frame(command: u16, session: u32, data: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(data.len() + 24);
-    frame
-        .le16(command)
-        .le16(data.len() as u16)
-        .le32(session)
-        .le32(0);
+    frame.le16(command).le16(data.len() as u16).le32(session).le32(0);
     frame.raw(b"\0\0\0\0bnch").le32(0).raw(data);
     frame
 }

@@ -22,11 +22,7 @@ pub(crate) fn publish(call: &mut Call<'_>) -> Box<dyn Talk> {
 fn message(device: &Device, number: u64, points: usize, random: &mut Random) -> Vec<u8> {
     let name = device.name();
     let mut pdu = Vec::with_capacity(300);
-    field(
-        &mut pdu,
-        0x80,
-        format!("{name}CFG/LLN0$GO$gcb01").as_bytes(),
-    );
+    field(&mut pdu, 0x80, format!("{name}CFG/LLN0$GO$gcb01").as_bytes());
     field(&mut pdu, 0x81, &[0x0f, 0xa0]);
     field(&mut pdu, 0x82, format!("{name}CFG/LLN0$DSet01").as_bytes());
     field(&mut pdu, 0x83, name.as_bytes());
@@ -45,10 +41,7 @@ fn message(device: &Device, number: u64, points: usize, random: &mut Random) -> 
     let mut whole = Vec::with_capacity(pdu.len() + 4);
     field(&mut whole, 0x61, &pdu);
     let mut body = Vec::with_capacity(whole.len() + 8);
-    body.be16(device.number as u16)
-        .be16(whole.len() as u16 + 8)
-        .be32(0)
-        .raw(&whole);
+    body.be16(device.number as u16).be16(whole.len() as u16 + 8).be32(0).raw(&whole);
     let [.., high, low] = device.number.to_be_bytes();
     let group = [0x01, 0x0c, 0xcd, 0x01, high & 1, low];
     ethernet(group, device.mac, device.vlan, 0x88b8, &body)

@@ -16,11 +16,7 @@ pub(crate) fn lldp(call: &mut Call<'_>) -> Box<dyn Talk> {
 }
 
 fn switch(call: &mut Call<'_>) -> Device {
-    let kind = if call.random.chance(50) {
-        Kind::PlantSwitch
-    } else {
-        Kind::OfficeSwitch
-    };
+    let kind = if call.random.chance(50) { Kind::PlantSwitch } else { Kind::OfficeSwitch };
     *call.site.any(kind, call.random)
 }
 
@@ -38,11 +34,7 @@ pub(crate) fn announcement(switch: &Device, port: u64) -> Vec<u8> {
     item(&mut body, 5, switch.name().as_bytes());
     item(&mut body, 6, description.as_bytes());
     item(&mut body, 7, &[0, 0x14, 0, 4]);
-    item(
-        &mut body,
-        8,
-        &[&[5, 1], &switch.v4[..], &[2, 0, 0, 0, 1, 0]].concat(),
-    );
+    item(&mut body, 8, &[&[5, 1], &switch.v4[..], &[2, 0, 0, 0, 1, 0]].concat());
     item(&mut body, 0, &[]);
     ethernet([1, 0x80, 0xc2, 0, 0, 0x0e], switch.mac, None, 0x88cc, &body)
 }
@@ -58,16 +50,8 @@ pub(crate) fn spanning_tree(call: &mut Call<'_>) -> Box<dyn Talk> {
     Box::new(Cyclic {
         frame: Box::new(move |_, _| {
             let mut body = vec![0x42, 0x42, 3, 0, 0, 0, 0, 0];
-            body.be16(0x1000)
-                .raw(&root)
-                .be32(4)
-                .be16(0x8000)
-                .raw(&switch.mac);
-            body.be16(0x8001)
-                .be16(0x0100)
-                .be16(0x1400)
-                .be16(0x0200)
-                .be16(0x0f00);
+            body.be16(0x1000).raw(&root).be32(4).be16(0x8000).raw(&switch.mac);
+            body.be16(0x8001).be16(0x0100).be16(0x1400).be16(0x0200).be16(0x0f00);
             ethernet([1, 0x80, 0xc2, 0, 0, 0], switch.mac, None, 38, &body)
         }),
         next: 0,

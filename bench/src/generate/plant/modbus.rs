@@ -9,27 +9,9 @@ use crate::generate::tcp::{Client, Server};
 
 /// Vendor, product code, revision, product name, model: one row a vendor prefix of the kind.
 const MAKES: [[&str; 5]; 4] = [
-    [
-        "Schneider Electric",
-        "BMX P34 2020",
-        "v2.7",
-        "Modicon M340",
-        "BMX P34 2020",
-    ],
-    [
-        "WAGO Kontakttechnik",
-        "750-881",
-        "01.09.21",
-        "ETHERNET Controller",
-        "750-881",
-    ],
-    [
-        "Phoenix Contact",
-        "2702783",
-        "1.6.0",
-        "AXL F BK ETH",
-        "AXL F BK ETH",
-    ],
+    ["Schneider Electric", "BMX P34 2020", "v2.7", "Modicon M340", "BMX P34 2020"],
+    ["WAGO Kontakttechnik", "750-881", "01.09.21", "ETHERNET Controller", "750-881"],
+    ["Phoenix Contact", "2702783", "1.6.0", "AXL F BK ETH", "AXL F BK ETH"],
     ["Moxa", "MGate MB3180", "2.4", "MGate", "MB3180"],
 ];
 
@@ -47,16 +29,9 @@ pub(crate) fn poll(call: &mut Call<'_>) -> Box<dyn Talk> {
     let (device, conversation) = begin(call);
     let several = if device.make == 3 { 6 } else { 1 };
     let rounds = u64::from(call.packets) / 3;
-    let span = if call.random.chance(25) {
-        Span::Midway
-    } else {
-        Span::Open
-    };
+    let span = if call.random.chance(25) { Span::Midway } else { Span::Open };
     let round = round(requests(several, call.random));
-    conversation
-        .rounds(rounds, call.life, round)
-        .spanning(span)
-        .boxed()
+    conversation.rounds(rounds, call.life, round).spanning(span).boxed()
 }
 
 /// Connect, a few questions, close.
@@ -64,20 +39,14 @@ pub(crate) fn visit(call: &mut Call<'_>) -> Box<dyn Talk> {
     let (_, conversation) = begin(call);
     let rounds = call.packets.saturating_sub(8) / 3;
     let round = round(requests(2, call.random));
-    conversation
-        .rounds(u64::from(rounds), call.life, round)
-        .boxed()
+    conversation.rounds(u64::from(rounds), call.life, round).boxed()
 }
 
 fn begin(call: &mut Call<'_>) -> (Device, Conversation) {
     let device = *call.site.any(Kind::Modbus, call.random);
     let operator = *call.site.operator(&device, call.random);
     let link = call.tcp(&operator, &device, 502);
-    let opening = if call.random.chance(8) {
-        identify(&device)
-    } else {
-        Vec::new()
-    };
+    let opening = if call.random.chance(8) { identify(&device) } else { Vec::new() };
     (device, Conversation::brief(link, opening))
 }
 
@@ -141,21 +110,11 @@ fn identify(device: &Device) -> Vec<Turn> {
     server.raw(format!("{vendor} {model} {}", device.serial()).as_bytes());
     let mut report = vec![0x11];
     report.short(&server);
-    vec![
-        (Client, frame(1, 1, &[0x2b, 0x0e, 2, 0])),
-        (Server, frame(1, 1, &basic)),
-        (Client, frame(2, 1, &[0x11])),
-        (Server, frame(2, 1, &report)),
-    ]
+    vec![(Client, frame(1, 1, &[0x2b, 0x0e, 2, 0])), (Server, frame(1, 1, &basic)), (Client, frame(2, 1, &[0x11])), (Server, frame(2, 1, &report))]
 }
 
 fn frame(transaction: u16, unit: u8, body: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(body.len() + 7);
-    frame
-        .be16(transaction)
-        .be16(0)
-        .be16(body.len() as u16 + 1)
-        .byte(unit)
-        .raw(body);
+    frame.be16(transaction).be16(0).be16(body.len() as u16 + 1).byte(unit).raw(body);
     frame
 }

@@ -16,10 +16,7 @@ pub(crate) fn subscribe(call: &mut Call<'_>) -> Box<dyn Talk> {
     let operator = *call.site.operator(&device, call.random);
     let link = call.tcp(&operator, &device, 4_840);
     let rounds = u64::from(call.packets) / 3;
-    Conversation::brief(link, opening(&device))
-        .rounds(rounds, call.life, publishing(call.random))
-        .spanning(Span::Open)
-        .boxed()
+    Conversation::brief(link, opening(&device)).rounds(rounds, call.life, publishing(call.random)).spanning(Span::Open).boxed()
 }
 
 fn opening(device: &Device) -> Vec<Turn> {
@@ -89,10 +86,7 @@ fn publishing(random: &mut Random) -> Round {
         ask.le32(0);
         let mut told = response(829);
         notification(&mut told, sequence, items, random);
-        vec![
-            (Client, secure(sequence, &ask)),
-            (Server, secure(sequence, &told)),
-        ]
+        vec![(Client, secure(sequence, &ask)), (Server, secure(sequence, &told))]
     })
 }
 
@@ -100,11 +94,7 @@ fn publishing(random: &mut Random) -> Round {
 fn notification(to: &mut Vec<u8>, sequence: u32, items: u32, random: &mut Random) {
     to.le32(1).raw(&[0xff; 4]).byte(0).le32(sequence);
     to.raw(&[0, 0x80, 0x3e, 0xd5, 0xde, 0xb1, 0xdb, 1]).le32(1);
-    to.raw(&[1, 0])
-        .le16(811)
-        .byte(1)
-        .le32(items * 14 + 8)
-        .le32(items);
+    to.raw(&[1, 0]).le16(811).byte(1).le32(items * 14 + 8).le32(items);
     for handle in 0..items {
         to.le32(handle).raw(&[1, 11]).raw(&random.bytes(8));
     }
@@ -114,12 +104,7 @@ fn notification(to: &mut Vec<u8>, sequence: u32, items: u32, random: &mut Random
 /// Node id and request header.
 fn request(kind: u16) -> Vec<u8> {
     let mut body = vec![1, 0];
-    body.le16(kind)
-        .raw(&[0, 0])
-        .raw(&[0; 8])
-        .le32(1)
-        .le32(0)
-        .raw(&[0xff; 4]);
+    body.le16(kind).raw(&[0, 0]).raw(&[0; 8]).le32(1).le32(0).raw(&[0xff; 4]);
     body.le32(10_000).raw(&[0, 0, 0]);
     body
 }
@@ -127,13 +112,7 @@ fn request(kind: u16) -> Vec<u8> {
 /// Node id and response header, all good.
 fn response(kind: u16) -> Vec<u8> {
     let mut body = vec![1, 0];
-    body.le16(kind)
-        .raw(&[0; 8])
-        .le32(1)
-        .le32(0)
-        .byte(0)
-        .le32(0)
-        .raw(&[0, 0, 0]);
+    body.le16(kind).raw(&[0; 8]).le32(1).le32(0).byte(0).le32(0).raw(&[0, 0, 0]);
     body
 }
 
@@ -147,12 +126,7 @@ fn open(channel: u32, body: &[u8]) -> Vec<u8> {
 
 fn secure(sequence: u32, body: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(body.len() + 16);
-    whole
-        .le32(7)
-        .le32(1)
-        .le32(sequence)
-        .le32(sequence)
-        .raw(body);
+    whole.le32(7).le32(1).le32(sequence).le32(sequence).raw(body);
     message(b"MSGF", &whole)
 }
 

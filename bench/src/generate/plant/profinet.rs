@@ -20,11 +20,7 @@ pub(crate) fn real_time(call: &mut Call<'_>) -> Box<dyn Talk> {
     let size = call.random.between(40, 220) as usize;
     Box::new(Cyclic {
         frame: Box::new(move |number, random| {
-            let (from, to) = if number % 2 == 0 {
-                (controller, device)
-            } else {
-                (device, controller)
-            };
+            let (from, to) = if number % 2 == 0 { (controller, device) } else { (device, controller) };
             let mut body = Vec::with_capacity(size + 6);
             body.be16(id + (number % 2) as u16).raw(&random.bytes(size));
             body.be16((number / 2 * 32) as u16).byte(0x35).byte(0);
@@ -42,21 +38,9 @@ pub(crate) fn identify(call: &mut Call<'_>) -> Box<dyn Talk> {
     let asker = *call.site.operator(&device, call.random);
     let exchange = call.random.next() as u32;
     let mut ask = Vec::new();
-    ask.be16(0xfefe)
-        .byte(5)
-        .byte(0)
-        .be32(exchange)
-        .be16(1)
-        .be16(4)
-        .raw(&[0xff, 0xff, 0, 0]);
+    ask.be16(0xfefe).byte(5).byte(0).be32(exchange).be16(1).be16(4).raw(&[0xff, 0xff, 0, 0]);
     let question = ethernet(EVERYONE, asker.mac, device.vlan, PROFINET, &ask);
-    let answer = ethernet(
-        asker.mac,
-        device.mac,
-        device.vlan,
-        PROFINET,
-        &identity(&device, exchange),
-    );
+    let answer = ethernet(asker.mac, device.mac, device.vlan, PROFINET, &identity(&device, exchange));
     Box::new(Frames(vec![(0, question), (1_500, answer)]))
 }
 
@@ -68,12 +52,7 @@ pub(crate) fn identity(device: &Device, exchange: u32) -> Vec<u8> {
     block(&mut blocks, 2, 3, &[0, 0x2a, 1, 1 + device.make as u8]);
     block(&mut blocks, 2, 4, &[2, 0]);
     let [a, b, c, d] = device.v4;
-    block(
-        &mut blocks,
-        1,
-        2,
-        &[a, b, c, d, 255, 255, 255, 0, a, b, c, 1],
-    );
+    block(&mut blocks, 1, 2, &[a, b, c, d, 255, 255, 255, 0, a, b, c, 1]);
     let mut answer = Vec::new();
     answer.be16(0xfeff).byte(5).byte(1).be32(exchange).be16(0);
     answer.long(&blocks);
@@ -82,11 +61,7 @@ pub(crate) fn identity(device: &Device, exchange: u32) -> Vec<u8> {
 
 /// One block: option, suboption, length with the block info, an even end.
 fn block(to: &mut Vec<u8>, option: u8, suboption: u8, value: &[u8]) {
-    to.byte(option)
-        .byte(suboption)
-        .be16(value.len() as u16 + 2)
-        .be16(0)
-        .raw(value);
+    to.byte(option).byte(suboption).be16(value.len() as u16 + 2).be16(0).raw(value);
     if value.len() % 2 == 1 {
         to.byte(0);
     }

@@ -18,16 +18,9 @@ const MAKES: [(&str, [u8; 3], &str); 3] = [
 pub(crate) fn poll(call: &mut Call<'_>) -> Box<dyn Talk> {
     let (_, conversation) = begin(call);
     let rounds = u64::from(call.packets) / 3;
-    let span = if call.random.chance(25) {
-        Span::Midway
-    } else {
-        Span::Open
-    };
+    let span = if call.random.chance(25) { Span::Midway } else { Span::Open };
     let round = reads(call.random);
-    conversation
-        .rounds(rounds, call.life, round)
-        .spanning(span)
-        .boxed()
+    conversation.rounds(rounds, call.life, round).spanning(span).boxed()
 }
 
 /// Connect, ask who it is, close.
@@ -54,12 +47,7 @@ fn connect() -> Vec<Turn> {
     let confirm = [&[0x11, 0xd0, 0, 1, 0, 7, 0], &parameters[..]].concat();
     let wanted = [0xf0, 0, 0, 1, 0, 1, 1, 0xe0];
     let granted = [0xf0, 0, 0, 1, 0, 1, 0, 0xf0];
-    vec![
-        (Client, tpkt(&request)),
-        (Server, tpkt(&confirm)),
-        (Client, pdu(1, 0, &wanted, &[])),
-        (Server, pdu(3, 0, &granted, &[])),
-    ]
+    vec![(Client, tpkt(&request)), (Server, tpkt(&confirm)), (Client, pdu(1, 0, &wanted, &[])), (Server, pdu(3, 0, &granted, &[]))]
 }
 
 fn reads(random: &mut Random) -> Round {
@@ -72,13 +60,8 @@ fn reads(random: &mut Random) -> Round {
         let mut ask = vec![4, 1, 0x12, 0x0a, 0x10, 2];
         ask.be16(length).be16(block).byte(0x84).be24(start * 8);
         let mut values = vec![0xff, 4];
-        values
-            .be16(length * 8)
-            .raw(&random.bytes(usize::from(length)));
-        vec![
-            (Client, pdu(1, reference, &ask, &[])),
-            (Server, pdu(3, reference, &[4, 1], &values)),
-        ]
+        values.be16(length * 8).raw(&random.bytes(usize::from(length)));
+        vec![(Client, pdu(1, reference, &ask, &[])), (Server, pdu(3, reference, &[4, 1], &values))]
     })
 }
 
@@ -86,31 +69,15 @@ fn reads(random: &mut Random) -> Round {
 fn identify(device: &Device) -> Vec<Turn> {
     let (order, version, module) = MAKES[device.make % MAKES.len()];
     let mut modules = Vec::new();
-    for (index, tail) in [
-        (1_u16, [0, 0, 1, 0]),
-        (7, [0x56, version[0], version[1], version[2]]),
-    ] {
-        modules
-            .be16(index)
-            .padded(order, 20, b' ')
-            .be16(0xc0)
-            .raw(&tail);
+    for (index, tail) in [(1_u16, [0, 0, 1, 0]), (7, [0x56, version[0], version[1], version[2]])] {
+        modules.be16(index).padded(order, 20, b' ').be16(0xc0).raw(&tail);
     }
-    let names = [
-        (1_u16, device.name()),
-        (2, format!("{module} {}", device.number)),
-        (5, device.serial()),
-        (7, module.to_owned()),
-    ];
+    let names = [(1_u16, device.name()), (2, format!("{module} {}", device.number)), (5, device.serial()), (7, module.to_owned())];
     let mut components = Vec::new();
     for (index, name) in names {
         components.be16(index).padded(&name, 32, 0);
     }
-    [
-        szl(1, 0x0011, 28, &modules),
-        szl(2, 0x001c, 34, &components),
-    ]
-    .concat()
+    [szl(1, 0x0011, 28, &modules), szl(2, 0x001c, 34, &components)].concat()
 }
 
 /// One system status list: the question and its answer.
@@ -121,26 +88,14 @@ fn szl(sequence: u8, list: u16, width: u16, records: &[u8]) -> Vec<Turn> {
     wanted.be16(4).be16(list).be16(0);
     let told = [0, 1, 0x12, 8, 0x12, 0x84, 1, sequence, 0, 0, 0, 0];
     let mut answer = vec![0xff, 9];
-    answer
-        .be16(records.len() as u16 + 8)
-        .be16(list)
-        .be16(0)
-        .be16(width)
-        .be16(records.len() as u16 / width)
-        .raw(records);
-    vec![
-        (Client, pdu(7, reference, &ask, &wanted)),
-        (Server, pdu(7, reference, &told, &answer)),
-    ]
+    answer.be16(records.len() as u16 + 8).be16(list).be16(0).be16(width).be16(records.len() as u16 / width).raw(records);
+    vec![(Client, pdu(7, reference, &ask, &wanted)), (Server, pdu(7, reference, &told, &answer))]
 }
 
 /// An S7 PDU in a COTP data TPDU; acknowledgements carry an error code.
 fn pdu(kind: u8, reference: u16, parameter: &[u8], data: &[u8]) -> Vec<u8> {
     let mut body = vec![2, 0xf0, 0x80, 0x32, kind];
-    body.be16(0)
-        .be16(reference)
-        .be16(parameter.len() as u16)
-        .be16(data.len() as u16);
+    body.be16(0).be16(reference).be16(parameter.len() as u16).be16(data.len() as u16);
     if kind == 3 {
         body.be16(0);
     }

@@ -1,0 +1,146 @@
+//! Fields that say an attribute by themselves: no rule is needed to see that a serial number is the serial number.
+
+use crate::claim::{Attribute, Claim, Class};
+use crate::text;
+use observations::{Field, Kind, Observation};
+
+/// What each field is, and how far its plain word is believed where a device says it of itself.
+const FIELDS: &[(Field, Attribute, u8)] = &[
+    (Field::VendorName, Attribute::Vendor, 90),
+    (Field::Manufacturer, Attribute::Vendor, 90),
+    (Field::ModelName, Attribute::Model, 90),
+    (Field::ProductName, Attribute::Model, 85),
+    (Field::ModuleType, Attribute::Model, 85),
+    (Field::ProductCode, Attribute::OrderNumber, 85),
+    (Field::OrderNumber, Attribute::OrderNumber, 90),
+    (Field::SerialNumber, Attribute::Serial, 90),
+    (Field::FirmwareVersion, Attribute::Firmware, 90),
+    (Field::HardwareVersion, Attribute::Hardware, 90),
+    (Field::SoftwareVersion, Attribute::Software, 85),
+    (Field::OperatingSystem, Attribute::Os, 85),
+    (Field::SystemDescription, Attribute::Description, 85),
+    (Field::LldpSystemDescription, Attribute::Description, 85),
+    (Field::Description, Attribute::Description, 80),
+    (Field::CdpPlatform, Attribute::Model, 85),
+    (Field::CdpSoftware, Attribute::Software, 85),
+    (Field::StationType, Attribute::Model, 80),
+    (Field::Location, Attribute::Location, 80),
+    (Field::AssetId, Attribute::AssetId, 90),
+    (Field::ApplicationName, Attribute::Application, 80),
+    (Field::PlantName, Attribute::Application, 60),
+    (Field::MemoryCardSerial, Attribute::MemoryCardSerial, 90),
+    (Field::OperatingMode, Attribute::OperatingMode, 90),
+    (Field::StationName, Attribute::StationName, 90),
+    (Field::HttpServer, Attribute::Software, 60),
+    (Field::SshBanner, Attribute::Software, 60),
+    (Field::SsdpServer, Attribute::Software, 60),
+    (Field::HttpUserAgent, Attribute::Software, 40),
+];
+
+/// Fields that name a host. Domains and workgroups are no hostnames.
+const NAMES: &[(Field, u8)] = &[
+    (Field::Hostname, 90),
+    (Field::SystemName, 90),
+    (Field::FullyQualifiedName, 85),
+    (Field::StationName, 85),
+    (Field::DnsName, 80),
+    (Field::DeviceId, 75),
+    (Field::ModuleName, 50),
+];
+
+/// Words that makers leave in fields that nobody filled in: they say nothing (SMBIOS defaults and the like).
+const FILLERS: &[&str] = &[
+    "",
+    "0",
+    "n/a",
+    "na",
+    "none",
+    "null",
+    "unknown",
+    "default",
+    "default string",
+    "to be filled by o.e.m.",
+    "system serial number",
+    "not specified",
+    "unset",
+    "<unset>",
+    "(none)",
+    "?",
+    "-",
+    "empty",
+];
+
+/// Whether a text is one that makers leave where nothing was filled in.
+#[must_use]
+pub fn is_filler(value: &str) -> bool {
+    let plain = value.trim().to_lowercase();
+    FILLERS.contains(&plain.as_str()) || !plain.is_empty() && plain.chars().all(|c| matches!(c, '0' | 'x' | '-' | '.' | ' ' | '?'))
+}
+
+/// Claims that need no rule.
+#[must_use]
+pub fn claims(observation: &Observation) -> Vec<Claim> {
+    if matches!(observation.kind, Kind::Request | Kind::Certificate | Kind::Credential) {
+        return Vec::new();
+    }
+    let class = class_of(observation);
+    let mut claims = Vec::new();
+    for (index, said) in observation.fields.iter().enumerate() {
+        let rows = FIELDS.iter().filter(|row| row.0 == said.field).map(|row| (row.1, row.2));
+        let names = NAMES.iter().filter(|row| row.0 == said.field).map(|row| (Attribute::Hostname, row.1));
+        for (attribute, confidence) in rows.chain(names) {
+            let value = text::safe(&said.value);
+            let value =
+                if attribute == Attribute::Hostname { hostname(&value) } else { Some(value.trim().to_owned()).filter(|value| !is_filler(value)) };
+            let Some(value) = value else { continue };
+            claims.push(Claim {
+                attribute,
+                value,
+                class,
+                confidence: confidence.min(class.most()),
+                rule: format!("field:{}", said.field.name()),
+                field: Some(index),
+            });
+        }
+    }
+    claims
+}
+
+/// A device's own word is declared; another's word about it is reported.
+#[must_use]
+pub fn class_of(observation: &Observation) -> Class {
+    if observation.of_itself() && observation.kind != Kind::Neighbor { Class::Declared } else { Class::Reported }
+}
+
+/// A name without the root's dot and the link-local domain; none where the text is no host's name (a service, a reverse name, a filler).
+#[must_use]
+pub fn hostname(name: &str) -> Option<String> {
+    let name = name.trim().trim_end_matches('.');
+    let name = name.strip_suffix(".local").or_else(|| name.strip_suffix(".LOCAL")).unwrap_or(name);
+    let lower = name.to_lowercase();
+    let service = lower.split('.').any(|label| label == "_tcp" || label == "_udp" || label.starts_with('_'));
+    let reverse = lower.ends_with(".in-addr.arpa") || lower.ends_with(".ip6.arpa");
+    let refused = is_filler(name) || service || reverse || lower == "localhost" || lower.starts_with("localhost.") || name.len() > 253;
+    (!refused).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_reverse_names_and_fillers_are_no_hostnames() {
+        for name in ["_http._tcp.local", "4.3.2.1.in-addr.arpa", "localhost", "", "0", "Default string"] {
+            assert_eq!(hostname(name), None, "{name}");
+        }
+        assert_eq!(hostname("BRN001BA90A0023.local.").as_deref(), Some("BRN001BA90A0023"));
+        assert_eq!(hostname("plc1.plant.example").as_deref(), Some("plc1.plant.example"));
+    }
+
+    #[test]
+    fn what_nobody_filled_in_says_nothing() {
+        assert!(is_filler("To Be Filled By O.E.M."));
+        assert!(is_filler("00000000"));
+        assert!(!is_filler("S C-C2UR28922012"));
+    }
+}

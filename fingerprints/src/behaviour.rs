@@ -1,0 +1,55 @@
+//! Class, type and roles from what a device serves and uses. Behaviour is weak evidence: nothing here exceeds what an inference may have,
+//! and what does not carry a type claims a class only, or nothing.
+
+use crate::claim::{Attribute, Claim, Class};
+
+/// What serving a protocol says: (protocol, class, type, confidence). Only protocols that one kind of box serves stand here: a PC can
+/// serve Modbus, but PROFINET's and Siemens' own protocols are served by what they were made for.
+const SERVES: &[(&str, &str, &str, u8)] = &[
+    ("s7comm", "controller", "plc", 60),
+    ("s7comm-plus", "controller", "plc", 65),
+    ("umas", "controller", "plc", 65),
+    ("pn_dcp", "field-device", "", 50),
+    ("ipp", "printing", "printer", 65),
+    ("rtsp", "surveillance", "camera", 50),
+];
+
+/// One role that a device plays in a protocol.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Role {
+    /// The protocol.
+    pub protocol: String,
+    /// Whether it serves; else it asks.
+    pub serves: bool,
+}
+
+impl Role {
+    /// The text in documents: `modbus server`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{} {}", self.protocol, if self.serves { "server" } else { "client" })
+    }
+}
+
+/// What a device's roles say of its class and type.
+#[must_use]
+pub fn claims(roles: &[Role]) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for role in roles.iter().filter(|role| role.serves) {
+        for (protocol, class, kind, confidence) in SERVES.iter().filter(|row| row.0 == role.protocol) {
+            let claim = |attribute, value: &str| Claim {
+                attribute,
+                value: value.to_owned(),
+                class: Class::Inferred,
+                confidence: *confidence,
+                rule: format!("behaviour:serves-{protocol}"),
+                field: None,
+            };
+            claims.push(claim(Attribute::Class, class));
+            if !kind.is_empty() {
+                claims.push(claim(Attribute::Type, kind));
+            }
+        }
+    }
+    claims
+}

@@ -1,0 +1,126 @@
+//! An attribute, its value, and how far to believe it.
+
+/// What a claim is of. The names are those of the inventory document.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs, reason = "the name of each is its meaning; the contract is in the document's schema")]
+pub enum Attribute {
+    Vendor,
+    Model,
+    OrderNumber,
+    Firmware,
+    Hardware,
+    Serial,
+    Os,
+    Software,
+    Product,
+    Description,
+    Location,
+    AssetId,
+    Application,
+    MemoryCardSerial,
+    OperatingMode,
+    StationName,
+    SwitchPort,
+    Class,
+    Type,
+    Hostname,
+}
+
+impl Attribute {
+    /// Every attribute with its name in documents and rules, and whether it may change in a device's life: of what changes the latest
+    /// claim stands, of what lasts the earliest, and two values of it are a conflict.
+    pub const ALL: &'static [(Self, &'static str, bool)] = &[
+        (Self::Vendor, "vendor", false),
+        (Self::Model, "model", false),
+        (Self::OrderNumber, "order_number", false),
+        (Self::Firmware, "firmware", true),
+        (Self::Hardware, "hardware", false),
+        (Self::Serial, "serial", false),
+        (Self::Os, "os", true),
+        (Self::Software, "software", true),
+        (Self::Product, "product", false),
+        (Self::Description, "description", true),
+        (Self::Location, "location", true),
+        (Self::AssetId, "asset_id", true),
+        (Self::Application, "application", true),
+        (Self::MemoryCardSerial, "memory_card_serial", true),
+        (Self::OperatingMode, "operating_mode", true),
+        (Self::StationName, "station_name", true),
+        (Self::SwitchPort, "switch_port", true),
+        (Self::Class, "class", false),
+        (Self::Type, "type", false),
+        (Self::Hostname, "hostname", true),
+    ];
+
+    /// The name in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|row| row.0 == self).map_or("", |row| row.1)
+    }
+
+    /// Whether it may change in a device's life.
+    #[must_use]
+    pub fn changes(self) -> bool {
+        Self::ALL.iter().any(|row| row.0 == self && row.2)
+    }
+
+    /// The attribute of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+}
+
+/// How a claim came about, strongest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Class {
+    /// A signature was verified on the wire.
+    Proven,
+    /// The device says so itself. Anybody can say anything.
+    Declared,
+    /// Another says so.
+    Reported,
+    /// It follows from prefixes, stacks, ports, banners or behaviour.
+    Inferred,
+}
+
+impl Class {
+    /// The word in documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Declared => "declared",
+            Self::Reported => "reported",
+            Self::Inferred => "inferred",
+        }
+    }
+
+    /// The most confidence that a claim of this class can have, in percent.
+    #[must_use]
+    pub const fn most(self) -> u8 {
+        match self {
+            Self::Proven => 100,
+            Self::Declared => 95,
+            Self::Reported => 80,
+            Self::Inferred => 70,
+        }
+    }
+}
+
+/// What an observation means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Of what.
+    pub attribute: Attribute,
+    /// What, in text that is safe to show.
+    pub value: String,
+    /// How it came about.
+    pub class: Class,
+    /// In percent, at most [`Class::most`].
+    pub confidence: u8,
+    /// The rule or table that made it.
+    pub rule: String,
+    /// The observation's field on which it rests.
+    pub field: Option<usize>,
+}

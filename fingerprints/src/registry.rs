@@ -1,0 +1,58 @@
+//! Fields that are numbers in a registry: CIP, PROFINET and BACnet vendors, SNMP enterprises.
+
+use crate::attribute::class_of;
+use crate::claim::{Attribute, Claim};
+use crate::table;
+use observations::{Field, Observation, Value};
+
+/// Enterprise numbers of agents that run on anybody's device: they name the software, not the vendor (RFC 3411 leaves the choice to the
+/// implementer). UCD and Net-SNMP, Microsoft's service.
+const AGENTS: &[u64] = &[2021, 8072, 311];
+
+/// Claims from registered numbers.
+#[must_use]
+pub fn claims(observation: &Observation) -> Vec<Claim> {
+    let class = class_of(observation);
+    let mut claims = Vec::new();
+    for (index, said) in observation.fields.iter().enumerate() {
+        let (name, confidence, rule) = match (said.field, &said.value) {
+            (Field::CipVendorId, Value::Number(id)) => (table::cip_vendor(*id), 90, "registry:cip-vendor"),
+            (Field::ProfinetVendorId, Value::Number(id)) => (table::profinet_vendor(*id), 90, "registry:profinet-vendor"),
+            (Field::BacnetVendorId, Value::Number(id)) => (table::bacnet_vendor(*id), 90, "registry:bacnet-vendor"),
+            (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
+            (Field::SystemObjectId, value) => {
+                let id = enterprise_of(&value.display());
+                (id.filter(|id| !AGENTS.contains(id)).and_then(table::enterprise), 80, "registry:snmp-enterprise")
+            }
+            _ => continue,
+        };
+        if let Some(name) = name {
+            claims.push(Claim {
+                attribute: Attribute::Vendor,
+                value: name.split(" (").next().unwrap_or(name).trim().to_owned(),
+                class,
+                confidence: confidence.min(class.most()),
+                rule: rule.to_owned(),
+                field: Some(index),
+            });
+        }
+    }
+    claims
+}
+
+/// The enterprise number in an object identifier below 1.3.6.1.4.1 (RFC 1155).
+fn enterprise_of(oid: &str) -> Option<u64> {
+    oid.trim_start_matches('.').strip_prefix("1.3.6.1.4.1.")?.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_identifier_names_its_enterprise() {
+        assert_eq!(enterprise_of("1.3.6.1.4.1.4329.6.3.2"), Some(4329));
+        assert_eq!(enterprise_of(".1.3.6.1.4.1.9"), Some(9));
+        assert_eq!(enterprise_of("1.3.6.1.2.1.1"), None);
+    }
+}

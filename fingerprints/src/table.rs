@@ -1,0 +1,139 @@
+//! The registries under `data/`: looked up in the text as it stands, so that starting costs nothing.
+
+use observations::Mac;
+
+const OUI: &str = include_str!("../data/oui.tsv");
+const CIP_VENDOR: &str = include_str!("../data/cip_vendor.tsv");
+const CIP_DEVICE_TYPE: &str = include_str!("../data/cip_device_type.tsv");
+const PROFINET_VENDOR: &str = include_str!("../data/profinet_vendor.tsv");
+const BACNET_VENDOR: &str = include_str!("../data/bacnet_vendor.tsv");
+const ENTERPRISE: &str = include_str!("../data/snmp_enterprise.tsv");
+const BUILDERS: &str = include_str!("../data/mac_vendor_builds_devices.tsv");
+
+/// The organisation to which a MAC address's prefix is registered: MA-S (36 bits), MA-M (28), MA-L (24). A locally administered address
+/// belongs to nobody, unless its company identifier (CID) is registered.
+#[must_use]
+pub fn organisation(mac: Mac) -> Option<&'static str> {
+    let digits = mac.0.iter().fold(String::with_capacity(12), |mut digits, byte| {
+        use std::fmt::Write;
+        let _ = write!(digits, "{byte:02X}");
+        digits
+    });
+    if mac.is_local() {
+        return None;
+    }
+    [9, 7, 6].into_iter().find_map(|length| find(OUI, digits.get(..length)?, |a, b| a.cmp(b)))
+}
+
+/// The vendor whose devices carry an organisation's MAC addresses, if that organisation builds devices and not just cards and chips.
+#[must_use]
+pub fn builder(organisation: &str) -> Option<&'static str> {
+    find(BUILDERS, organisation, |a, b| a.as_bytes().cmp(b.as_bytes()))
+}
+
+/// The vendor of a CIP vendor identifier (ODVA).
+#[must_use]
+pub fn cip_vendor(id: u64) -> Option<&'static str> {
+    numbered(CIP_VENDOR, id)
+}
+
+/// The name of a CIP device profile.
+#[must_use]
+pub fn cip_device_type(id: u64) -> Option<&'static str> {
+    numbered(CIP_DEVICE_TYPE, id)
+}
+
+/// The vendor of a PROFINET vendor identifier.
+#[must_use]
+pub fn profinet_vendor(id: u64) -> Option<&'static str> {
+    numbered(PROFINET_VENDOR, id)
+}
+
+/// The vendor of a BACnet vendor identifier (ASHRAE).
+#[must_use]
+pub fn bacnet_vendor(id: u64) -> Option<&'static str> {
+    numbered(BACNET_VENDOR, id)
+}
+
+/// The organisation of an IANA private enterprise number.
+#[must_use]
+pub fn enterprise(id: u64) -> Option<&'static str> {
+    numbered(ENTERPRISE, id)
+}
+
+fn numbered(table: &'static str, id: u64) -> Option<&'static str> {
+    find(table, &id.to_string(), |a, b| number(a).cmp(&number(b)))
+}
+
+/// A key as a number; the comment lines at the head sort before all.
+fn number(key: &str) -> Option<u64> {
+    key.parse().ok()
+}
+
+/// Binary search over the lines of a table sorted by its first column.
+fn find(table: &'static str, key: &str, compare: impl Fn(&str, &str) -> std::cmp::Ordering) -> Option<&'static str> {
+    use std::cmp::Ordering;
+    let (mut low, mut high) = (0, table.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        // Tables are text: a middle may lie within a character, so lines are found by bytes.
+        let start = table.as_bytes()[..middle].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let end = table.as_bytes()[middle..].iter().position(|b| *b == b'\n').map_or(table.len(), |at| middle + at);
+        let line = &table[start..end];
+        let order = match line.split_once('\t') {
+            Some((found, value)) if !line.starts_with('#') => match compare(found, key) {
+                Ordering::Equal => return Some(value),
+                order => order,
+            },
+            _ => Ordering::Less,
+        };
+        match order {
+            Ordering::Less => low = end + 1,
+            _ => high = start,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_found_by_their_longest_registration() {
+        assert_eq!(organisation("00:00:00:01:02:03".parse().unwrap()), Some("XEROX CORPORATION"));
+        assert!(organisation("00:80:f4:01:02:03".parse().unwrap()).is_some_and(|name| name.contains("TELEMECANIQUE")));
+        assert_eq!(organisation("02:80:f4:01:02:03".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn every_row_of_every_table_is_found_by_its_key() {
+        for (table, numeric) in [
+            (OUI, false),
+            (BUILDERS, false),
+            (CIP_VENDOR, true),
+            (CIP_DEVICE_TYPE, true),
+            (PROFINET_VENDOR, true),
+            (BACNET_VENDOR, true),
+            (ENTERPRISE, true),
+        ] {
+            for line in table.lines().filter(|line| !line.starts_with('#')) {
+                let (key, value) = line.split_once('\t').unwrap_or_else(|| panic!("no tab in {line:?}"));
+                let found = if numeric {
+                    find(table, key, |a, b| number(a).cmp(&number(b)))
+                } else {
+                    find(table, key, |a, b| a.as_bytes().cmp(b.as_bytes()))
+                };
+                assert_eq!(found, Some(value), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_lead_to_their_registries() {
+        assert_eq!(cip_vendor(1), Some("Rockwell Automation/Allen-Bradley"));
+        assert_eq!(profinet_vendor(42), Some("Siemens AG"));
+        assert!(enterprise(9).is_some_and(|name| name.to_lowercase().contains("cisco")));
+        assert_eq!(cip_vendor(999_999), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! What an operator decided. Decisions refer to keys, never to ids of the day: a key that later proves shared resolves to a conflict.
+
+use std::collections::BTreeMap;
+
+/// One decision, as text of keys (`mac:…`, `ip:…`, `serial:…`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Decision {
+    /// These two keys are one device.
+    Pin(String, String),
+    /// These two keys are two devices.
+    Split(String, String),
+    /// An attribute of the operator's.
+    Annotate {
+        /// The device's key.
+        key: String,
+        /// `tag`, `owner`, `location`, `criticality`, `zone`, …
+        name: String,
+        /// The text; empty takes it back.
+        value: String,
+    },
+}
+
+/// All decisions, for looking up.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Decisions {
+    /// Keys that are one device.
+    pub pins: Vec<(String, String)>,
+    /// Keys that are two.
+    pub splits: Vec<(String, String)>,
+    /// Annotations by key and name.
+    pub annotations: BTreeMap<(String, String), String>,
+}
+
+impl Decisions {
+    /// In the order in which they were made: the last word on a pair or an annotation stands.
+    pub fn of(decisions: impl IntoIterator<Item = Decision>) -> Self {
+        let mut all = Self::default();
+        for decision in decisions {
+            match decision {
+                Decision::Pin(a, b) => {
+                    let pair = ordered(a, b);
+                    all.splits.retain(|other| *other != pair);
+                    all.pins.push(pair);
+                }
+                Decision::Split(a, b) => {
+                    let pair = ordered(a, b);
+                    all.pins.retain(|other| *other != pair);
+                    all.splits.push(pair);
+                }
+                Decision::Annotate { key, name, value } if value.is_empty() => {
+                    all.annotations.remove(&(key, name));
+                }
+                Decision::Annotate { key, name, value } => {
+                    all.annotations.insert((key, name), value);
+                }
+            }
+        }
+        all.pins.sort();
+        all.pins.dedup();
+        all.splits.sort();
+        all.splits.dedup();
+        all
+    }
+
+    /// Whether an operator said that these are two devices.
+    #[must_use]
+    pub fn is_split(&self, a: &str, b: &str) -> bool {
+        self.splits.contains(&ordered(a.to_owned(), b.to_owned()))
+    }
+}
+
+fn ordered(a: String, b: String) -> (String, String) {
+    if a <= b { (a, b) } else { (b, a) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_on_a_pair_stands() {
+        let (a, b) = ("mac:a".to_owned(), "mac:b".to_owned());
+        let decisions = Decisions::of([Decision::Pin(a.clone(), b.clone()), Decision::Split(b.clone(), a.clone())]);
+        assert!(decisions.pins.is_empty());
+        assert!(decisions.is_split(&a, &b));
+    }
+}

@@ -1,0 +1,485 @@
+//! The published schema `wirecensus.inventory/1`, as serde types: what exports, API, pages, reports and diff see. Additive: readers
+//! ignore unknown keys. Arrays are sorted, keys stand in a fixed order, times are RFC 3339 with nanoseconds: the document can be hashed.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The schema's name.
+pub const SCHEMA: &str = "wirecensus.inventory/1";
+
+macro_rules! schema {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $($(#[$meta])*
+        #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct $name { $($(#[$doc])* pub $field: $type,)* })*
+    };
+}
+
+schema! {
+    /// An inventory.
+    Document {
+        /// [`SCHEMA`].
+        schema: String,
+        /// What made it.
+        producer: Producer,
+        /// Time of the last packet.
+        as_of: Option<String>,
+        /// Whether every source was read to its end and no global limit was hit.
+        complete: bool,
+        /// Limits that were hit, `source key: limit`.
+        limits_hit: Vec<String>,
+        /// The captures.
+        sources: Vec<SourceRecord>,
+        /// What these captures could not show.
+        coverage: Coverage,
+        /// Devices, components and ghosts, by id.
+        devices: Vec<Device>,
+        /// Who talks to whom by what.
+        conversations: Vec<Conversation>,
+        /// Certificates that were presented.
+        certificates: Vec<Certificate>,
+    }
+
+    /// Digests of what made the document.
+    Producer {
+        /// Of the program.
+        version: String,
+        /// Number and digest of the rules.
+        rules: String,
+        /// Edition of the data tables.
+        data: String,
+        /// Digest of the settings.
+        config: String,
+    }
+
+    /// One capture.
+    SourceRecord {
+        /// See `observations::SourceKey`.
+        key: String,
+        /// For people.
+        name: String,
+        /// Its files.
+        files: Vec<FileRecord>,
+        /// Packets read.
+        packets: u64,
+        /// Captured bytes.
+        bytes: u64,
+        /// Time of the earliest packet.
+        first_seen: Option<String>,
+        /// Time of the latest packet.
+        last_seen: Option<String>,
+        /// Link types by name.
+        link_types: Vec<String>,
+        /// The site.
+        site: String,
+        /// The tap point, if configured.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tap: Option<String>,
+        /// Packets cut by the snap length.
+        truncated: u64,
+        /// What was not decoded, by reason.
+        undecoded: BTreeMap<String, u64>,
+        /// PDUs that broke a rule.
+        malformed: BTreeMap<String, u64>,
+        /// Packets delivered twice by the mirror.
+        duplicates: u64,
+        /// Packets lost by the capture, where it says so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dropped: Option<u64>,
+        /// Why the clock is not believed, if so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        clock: Option<String>,
+        /// Read to its end.
+        complete: bool,
+    }
+
+    /// One file of a source.
+    FileRecord {
+        /// Without its folder.
+        name: String,
+        /// Packets read.
+        packets: u64,
+        /// What stopped the reading.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        damage: Option<String>,
+        /// Of the file, if asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
+    }
+
+    /// What the captures could not show.
+    Coverage {
+        /// Conversations of which only one direction was seen.
+        one_way_conversations: u64,
+        /// All conversations.
+        conversations: u64,
+        /// Conversations that were open when a source began or ended.
+        cut: u64,
+        /// Addresses that were only asked for.
+        asked_for_only: Vec<String>,
+        /// Payload that no dissector knew, by port.
+        opaque_bytes: BTreeMap<String, u64>,
+        /// TLS servers whose certificates TLS 1.3 hides, of all TLS servers, in percent.
+        tls13_share: Option<u8>,
+        /// Virtual router addresses: they belong to no single device.
+        virtual_addresses: Vec<String>,
+        /// Addresses used by several devices at a time with disjoint peers: overlapping address space suspected.
+        overlapping_addresses: Vec<String>,
+        /// Keys that several devices show, which therefore join nothing.
+        shared_keys: Vec<SharedKey>,
+    }
+
+    /// A key that joins nothing.
+    SharedKey {
+        /// The key.
+        key: String,
+        /// The devices that show it.
+        devices: Vec<String>,
+    }
+
+    /// A device, a component of one, or a ghost.
+    Device {
+        /// UUIDv5 of its least key.
+        id: String,
+        /// Ids of its other keys.
+        aliases: Vec<String>,
+        /// `device`, `component`, `ghost` or `represents_many`.
+        kind: String,
+        /// The site.
+        site: String,
+        /// Where it was seen.
+        segments: Vec<String>,
+        /// `local`, `routed` or `external`.
+        reach: String,
+        /// The device that it is a part of.
+        parent: Option<String>,
+        /// The next hop that it is behind.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        behind: Option<String>,
+        /// What it is of its parent: `unit 3`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        part: Option<String>,
+        /// MAC addresses.
+        macs: Vec<String>,
+        /// IP addresses.
+        ips: Vec<String>,
+        /// Names, best first.
+        hostnames: Vec<String>,
+        /// Which address when.
+        bindings: Vec<Binding>,
+        /// What it is.
+        attributes: BTreeMap<String, AttributeRecord>,
+        /// Closed list; `unknown` where nothing carries more.
+        class: String,
+        /// Open list.
+        #[serde(rename = "type")]
+        kind_of_device: String,
+        /// `modbus server`.
+        roles: Vec<String>,
+        /// What would tell more, where class or type is unknown.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        would_tell_more: Vec<String>,
+        /// The zone.
+        zone: Option<String>,
+        /// Purdue level.
+        purdue_level: Option<String>,
+        /// An operator's.
+        annotations: BTreeMap<String, String>,
+        /// What it serves.
+        services: Vec<Service>,
+        /// In which it spoke.
+        protocols: Vec<String>,
+        /// Keys that it presented.
+        identities: Vec<Identity>,
+        /// Whether a vault or list knows it.
+        managed: Managed,
+        /// How it could be enrolled.
+        enrollability: Vec<Enrollability>,
+        /// What is weak.
+        findings: Vec<Finding>,
+        /// Exposure.
+        score: Score,
+        /// First packet.
+        first_seen: Option<String>,
+        /// Last packet.
+        last_seen: Option<String>,
+        /// Sent.
+        sent: Traffic,
+        /// Received.
+        received: Traffic,
+    }
+
+    /// An address and when it was used.
+    Binding {
+        /// `ip` or `mac`.
+        kind: String,
+        /// The address.
+        value: String,
+        /// The segment.
+        segment: String,
+        /// From.
+        first_seen: Option<String>,
+        /// To.
+        last_seen: Option<String>,
+        /// `declared`, `reported` or `inferred`.
+        class: String,
+    }
+
+    /// The claim that stands, with its rivals and its history.
+    AttributeRecord {
+        /// The value.
+        value: String,
+        /// In percent.
+        confidence: u8,
+        /// `proven`, `declared`, `reported`, `inferred`.
+        class: String,
+        /// What made the claim.
+        rule: String,
+        /// Two values of what cannot change.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        conflict: bool,
+        /// The bytes in hexadecimal, where showing them as text loses something.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        raw: Option<String>,
+        /// Other values.
+        rivals: Vec<Rival>,
+        /// Earlier values.
+        history: Vec<Rival>,
+        /// Where it stands.
+        evidence: Vec<Evidence>,
+    }
+
+    /// A value that does not stand, or no longer.
+    Rival {
+        /// The value.
+        value: String,
+        /// In percent.
+        confidence: u8,
+        /// As above.
+        class: String,
+        /// What made the claim.
+        rule: String,
+        /// First said.
+        first_seen: Option<String>,
+        /// Last said.
+        last_seen: Option<String>,
+    }
+
+    /// Where a value stands in a capture.
+    Evidence {
+        /// Source key.
+        source: String,
+        /// The file within the source, if it has several.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        /// The protocol.
+        protocol: String,
+        /// The field.
+        field: String,
+        /// Packet time.
+        time: Option<String>,
+        /// The bytes.
+        spans: Vec<Span>,
+        /// What was undone on the way.
+        derivation: Vec<String>,
+        /// At most 64 bytes, printable text or `hex:…`.
+        quote: String,
+        /// SHA-256 of the last packet's captured bytes.
+        frame_sha256: String,
+        /// `name@revision`.
+        dissector: String,
+    }
+
+    /// Bytes of one captured frame.
+    Span {
+        /// Counted from 1 in its file.
+        packet: u64,
+        /// From the start of the captured frame.
+        offset: u32,
+        /// In bytes.
+        length: u32,
+    }
+
+    /// A service.
+    Service {
+        /// The protocol, or the transport where none was recognised.
+        protocol: String,
+        /// `tcp`, `udp`, …
+        transport: String,
+        /// The port.
+        port: u16,
+        /// How many devices use it.
+        clients: u64,
+        /// First packet.
+        first_seen: Option<String>,
+        /// Last packet.
+        last_seen: Option<String>,
+        /// Whether it is protected, where that is known.
+        secured: Option<bool>,
+    }
+
+    /// A key that a device presented.
+    Identity {
+        /// `x509`, `ssh-host-key`, `snmp-engine-id`, …
+        kind: String,
+        /// The key or its digest.
+        value: String,
+        /// Of a certificate.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
+        /// Of a certificate.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        not_after: Option<String>,
+        /// A signature was verified.
+        proven: bool,
+        /// No other device shows it.
+        unique: bool,
+    }
+
+    /// Whether a vault or list knows the device.
+    Managed {
+        /// `unknown` until a list is loaded.
+        state: String,
+        /// Which list.
+        authority: Option<String>,
+        /// Its age.
+        list_as_of: Option<String>,
+        /// Class of the key that matched.
+        key_class: Option<String>,
+        /// Why.
+        reason: String,
+    }
+
+    /// One way to enroll.
+    Enrollability {
+        /// The method.
+        method: String,
+        /// Whether the target supports it.
+        target_supports: Option<bool>,
+        /// What is in the way.
+        blockers: Vec<String>,
+        /// Why.
+        reasons: Vec<String>,
+    }
+
+    /// A finding.
+    Finding {
+        /// Its id.
+        id: String,
+        /// The catalogue's rule.
+        rule: String,
+        /// Severity.
+        severity: String,
+        /// Status.
+        status: String,
+        /// Scope.
+        scope: String,
+        /// Title.
+        title: String,
+        /// How often.
+        count: u64,
+        /// First.
+        first_seen: Option<String>,
+        /// Last.
+        last_seen: Option<String>,
+        /// For rules based on absence.
+        observable_because: Option<String>,
+        /// Where.
+        evidence: Vec<Evidence>,
+        /// Controls by framework.
+        controls: BTreeMap<String, Vec<String>>,
+        /// The way out.
+        remedy: Remedy,
+        /// By whom and why, if suppressed.
+        suppressed: Option<String>,
+    }
+
+    /// The way out of a finding.
+    Remedy {
+        /// What to do.
+        text: String,
+        /// What it interrupts.
+        process_risk: String,
+        /// The enrollment path.
+        enrollment: String,
+    }
+
+    /// Exposure 0–100.
+    Score {
+        /// The sum.
+        exposure: u8,
+        /// Its parts.
+        because: Vec<String>,
+    }
+
+    /// Packets and bytes.
+    Traffic {
+        /// Packets.
+        packets: u64,
+        /// Bytes on the wire.
+        bytes: u64,
+    }
+
+    /// Who talks to whom by what.
+    Conversation {
+        /// Who asks.
+        client: Party,
+        /// Who answers.
+        server: Party,
+        /// The protocol.
+        protocol: String,
+        /// `tcp`, `udp`, …
+        transport: String,
+        /// The server's port.
+        port: u16,
+        /// Packets, both ways.
+        packets: u64,
+        /// Bytes on the wire, both ways.
+        bytes: u64,
+        /// Operations by name.
+        operations: BTreeMap<String, u64>,
+        /// First packet.
+        first_seen: Option<String>,
+        /// Last packet.
+        last_seen: Option<String>,
+    }
+
+    /// One side of a conversation.
+    Party {
+        /// The device's id; none for groups and broadcast.
+        device: Option<String>,
+        /// The address; `many` where a client had more peers than are kept apart.
+        address: String,
+    }
+
+    /// A certificate.
+    Certificate {
+        /// Of the DER.
+        sha256: String,
+        /// RFC 4514 text.
+        subject: String,
+        /// RFC 4514 text.
+        issuer: String,
+        /// Hexadecimal.
+        serial: String,
+        /// Validity.
+        not_before: Option<String>,
+        /// Validity.
+        not_after: Option<String>,
+        /// Algorithm and bits.
+        key: String,
+        /// Algorithm.
+        signature: String,
+        /// Subject and issuer are equal.
+        self_signed: bool,
+        /// Subject alternative names.
+        subject_alt_names: Vec<String>,
+        /// Device ids.
+        presented_by: Vec<String>,
+        /// `server`, `client`.
+        roles: Vec<String>,
+        /// Where it stands.
+        evidence: Vec<Evidence>,
+    }
+}
