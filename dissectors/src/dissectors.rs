@@ -10,10 +10,16 @@ mod link {
 /// Offices and networks.
 mod it {
     pub(super) mod dns;
+    pub(super) mod http;
     pub(super) mod llmnr;
     pub(super) mod mdns;
     pub(super) mod nbns;
     pub(super) mod ssdp;
+}
+
+/// Homes, cameras and things.
+mod iot {
+    pub(super) mod upnp;
 }
 
 /// Plants.
@@ -22,5 +28,14 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] =
-    &[&link::arp::Arp, &it::dns::Dns, &it::llmnr::Llmnr, &it::mdns::Mdns, &it::nbns::Nbns, &it::ssdp::Ssdp, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] = &[
+    &link::arp::Arp,
+    &it::dns::Dns,
+    &it::http::Http,
+    &it::llmnr::Llmnr,
+    &it::mdns::Mdns,
+    &it::nbns::Nbns,
+    &it::ssdp::Ssdp,
+    &iot::upnp::Upnp,
+    &ot::modbus::Modbus,
+];

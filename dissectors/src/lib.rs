@@ -9,12 +9,15 @@
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
 //! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
+//! | `http_auth`, `http_content` | challenges and credentials; what bodies tell |
 //! | `http_message` | the head of an HTTP message and where its body ends |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
+//! | `base64`, `xml` | wire forms that several protocols share |
 //! | [`engine`] | the library's face |
 
+mod base64;
 pub mod context;
 pub mod dissector;
 pub mod dissectors;
@@ -22,6 +25,8 @@ mod dns_message;
 pub mod engine;
 mod flow;
 pub mod frame;
+mod http_auth;
+mod http_content;
 mod http_message;
 mod ledger;
 pub mod packet;
@@ -31,3 +36,4 @@ pub mod registry;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
+mod xml;
