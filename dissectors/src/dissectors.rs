@@ -9,10 +9,12 @@ mod link {
 
 /// Offices and networks.
 mod it {
+    pub(super) mod browser;
     pub(super) mod dns;
     pub(super) mod http;
     pub(super) mod llmnr;
     pub(super) mod mdns;
+    pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod ssdp;
 }
@@ -30,10 +32,12 @@ mod ot {
 /// Every dissector, in the order in which those bound to one port are asked.
 pub const DISSECTORS: &[&dyn Registered] = &[
     &link::arp::Arp,
+    &it::browser::Browser,
     &it::dns::Dns,
     &it::http::Http,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
+    &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::ssdp::Ssdp,
     &iot::upnp::Upnp,

@@ -11,6 +11,7 @@
 //! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
 //! | `http_auth`, `http_content` | challenges and credentials; what bodies tell |
 //! | `http_message` | the head of an HTTP message and where its body ends |
+//! | `netbios` | names of the NetBIOS services |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
@@ -29,6 +30,7 @@ mod http_auth;
 mod http_content;
 mod http_message;
 mod ledger;
+mod netbios;
 pub mod packet;
 mod place;
 pub mod reassembly;

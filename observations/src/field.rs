@@ -390,6 +390,10 @@ table! {
         InterfaceName = 242, "interface-name";
         /// A processor's name (DNS HINFO).
         Cpu = 330, "cpu";
+        /// Version that a host names in browser announcements, major and minor: Samba names one of Windows.
+        BrowserVersion = 331, "browser-version";
+        /// Services of a browser announcement as bits (MS-BRWS section 2.2.1, ServerType).
+        BrowserServerType = 332, "browser-server-type";
     }
 }
 
