@@ -40,7 +40,7 @@ const PASSING: &[(&[u8], &[u8])] = &[
     (b"_companion-link", b"rpHI"),
 ];
 
-/// Services whose TXT key `p` is a password and `u` its user (RFC 6763 §6.4, the services' own profiles).
+/// Services whose TXT key `p` is a password and `u` its user (IANA service name registry, TXT keys of http and others).
 const SHORT_PASSWORD: &[&[u8]] = &[b"_http", b"_https", b"_ftp", b"_webdav", b"_webdavs"];
 /// Keys that say so themselves, of whatever service.
 const PASSWORD: &[&[u8]] = &[b"password", b"passwd", b"pass", b"pwd"];
@@ -273,7 +273,8 @@ fn is_kept(service: &[u8], string: &[u8]) -> bool {
     let (key, value) = key_and_value(string);
     let passing = PASSING.iter().any(|(of, name)| service.eq_ignore_ascii_case(of) && key.eq_ignore_ascii_case(name));
     // A URL may carry a user and a password.
-    let login = is_password(service, key) || key.eq_ignore_ascii_case(b"u") || value.contains(&b'@') && value.windows(3).any(|three| three == b"://");
+    let user = key.eq_ignore_ascii_case(b"u") && is_password(service, b"p");
+    let login = user || is_password(service, key) || value.contains(&b'@') && value.windows(3).any(|three| three == b"://");
     !key.is_empty() && !passing && !login
 }
 
