@@ -15,10 +15,13 @@ mod link {
 
 /// Offices and networks.
 mod it {
+    pub(super) mod browser;
     pub(super) mod dns;
     pub(super) mod dtls;
+    pub(super) mod http;
     pub(super) mod llmnr;
     pub(super) mod mdns;
+    pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod snmp;
     pub(super) mod ssdp;
@@ -26,6 +29,11 @@ mod it {
     mod tls_handshake;
     mod tls_record;
     mod tls_ssl2;
+}
+
+/// Things.
+mod iot {
+    pub(super) mod upnp;
 }
 
 /// Plants.
@@ -54,14 +62,18 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::icmpv6::Icmpv6,
     &link::lldp::Lldp,
     &link::stp::Stp,
+    &it::browser::Browser,
     &it::dns::Dns,
     &it::dtls::Dtls,
+    &it::http::Http,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
+    &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::tls::Tls,
+    &iot::upnp::Upnp,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,

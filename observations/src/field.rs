@@ -432,6 +432,10 @@ table! {
         ProfileType = 397, "profile-type";
         /// PROFINET alias name.
         AliasName = 398, "alias-name";
+        /// Version that a host names in browser announcements, major and minor: Samba names one of Windows.
+        BrowserVersion = 331, "browser-version";
+        /// Services of a browser announcement as bits (MS-BRWS section 2.2.1, ServerType).
+        BrowserServerType = 332, "browser-server-type";
     }
 }
 
