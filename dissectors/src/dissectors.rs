@@ -10,6 +10,7 @@ mod link {
 /// Offices and servers.
 mod it {
     pub(super) mod dtls;
+    pub(super) mod ntlmssp;
     pub(super) mod ssh;
     pub(super) mod tls;
     mod tls_handshake;
@@ -23,4 +24,5 @@ mod ot {
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
-pub const DISSECTORS: &[&dyn Registered] = &[&link::arp::Arp, &it::dtls::Dtls, &it::ssh::Ssh, &it::tls::Tls, &ot::modbus::Modbus];
+pub const DISSECTORS: &[&dyn Registered] =
+    &[&link::arp::Arp, &it::dtls::Dtls, &it::ntlmssp::Ntlmssp, &it::ssh::Ssh, &it::tls::Tls, &ot::modbus::Modbus];

@@ -396,6 +396,8 @@ table! {
         KeyParameters = 362, "key-parameters";
         /// What a certificate's key may be used for: extended key usages, dotted, comma separated.
         KeyPurposes = 363, "key-purposes";
+        /// Major, minor and build number in an NTLM message: of Windows as a rule; Samba says 6.1.0.
+        NtlmVersion = 364, "ntlm-version";
     }
 }
 
