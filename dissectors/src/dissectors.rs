@@ -23,8 +23,10 @@ mod it {
     pub(super) mod mdns;
     pub(super) mod nbdgm;
     pub(super) mod nbns;
+    pub(super) mod ntlmssp;
     pub(super) mod snmp;
     pub(super) mod ssdp;
+    pub(super) mod ssh;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
@@ -70,8 +72,10 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::mdns::Mdns,
     &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
+    &it::ntlmssp::Ntlmssp,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
+    &it::ssh::Ssh,
     &it::tls::Tls,
     &iot::upnp::Upnp,
     &ot::cip::Cip,

@@ -436,6 +436,8 @@ table! {
         BrowserVersion = 331, "browser-version";
         /// Services of a browser announcement as bits (MS-BRWS section 2.2.1, ServerType).
         BrowserServerType = 332, "browser-server-type";
+        /// Major, minor and build number in an NTLM message: of Windows as a rule; Samba says 6.1.0.
+        NtlmVersion = 364, "ntlm-version";
     }
 }
 
