@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh build    a C compiler, pkg-config, libpcap's header and library
 #   scripts/setup.sh check    the same, and make, git and Python 3
+#   scripts/setup.sh fuzz     the same as build, and a C++ compiler and Python 3
 #
 # Messages go to stderr. stdout gives the options for cargo: nothing, or `--no-default-features` where libpcap cannot be had: then live
 # capture is left out, and everything that reads files is there.
@@ -20,6 +21,9 @@ if [ "${1:-build}" = check ]; then
     for program in make git python3; do
         command -v "$program" > /dev/null || packages+=("$program")
     done
+elif [ "${1:-build}" = fuzz ]; then
+    command -v c++ > /dev/null || packages+=(g++)
+    command -v python3 > /dev/null || packages+=(python3)
 fi
 
 if ((${#packages[@]} > 0)); then
