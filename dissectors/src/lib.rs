@@ -9,19 +9,30 @@
 //! | [`tunnel`] | link types, tunnels and fragments, down to the innermost conversation |
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
+//! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
+//! | `http_message` | the head of an HTTP message and where its body ends |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
+//! | `der`, `dn`, `x509` | certificates and what they are made of |
+//! | `ja` | JA3 and JA4 of a TLS client's hello |
 //! | [`engine`] | the library's face |
 
+mod asn1;
 pub mod context;
 mod decap;
+mod der;
 pub mod dissector;
 pub mod dissectors;
+mod dn;
+mod dns_message;
 pub mod engine;
 mod flow;
 pub mod fragment;
 pub mod frame;
+mod http_message;
+mod ja;
+mod labels;
 mod ledger;
 pub mod packet;
 mod place;
@@ -30,4 +41,6 @@ pub mod registry;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tlv;
 pub mod tunnel;
+mod x509;

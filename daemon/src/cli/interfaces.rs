@@ -11,7 +11,16 @@ pub struct Interfaces {}
 impl Interfaces {
     pub(super) fn run(&self) -> Done {
         for interface in interfaces::interfaces() {
-            println!("{interface}");
+            let mac = interface.mac.map_or_else(|| "-".to_owned(), |mac| observations::Mac(mac).to_string());
+            let state = match (interface.up, interface.running, interface.loopback) {
+                (_, _, true) => "loopback",
+                (false, ..) => "down",
+                (true, false, _) => "no link",
+                (true, true, _) => "up",
+            };
+            // A mirrored port has no address; one that has is somebody's way into this machine.
+            let addresses = if interface.addresses.is_empty() { "no address".to_owned() } else { interface.addresses.join(" ") };
+            println!("{:<16} {mac:<17} {state:<8} {addresses}", interface.name);
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -3,6 +3,7 @@
 //! Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, and the gate that was asked for found something.
 
 mod interfaces;
+mod progress;
 mod protocols;
 mod replay;
 

@@ -5,8 +5,29 @@ use inventory::Document;
 use std::io::{self, Write};
 
 const COLUMNS: &[&str] = &[
-    "id", "kind", "site", "reach", "macs", "ips", "hostnames", "vendor", "model", "order_number", "serial", "firmware", "hardware", "os", "software", "mac_vendor", "class", "type",
-    "roles", "segments", "first_seen", "last_seen", "managed",
+    "id",
+    "kind",
+    "site",
+    "reach",
+    "macs",
+    "ips",
+    "hostnames",
+    "vendor",
+    "model",
+    "order_number",
+    "serial",
+    "firmware",
+    "hardware",
+    "os",
+    "software",
+    "mac_vendor",
+    "class",
+    "type",
+    "roles",
+    "segments",
+    "first_seen",
+    "last_seen",
+    "managed",
 ];
 
 /// Writes it. A value that a spreadsheet would take for a formula gets an apostrophe before it: names come from the wire.

@@ -15,7 +15,8 @@ const WIDTH: u16 = 160;
 /// # Errors
 /// If the output cannot be written.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
-    let (local, rest): (Vec<&Device>, Vec<&Device>) = document.devices.iter().partition(|device| device.kind != "ghost" && device.reach != "external");
+    let (local, rest): (Vec<&Device>, Vec<&Device>) =
+        document.devices.iter().partition(|device| device.kind != "ghost" && device.reach != "external");
     let (ghosts, external): (Vec<&Device>, Vec<&Device>) = rest.into_iter().partition(|device| device.kind == "ghost");
     writeln!(out, "{}", table(&local))?;
     if !external.is_empty() {
@@ -39,7 +40,11 @@ fn foot(document: &Document, local: &[&Device], out: &mut dyn Write) -> io::Resu
     let (devices, components) = (count("device") + count("represents_many"), count("component"));
     let unknown = local.iter().filter(|device| device.kind != "component" && device.class == "unknown").count();
     let packets: u64 = document.sources.iter().map(|source| source.packets).sum();
-    writeln!(out, "\n{devices} devices ({unknown} of unknown class), {components} components, {} certificates; {packets} packets.", document.certificates.len())?;
+    writeln!(
+        out,
+        "\n{devices} devices ({unknown} of unknown class), {components} components, {} certificates; {packets} packets.",
+        document.certificates.len()
+    )?;
     for limit in &document.limits_hit {
         writeln!(out, "Limit hit: {limit}")?;
     }
@@ -48,13 +53,20 @@ fn foot(document: &Document, local: &[&Device], out: &mut dyn Write) -> io::Resu
 
 fn table(devices: &[&Device]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     if !io::stdout().is_terminal() {
         table.set_width(WIDTH);
     }
     table.set_header(["Address", "Name", "Vendor", "Model", "Version", "Class / type", "Roles"]);
     let mut rows: Vec<&&Device> = devices.iter().filter(|device| device.parent.is_none()).collect();
-    rows.sort_by_key(|device| (device.ips.iter().filter_map(|ip| ip.parse::<IpAddr>().ok()).min().is_none(), lowest(device), device.macs.first().cloned(), device.id.clone()));
+    rows.sort_by_key(|device| {
+        (
+            device.ips.iter().filter_map(|ip| ip.parse::<IpAddr>().ok()).min().is_none(),
+            lowest(device),
+            device.macs.first().cloned(),
+            device.id.clone(),
+        )
+    });
     for device in rows {
         table.add_row(row(device, address(device)));
         let mut parts: Vec<&&Device> = devices.iter().filter(|part| part.parent.as_ref() == Some(&device.id)).collect();
@@ -79,7 +91,10 @@ fn row(device: &Device, address: String) -> [String; 7] {
         vendor => vendor.to_owned(),
     };
     let model = [attribute(device, "model"), attribute(device, "order_number")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-    let version = [attribute(device, "firmware"), attribute(device, "os"), attribute(device, "software")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+    let version = [attribute(device, "firmware"), attribute(device, "os"), attribute(device, "software")]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_default();
     let class = match (device.class.as_str(), device.kind_of_device.as_str()) {
         ("unknown" | "", "unknown" | "") => "unknown".to_owned(),
         (class, "unknown" | "") => class.to_owned(),

@@ -10,6 +10,7 @@ use crate::capture::reader::Reader;
 use dissectors::context::Tagger;
 use dissectors::engine::{Engine, Item, Segmenter};
 use dissectors::frame::Frame;
+use dissectors::packet::Packet;
 use dissectors::reassembly::Pieces;
 use dissectors::registry::Registry;
 use dissectors::tunnel::Decoder;
@@ -150,7 +151,6 @@ struct Stage {
 impl Stage {
     /// Takes a block's frames apart and feeds one engine.
     fn feed(&mut self, block: &Block, engine: &mut Engine) {
-        let mut items = Vec::with_capacity(BATCH);
         let mut packets = Vec::with_capacity(BATCH);
         for records in (0..block.len()).step_by(BATCH) {
             packets.clear();
@@ -170,12 +170,10 @@ impl Stage {
                     }
                 }
             }
-            items.clear();
-            items.extend(packets.iter().zip(&self.frames).enumerate().map(|(index, (packet, frame))| Item {
-                packet: *packet,
-                frame,
-                detached: detached.get(index).and_then(Option::as_ref),
-            }));
+            let mut items = Vec::with_capacity(BATCH);
+            for (index, (packet, frame)) in packets.iter().zip(&self.frames).enumerate() {
+                items.push(Item { packet: *packet, frame, detached: detached.get(index).and_then(Option::as_ref) });
+            }
             engine.feed(&items);
             self.decoder.release();
         }
