@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn object_identifiers_become_dotted_text() {
-        assert_eq!(dotted(&[0x2b, 6, 1, 4, 1, 0x81, 0xe4, 0x1a]).as_deref(), Some(&b"1.3.6.1.4.1.12826"[..]));
+        assert_eq!(dotted(&[0x2b, 6, 1, 4, 1, 0xe4, 0x1a]).as_deref(), Some(&b"1.3.6.1.4.1.12826"[..]));
         assert_eq!(dotted(&[0x28, 0xc4, 0x62]).as_deref(), Some(&b"1.0.8802"[..]));
         for broken in [&[][..], &[0x2b, 0x86], &[0x2b, 0xff, 0xff, 0xff, 0xff, 0xff, 1]] {
             assert_eq!(dotted(broken), None);

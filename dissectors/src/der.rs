@@ -94,7 +94,8 @@ pub(crate) fn dotted(body: &[u8]) -> Option<String> {
     let (mut arc, mut octets) = (0u128, 0);
     for octet in body {
         octets += 1;
-        if octets > ARC_OCTETS_MAX || (octets == 1 && *octet == 0x80) {
+        // What does not fit the number is no arc in use, and a leading zero is none at all (§8.19.2).
+        if octets > ARC_OCTETS_MAX || arc > u128::MAX >> 7 || (octets == 1 && *octet == 0x80) {
             return None;
         }
         arc = arc << 7 | u128::from(octet & 0x7f);

@@ -15,16 +15,27 @@ mod link {
 
 /// Offices and networks.
 mod it {
+    pub(super) mod browser;
     pub(super) mod dns;
     pub(super) mod dtls;
+    pub(super) mod http;
     pub(super) mod llmnr;
     pub(super) mod mdns;
+    pub(super) mod nbdgm;
     pub(super) mod nbns;
+    pub(super) mod ntlmssp;
+    pub(super) mod snmp;
     pub(super) mod ssdp;
+    pub(super) mod ssh;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
     mod tls_ssl2;
+}
+
+/// Things.
+mod iot {
+    pub(super) mod upnp;
 }
 
 /// Plants.
@@ -53,13 +64,20 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::icmpv6::Icmpv6,
     &link::lldp::Lldp,
     &link::stp::Stp,
+    &it::browser::Browser,
     &it::dns::Dns,
     &it::dtls::Dtls,
+    &it::http::Http,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
+    &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
+    &it::ntlmssp::Ntlmssp,
+    &it::snmp::Snmp,
     &it::ssdp::Ssdp,
+    &it::ssh::Ssh,
     &it::tls::Tls,
+    &iot::upnp::Upnp,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,

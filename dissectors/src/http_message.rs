@@ -53,7 +53,6 @@ pub(crate) struct Head<'a> {
     fields: Vec<(&'a str, &'a [u8])>,
     /// Its length with the empty line; `None` if it goes on.
     pub(crate) len: Option<usize>,
-    pub(crate) bytes: &'a [u8],
 }
 
 impl<'a> Head<'a> {
@@ -71,11 +70,6 @@ impl<'a> Head<'a> {
     /// Whether a list field holds a token, in whatever case.
     pub(crate) fn has_token(&self, name: &str, token: &[u8]) -> bool {
         self.all(name).flat_map(|value| value.split(|byte| *byte == b',')).any(|part| crate::context::trim(part).eq_ignore_ascii_case(token))
-    }
-
-    /// The bytes of the status code.
-    pub(crate) fn status_bytes(&self) -> &'a [u8] {
-        self.bytes.get(9..12).unwrap_or_default()
     }
 }
 
@@ -150,7 +144,7 @@ pub(crate) fn head(bytes: &[u8]) -> Option<Head<'_>> {
     // Of a head that goes on, the fields that were read stand; behind them the array is empty.
     let fields = read.iter().filter(|field| !field.name.is_empty()).map(|field| (field.name, field.value)).collect();
     let len = if let Status::Complete(len) = status { Some(len) } else { None };
-    Some(Head { start, fields, len, bytes })
+    Some(Head { start, fields, len })
 }
 
 /// Whether the first bytes of a payload begin a request or a response.

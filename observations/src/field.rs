@@ -432,6 +432,12 @@ table! {
         ProfileType = 397, "profile-type";
         /// PROFINET alias name.
         AliasName = 398, "alias-name";
+        /// Version that a host names in browser announcements, major and minor: Samba names one of Windows.
+        BrowserVersion = 331, "browser-version";
+        /// Services of a browser announcement as bits (MS-BRWS section 2.2.1, ServerType).
+        BrowserServerType = 332, "browser-server-type";
+        /// Major, minor and build number in an NTLM message: of Windows as a rule; Samba says 6.1.0.
+        NtlmVersion = 364, "ntlm-version";
     }
 }
 

@@ -10,7 +10,6 @@ use crate::capture::reader::Reader;
 use dissectors::context::Tagger;
 use dissectors::engine::{Engine, Item, Segmenter};
 use dissectors::frame::Frame;
-use dissectors::packet::Packet;
 use dissectors::reassembly::Pieces;
 use dissectors::registry::Registry;
 use dissectors::tunnel::Decoder;

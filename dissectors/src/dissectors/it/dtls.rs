@@ -205,7 +205,10 @@ impl State {
         if half.number != found.number || half.gathered.bytes.len() != found.offset {
             return Ok(());
         }
-        half.gathered.push(found.body, spans);
+        if !half.gathered.push(found.body, spans) {
+            half.gathered = Gathered::default();
+            return Err(DissectError::Malformed { rule: "handshake message in over 256 fragments", offset: 0 });
+        }
         if half.gathered.bytes.len() < found.length {
             return Ok(());
         }

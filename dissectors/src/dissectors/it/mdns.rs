@@ -40,8 +40,10 @@ const PASSING: &[(&[u8], &[u8])] = &[
     (b"_companion-link", b"rpHI"),
 ];
 
-/// Services whose TXT key `p` is a password and `u` its user (RFC 6763 §6.4, the services' own profiles).
-const WITH_PASSWORD: &[&[u8]] = &[b"_http", b"_https", b"_ftp", b"_webdav", b"_webdavs"];
+/// Services whose TXT key `p` is a password and `u` its user (IANA service name registry, TXT keys of http and others).
+const SHORT_PASSWORD: &[&[u8]] = &[b"_http", b"_https", b"_ftp", b"_webdav", b"_webdavs"];
+/// Keys that say so themselves, of whatever service.
+const PASSWORD: &[&[u8]] = &[b"password", b"passwd", b"pass", b"pwd"];
 
 impl Dissector for Mdns {
     type State = ();
@@ -268,20 +270,25 @@ fn key_and_value(string: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn is_kept(service: &[u8], string: &[u8]) -> bool {
-    let key = key_and_value(string).0;
+    let (key, value) = key_and_value(string);
     let passing = PASSING.iter().any(|(of, name)| service.eq_ignore_ascii_case(of) && key.eq_ignore_ascii_case(name));
-    let secret = has_password(service) && (key.eq_ignore_ascii_case(b"p") || key.eq_ignore_ascii_case(b"u"));
-    !key.is_empty() && !passing && !secret
+    // A URL may carry a user and a password.
+    let user = key.eq_ignore_ascii_case(b"u") && is_password(service, b"p");
+    let login = user || is_password(service, key) || value.contains(&b'@') && value.windows(3).any(|three| three == b"://");
+    !key.is_empty() && !passing && !login
 }
 
-fn has_password(service: &[u8]) -> bool {
-    WITH_PASSWORD.iter().any(|name| service.eq_ignore_ascii_case(name))
+fn is_password(service: &[u8], key: &[u8]) -> bool {
+    let short = key.eq_ignore_ascii_case(b"p") && SHORT_PASSWORD.iter().any(|name| service.eq_ignore_ascii_case(name));
+    short || PASSWORD.iter().any(|name| key.eq_ignore_ascii_case(name))
 }
 
 fn password(service: &Service<'_>, record: &Record<'_>, about: &Subject, cx: &mut Context<'_>) {
-    let of = |name: &[u8]| record.strings().map(key_and_value).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    if let Some(secret) = of(b"p").filter(|secret| !secret.is_empty() && has_password(service.first)) {
-        cx.secret(about, "dns-sd password", of(b"u"), secret);
+    let pairs = || record.strings().map(key_and_value);
+    let secret = pairs().find(|(key, value)| is_password(service.first, key) && !value.is_empty());
+    if let Some((_, secret)) = secret {
+        let user = pairs().find(|(key, _)| key.eq_ignore_ascii_case(b"u")).map(|(_, user)| user);
+        cx.secret(about, "dns-sd password", user, secret);
     }
 }
 

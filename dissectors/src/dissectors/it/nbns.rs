@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
 use crate::dns_message::{self as dns, Message, Record};
 use crate::engine::GATE_BYTES;
+use crate::netbios::{ENCODED, decode, is_name, meaning, suffix_of};
 use observations::{Field, Kind, Mac, Subject, Value};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -26,8 +27,6 @@ const TYPE_NB: u16 = 0x20;
 const TYPE_NBSTAT: u16 = 0x21;
 /// §4.2.2 and §4.2.18: the group bit of name flags.
 const GROUP: u16 = 0x8000;
-/// RFC 1001 §14.1: 16 bytes, each as two letters from 'A'.
-const ENCODED: usize = 32;
 /// §4.2.2: flags and address.
 const NB_ENTRY: usize = 6;
 /// §4.2.18: 15 bytes, suffix and flags.
@@ -92,42 +91,6 @@ impl Dissector for Nbns {
 /// §4.2.14: a negative response carries a record of type NULL.
 const NULL: u16 = 0x0a;
 
-/// A NetBIOS name: 15 bytes padded with spaces, and the suffix that says what kind of name it is.
-struct NetbiosName {
-    name: Vec<u8>,
-    suffix: u8,
-}
-
-/// RFC 1001 §14.1: half an octet a letter.
-fn decode(label: &[u8]) -> Option<NetbiosName> {
-    let mut bytes = Vec::with_capacity(ENCODED / 2);
-    for pair in label.get(..ENCODED)?.chunks_exact(2) {
-        let [high, low] = pair else { return None };
-        let (high, low) = (high.checked_sub(b'A').filter(|n| *n < 16)?, low.checked_sub(b'A').filter(|n| *n < 16)?);
-        bytes.push(high << 4 | low);
-    }
-    let suffix = bytes.pop()?;
-    Some(NetbiosName { name: crate::context::trim(&bytes).to_vec(), suffix })
-}
-
-/// What a name says, by suffix and whether it is a group's (MS-BRWS §2.1.1.1; domain controllers: MS-ADTS §6.3.4).
-fn meaning(suffix: u8, group: bool) -> Option<(Kind, Field)> {
-    Some(match (suffix, group) {
-        // Workstation and file server: the host's own name.
-        (0x00 | 0x20, false) => (Kind::Name, Field::Hostname),
-        // Members of a workgroup or domain, browser elections, the local master browser.
-        (0x00 | 0x1e, true) | (0x1d, false) => (Kind::Identity, Field::Workgroup),
-        // The domain's master browser, and its controllers.
-        (0x1b, false) | (0x1c, true) => (Kind::Identity, Field::DomainName),
-        _ => return None,
-    })
-}
-
-/// Text that can be a name: `__MSBROWSE__` between control characters and `*` are none.
-fn is_name(name: &[u8]) -> bool {
-    !name.is_empty() && name != b"*" && name.iter().all(|byte| *byte >= 0x20 && *byte != 0x7f)
-}
-
 fn asked(message: &Message<'_>, cx: &mut Context<'_>) {
     let client = cx.sender_host();
     for question in &message.questions {
@@ -136,10 +99,6 @@ fn asked(message: &Message<'_>, cx: &mut Context<'_>) {
         let saying = cx.say(&client, Kind::Request).decoded(Field::DnsQuery, &Value::Text(asked.name), label, "netbios-name");
         saying.decoded(Field::NetbiosSuffix, &Value::Number(asked.suffix.into()), suffix_of(label), "netbios-name");
     }
-}
-
-fn suffix_of(label: &[u8]) -> &[u8] {
-    label.get(ENCODED - 2..ENCODED).unwrap_or_default()
 }
 
 fn answered(record: &Record<'_>, cx: &mut Context<'_>) -> Result<(), DissectError> {

@@ -90,14 +90,9 @@ impl Dissector for Tls {
         if !whole || !record.is_sound() {
             return Gate::NotMine;
         }
-        // A hello shows itself. Anything else could be another's on an unusual port: there it takes the beginning.
+        // On an unusual port, and handed on by another protocol, a record must show what it is.
         let bound = BINDINGS.iter().any(|binding| *binding == Tcp(at.src_port) || *binding == Tcp(at.dst_port));
-        match record.hello() {
-            Some(Gate::Mine) => Gate::Mine,
-            _ if bound => Gate::Mine,
-            Some(other) => other,
-            None => Gate::NotMine,
-        }
+        if bound { Gate::Mine } else { record.shows_itself() }
     }
 
     fn side(&self, head: &[u8]) -> Side {
@@ -303,6 +298,9 @@ mod tests {
         assert_eq!(field(&said, Kind::Client, Field::TlsServerName), ["plc.lan"]);
         let data = [23, 3, 3, 0, 2, 7, 7, 23, 3, 3, 0, 1, 9];
         assert_eq!((gate(&Tls, &data, 8883), gate(&Tls, &data, 11_111)), (Gate::Mine, Gate::NotMine));
+        // After STARTTLS the records behind the hello are handed on by themselves.
+        assert_eq!(gate(&Tls, &record(&chain()), 25), Gate::Mine);
+        assert_eq!(gate(&Tls, &record(&[14, 0, 1, 0, 0]), 25), Gate::NotMine);
     }
 
     #[test]

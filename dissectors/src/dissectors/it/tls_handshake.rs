@@ -21,6 +21,7 @@ pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
 pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const CERTIFICATE_REQUEST: u8 = 13;
+pub(super) const SERVER_HELLO_DONE: u8 = 14;
 
 /// Every message that is sent in the clear (registry of handshake types): hello request, hellos, hello verify request, session ticket,
 /// retry, certificate, server key exchange, certificate request, done, verify, client key exchange, finished, certificate URL and status.
@@ -48,6 +49,9 @@ const CHAIN_MAX: u64 = 10;
 /// Handshake bytes of one direction that are gathered over several records. A message may be longer by its length (2^24), none in use is:
 /// chains of ten certificates with 4,096-bit keys take 25 KiB, and implementations refuse more than 100 KiB.
 pub(super) const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
+
+/// Records or fragments of one message: the least maximum that peers can agree on (512 bytes, RFC 6066 §4) makes 128 of 64 KiB.
+pub(super) const PARTS_MAX: usize = 256;
 
 /// What a ServerHello decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -194,9 +198,14 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn push(&mut self, bytes: &[u8], spans: Vec<Span>) {
+    /// Says whether there was room.
+    pub(super) fn push(&mut self, bytes: &[u8], spans: Vec<Span>) -> bool {
+        if self.parts.len() >= PARTS_MAX {
+            return false;
+        }
         self.bytes.extend_from_slice(bytes);
         self.parts.push((bytes.len(), spans));
+        true
     }
 
     /// Takes the first `length` bytes out.

@@ -3,7 +3,8 @@
 //! Spec: RFC 8446 §5.1 and §4, RFC 5246 §6.2 and §7.
 
 use super::tls_handshake::{
-    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO, is_version,
+    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO, SERVER_HELLO_DONE,
+    is_version,
 };
 use crate::context::Context;
 use crate::dissector::{DissectError, Gate, Next, Side};
@@ -59,18 +60,29 @@ impl Record<'_> {
         }
     }
 
-    /// Whether it begins with a hello, by its length and version; nothing if it is not even said to be one.
-    pub(super) fn hello(&self) -> Option<Gate> {
+    /// Whether it shows by itself that it is TLS: a hello by its length and version, another handshake message in the clear by both
+    /// lengths, a change of cipher. Anything else could be another's.
+    pub(super) fn shows_itself(&self) -> Gate {
         /// RFC 5246 §7.4.1.2: version, random and an empty session.
         const HELLO_MIN: usize = 2 + 32 + 1;
-        if self.kind != HANDSHAKE || !matches!(self.body.first(), Some(&CLIENT_HELLO | &SERVER_HELLO)) {
-            return None;
+        if self.kind != HANDSHAKE {
+            return if self.kind == CHANGE_CIPHER_SPEC && self.body == [1] { Gate::Mine } else { Gate::NotMine };
         }
-        let Some(&[_, b2, b1, b0, high, low]) = self.body.first_chunk::<6>() else { return Some(Gate::More) };
+        let Some((&[kind, b2, b1, b0], body)) = self.body.split_first_chunk::<MESSAGE_HEADER>() else {
+            return if self.body.len() < self.length { Gate::More } else { Gate::NotMine };
+        };
         let length = usize::from(b2) << 16 | usize::from(b1) << 8 | usize::from(b0);
-        // Behind a finished handshake records are encrypted and may begin with anything: then it is no hello.
-        let sound = (HELLO_MIN..=HANDSHAKE_BYTES_MAX).contains(&length) && is_version(u16::from_be_bytes([high, low]), Carrier::Tcp);
-        sound.then_some(Gate::Mine)
+        let sound = match kind {
+            CLIENT_HELLO | SERVER_HELLO => {
+                let version = body.first_chunk().is_none_or(|version| is_version(u16::from_be_bytes(*version), Carrier::Tcp));
+                version && (HELLO_MIN..=HANDSHAKE_BYTES_MAX).contains(&length)
+            }
+            // A list of certificates is three bytes shorter than its message.
+            CERTIFICATE => (3..=HANDSHAKE_BYTES_MAX).contains(&length) && body.get(..3) == length.saturating_sub(3).to_be_bytes().get(5..),
+            SERVER_HELLO_DONE => length == 0 && self.length == MESSAGE_HEADER,
+            _ => IN_THE_CLEAR.contains(&kind) && length > 0 && length + MESSAGE_HEADER <= self.length,
+        };
+        if sound { Gate::Mine } else { Gate::NotMine }
     }
 }
 
@@ -133,58 +145,58 @@ impl State {
         }
     }
 
-    /// Handshake messages may stand several in a record and go on from one record to the next (RFC 8446 §5.1).
+    /// Handshake messages may stand several in a record and go on from one record to the next (RFC 8446 §5.1). One that breaks its form
+    /// does not hide those behind it.
     fn handshake(&mut self, record: &Record<'_>, cx: &mut Context<'_>) -> Result<(), DissectError> {
-        let mut i = record.body;
         if !self.half(cx).gathered.bytes.is_empty() {
-            let spans = cx.spans_of(i);
-            self.half(cx).gathered.push(i, spans);
-            return self.gathered(cx);
+            return self.gather(record.body, cx);
         }
-        while !i.is_empty() {
+        let mut i = record.body;
+        let mut result = Ok(());
+        while !i.is_empty() && !self.half(cx).encrypted {
             match message(i) {
                 Message::Whole { kind, body, rest } => {
-                    self.message(kind, body, true, cx)?;
+                    result = result.and(self.message(kind, body, true, cx));
                     i = rest;
                 }
                 // The capture cut the record: nothing follows that belongs to it.
                 Message::Part { kind, body } if record.body.len() < record.length => {
-                    self.message(kind, body, false, cx)?;
-                    return Err(DissectError::Truncated { needed: record.length });
+                    let read = self.message(kind, body, false, cx);
+                    return result.and(read).and(Err(DissectError::Truncated { needed: record.length }));
                 }
-                Message::Part { .. } | Message::Head => {
-                    let spans = cx.spans_of(i);
-                    self.half(cx).gathered.push(i, spans);
-                    return Ok(());
-                }
-                Message::None => {
-                    self.half(cx).encrypted = true;
-                    return Ok(());
-                }
-                Message::Long => return self.too_long(cx),
+                Message::Part { .. } | Message::Head => return result.and(self.gather(i, cx)),
+                Message::Long => return result.and(self.too_long(cx)),
+                Message::None => self.half(cx).encrypted = true,
             }
         }
-        Ok(())
+        result
     }
 
-    /// Reads the messages that the gathered bytes complete.
-    fn gathered(&mut self, cx: &mut Context<'_>) -> Result<(), DissectError> {
+    /// Keeps what goes on in the next record, and reads the messages that are whole now.
+    fn gather(&mut self, i: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
+        let spans = cx.spans_of(i);
+        if !self.half(cx).gathered.push(i, spans) {
+            return self.too_long(cx);
+        }
+        let mut result = Ok(());
         loop {
             let length = match message(&self.half(cx).gathered.bytes) {
                 Message::Whole { body, .. } => MESSAGE_HEADER + body.len(),
+                Message::Part { .. } | Message::Head => return result,
+                Message::Long => return result.and(self.too_long(cx)),
                 Message::None => {
                     let half = self.half(cx);
-                    (half.encrypted, half.gathered) = (true, Gathered::default());
-                    return Ok(());
+                    half.encrypted |= !half.gathered.bytes.is_empty();
+                    half.gathered = Gathered::default();
+                    return result;
                 }
-                Message::Part { .. } | Message::Head => return Ok(()),
-                Message::Long => return self.too_long(cx),
             };
             let taken = self.half(cx).gathered.take(length);
-            cx.stitched(&taken.bytes, &taken.parts, "tls-records", |bytes, cx| match message(bytes) {
+            let read = cx.stitched(&taken.bytes, &taken.parts, "tls-records", |bytes, cx| match message(bytes) {
                 Message::Whole { kind, body, .. } => self.message(kind, body, true, cx),
                 _ => Ok(()),
-            })?;
+            });
+            result = result.and(read);
         }
     }
 
@@ -194,7 +206,7 @@ impl State {
         (half.encrypted, half.gathered) = (true, Gathered::default());
         // Without a hello before it, it was encrypted and only looked like a message.
         let known = self.client_hello || self.server_hello;
-        if known { Err(DissectError::Malformed { rule: "handshake message over 64 KiB", offset: 0 }) } else { Ok(()) }
+        if known { Err(DissectError::Malformed { rule: "handshake message over 64 KiB or 256 records", offset: 0 }) } else { Ok(()) }
     }
 
     fn message(&mut self, kind: u8, body: &[u8], whole: bool, cx: &mut Context<'_>) -> Result<(), DissectError> {

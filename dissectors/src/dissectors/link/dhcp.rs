@@ -62,6 +62,8 @@ const OPERATIONS: &[&str] = &[
     "leaseactive",
 ];
 
+/// User classes of one client; one is the rule.
+const USER_CLASSES_MAX: usize = 4;
 /// Routers and DNS servers that one message names; configurations have two or three.
 const SERVERS_MAX: usize = 8;
 
@@ -230,10 +232,15 @@ fn client_uuid<'s, 'a>(saying: Saying<'s, 'a>, value: &[u8]) -> Saying<'s, 'a> {
 
 /// RFC 3004 §4: instances with their length before them; many clients send bare text instead.
 fn user_class<'s, 'a>(saying: Saying<'s, 'a>, value: &[u8]) -> Saying<'s, 'a> {
-    match value.split_first() {
-        Some((length, text)) if usize::from(*length) == text.len() => text_or_bytes(saying, Field::DhcpUserClass, text),
-        _ => text_or_bytes(saying, Field::DhcpUserClass, value),
+    let mut rest = value;
+    let mut instances = Vec::new();
+    while let Some((instance, behind)) = rest.split_first().and_then(|(length, behind)| behind.split_at_checked(usize::from(*length))) {
+        instances.push(instance);
+        rest = behind;
     }
+    let bare = !rest.is_empty() || instances.iter().any(|instance| instance.is_empty());
+    let instances = if bare { vec![value] } else { instances };
+    instances.into_iter().take(USER_CLASSES_MAX).fold(saying, |s, v| text_or_bytes(s, Field::DhcpUserClass, v))
 }
 
 /// RFC 3925 §3: enterprise number, length, data. The first enterprise's is read.
@@ -313,8 +320,10 @@ fn server_says(kind: Option<u8>, message: &Message<'_>, options: &Options<'_>, c
     let (Some(mac), Some((ip, slice))) = (message.mac, address(given)) else { return };
     let about = cx.by_mac_and_ip(mac, ip);
     let saying = cx.say(&about, Kind::Lease).mac(Field::MacAddress, mac, message.hardware_address).ip(Field::Ipv4Address, ip, slice);
-    let saying = saying.maybe(options.get(option::LEASE_TIME).filter(|v| v.len() == 4), |s, v| s.number(Field::LeaseTime, number(v), v));
     drop(saying.maybe(server_id, |s, (ip, v)| s.ip(Field::ServerId, ip, v)));
+    // By itself: many servers tell the time that is left, which is another each time.
+    let time = options.get(option::LEASE_TIME).filter(|v| v.len() == 4);
+    drop(cx.say(&about, Kind::State).maybe(time, |s, v| s.number(Field::LeaseTime, number(v), v)));
     bind(mac, ip, (message.hardware_address, slice), cx);
     let client = cx.by_mac(mac);
     drop(names(cx.say(&client, Kind::Name), options));
@@ -395,7 +404,7 @@ mod tests {
             [53, 1, ACK, 54, 4, 10, 0, 0, 2, 51, 4, 0, 0, 14, 16, 1, 4, 255, 255, 255, 0, 3, 4, 10, 0, 0, 254, 6, 8, 9, 9, 9, 9, 8, 8, 8, 8, 255];
         let said = payload(&Dhcp, Transport::Udp, 67, 68, &message(2, NONE, NONE, [10, 0, 0, 9], &options));
         assert_eq!(field(&said, Kind::Lease, Field::Ipv4Address), ["10.0.0.9"]);
-        assert_eq!(field(&said, Kind::Lease, Field::LeaseTime), ["3600"]);
+        assert_eq!(field(&said, Kind::State, Field::LeaseTime), ["3600"]);
         assert_eq!(field(&said, Kind::Service, Field::ServerId), ["10.0.0.2"]);
         assert_eq!(field(&said, Kind::Service, Field::DnsServer), ["9.9.9.9", "8.8.8.8"]);
         assert_eq!(field(&said, Kind::Binding, Field::MacAddress), ["00:00:00:00:01:01"]);

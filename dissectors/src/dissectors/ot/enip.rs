@@ -91,6 +91,10 @@ impl Dissector for Enip {
             return Gate::NotMine;
         }
         let length = usize::from(header.length);
+        // Some stacks send header and data apart: on its port the header is proof enough.
+        if body.is_empty() && length > 0 && at.transport == Transport::Tcp {
+            return if at.src_port == PORT || at.dst_port == PORT { Gate::Mine } else { Gate::NotMine };
+        }
         let cut = head.len() >= crate::engine::GATE_BYTES;
         let whole = match at.transport {
             Transport::Udp => body.len() == length || cut && length > body.len(),
@@ -278,7 +282,7 @@ fn security(data: &[u8], about: &observations::Subject, cx: &mut Context<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{answer, field, gate, payload, read_cut};
+    use crate::testing::{answer, conversation, field, gate, payload, read_cut};
 
     const LISTED: &[u8] = &[
         0x63, 0, // ListIdentity
@@ -340,6 +344,14 @@ mod tests {
         {
             assert_eq!(gate(&Enip, stranger, PORT), Gate::NotMine);
         }
+    }
+
+    #[test]
+    fn a_header_whose_data_follow_apart_is_waited_for() {
+        let (header, data) = LISTED.split_at(HEADER);
+        let said = conversation(&Enip, Transport::Tcp, &[(PORT, 50000, header), (PORT, 50000, data)]);
+        assert_eq!(field(&said, Kind::Identity, Field::SerialNumber), ["006C061A"]);
+        assert_eq!(gate(&Enip, header, 20818), Gate::NotMine);
     }
 
     #[test]

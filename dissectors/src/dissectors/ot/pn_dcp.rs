@@ -168,7 +168,7 @@ fn told(blocks: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
         saying = match (block.option, block.value) {
             (DEVICE_VENDOR_VALUE, value) => saying.trimmed(Field::StationType, value),
             (NAME_OF_STATION, value) => saying.trimmed(Field::StationName, value),
-            (ALIAS_NAME, value) => saying.trimmed(Field::AliasName, value),
+            (ALIAS_NAME, value) => saying.trimmed(Field::StationAlias, value),
             (DEVICE_ID, value) if value.len() == 4 => {
                 let (vendor, device) = value.split_at_checked(2).unwrap_or_default();
                 saying.number(Field::ProfinetVendorId, number(vendor), vendor).number(Field::ProfinetDeviceId, number(device), device)
