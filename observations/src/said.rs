@@ -74,6 +74,7 @@ impl SourceSaid {
         for (pair, tally) in other.tallies {
             self.tallies.entry(pair).or_default().add(&tally);
         }
+        self.tallies = crate::tally::bound_peers(std::mem::take(&mut self.tallies));
         self.take_observations(other.observations, other.crowded);
     }
 
