@@ -19,7 +19,7 @@ mod source;
 pub const WEIGHT_MAX: usize = 64 << 20;
 
 /// The bookkeeping that one record costs in memory beside its bytes.
-const RECORD_WEIGHT: usize = 64;
+pub const RECORD_WEIGHT: usize = 64;
 
 /// Names in one list of counters: more than there are ports of three transports.
 const COUNTS_MAX: usize = 1 << 18;
@@ -232,7 +232,7 @@ fn read_tally(reader: &mut Reader<'_>, client: &Subject) -> Result<(Pair, Tally)
 
 fn start(bytes: &[u8]) -> Result<(Reader<'_>, usize), DecodeError> {
     let mut reader = Reader { bytes };
-    if bytes.len() > WEIGHT_MAX || reader.byte()? != FORMAT {
+    if bytes.len() > WEIGHT_MAX + RECORD_WEIGHT || reader.byte()? != FORMAT {
         return Err(reader.fail("row of this format"));
     }
     Ok((reader, WEIGHT_MAX))
@@ -355,7 +355,7 @@ mod tests {
             revision: 9,
         };
         let entries: Vec<(Box<[u8]>, Entry)> = keys.into_iter().zip(0..).map(|(key, n)| (key.into(), entry(n))).collect();
-        let crowded = vec![bytes::group(&entries[0].0).unwrap().into()];
+        let crowded = vec![Box::from(bytes::group(&entries[0].0).unwrap())];
         let (mut host, mut row) = (Vec::new(), Vec::new());
         put_subject(&mut host, &plc());
         let lent: Vec<(&[u8], &Entry)> = entries.iter().map(|(key, entry)| (&**key, entry)).collect();
