@@ -2,10 +2,27 @@
 //!
 //! Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, and the gate that was asked for found something.
 
+mod annotate;
+mod decide;
+mod derive;
+mod devices;
+mod diff;
+mod explain;
+mod export;
+mod find;
+mod input;
 mod interfaces;
+mod merge;
+mod output;
+mod pin;
 mod progress;
 mod protocols;
+mod reading;
 mod replay;
+#[cfg(feature = "pcap-live")]
+mod run;
+mod split;
+mod who_had;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -23,6 +40,29 @@ struct Cli {
 enum Command {
     /// Reads captures and prints the inventory.
     Replay(replay::Replay),
+    /// Listens on interfaces and keeps what is said in a database, until it is told to stop.
+    #[cfg(feature = "pcap-live")]
+    Run(run::Run),
+    /// Lists the devices of a database, of captures or of a JSON document.
+    Devices(devices::Devices),
+    /// Writes an inventory in another form.
+    Export(export::Export),
+    /// Says why the inventory says what it says of a device, down to the packet and the bytes.
+    Explain(explain::Explain),
+    /// Says which device had an address at a time.
+    WhoHad(who_had::WhoHad),
+    /// Says what is new, gone or different between two inventories.
+    Diff(diff::Diff),
+    /// Joins databases into one.
+    Merge(merge::Merge),
+    /// Derives the inventory of a database anew with today's rules.
+    Derive(derive::Derive),
+    /// Says that two devices are one.
+    Pin(pin::Pin),
+    /// Says that two addresses are two devices.
+    Split(split::Split),
+    /// Adds to a device what only an operator knows: tag, owner, location, criticality, zone.
+    Annotate(annotate::Annotate),
     /// Lists the interfaces that `run` can listen on.
     Interfaces(interfaces::Interfaces),
     /// Lists the protocols that are read, and what each tells of a device.
@@ -30,19 +70,19 @@ enum Command {
 }
 
 /// Why a command failed, for people.
-pub struct Failure {
+struct Failure {
     status: u8,
     message: String,
 }
 
 impl Failure {
     /// Failed: which file, packet, offset, and what to do.
-    pub fn new(message: impl Into<String>) -> Self {
+    fn new(message: impl Into<String>) -> Self {
         Self { status: 1, message: message.into() }
     }
 
     /// Wrong usage.
-    pub fn usage(message: impl Into<String>) -> Self {
+    fn usage(message: impl Into<String>) -> Self {
         Self { status: 2, message: message.into() }
     }
 }
@@ -61,6 +101,18 @@ type Done = Result<ExitCode, Failure>;
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Replay(command) => command.run(),
+        #[cfg(feature = "pcap-live")]
+        Command::Run(command) => command.run(),
+        Command::Devices(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::WhoHad(command) => command.run(),
+        Command::Diff(command) => command.run(),
+        Command::Merge(command) => command.run(),
+        Command::Derive(command) => command.run(),
+        Command::Pin(command) => command.run(),
+        Command::Split(command) => command.run(),
+        Command::Annotate(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
     };

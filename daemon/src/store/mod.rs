@@ -96,6 +96,14 @@ impl Store {
         &self.path
     }
 
+    /// The random name that was made with the file: of its chain of decisions, and of the sensor that writes to it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file cannot be read.
+    pub fn origin(&self) -> Result<decisions::Origin, StoreError> {
+        self.connection.query_row("SELECT origin FROM store", [], |row| row.get(0)).named(&self.path)
+    }
+
     /// How often its contents were changed by a commit, a merge or a decision: a document that was derived at another count is stale.
     ///
     /// # Errors
