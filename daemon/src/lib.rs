@@ -1,3 +1,15 @@
-//! daemon.
+//! The daemon's library: sources, pipeline, exports and commands. The only crate with I/O.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`capture`] | where packets come from: files and interfaces |
+//! | [`pipeline`] | source → workers → what was said |
+//! | [`store`] | what was said, decided and derived, in one SQLite file |
+//! | [`export`] | one file a format |
+//! | [`cli`] | one file a subcommand |
 
+pub mod capture;
+pub mod cli;
+pub mod export;
+pub mod pipeline;
 pub mod store;

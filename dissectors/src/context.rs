@@ -21,6 +21,15 @@ pub trait Tagger: Send + Sync {
     fn tag(&self, user: Option<&[u8]>, secret: &[u8]) -> Vec<u8>;
 }
 
+/// What an outer protocol says of the exchange that a payload belongs to, so that the inner one can bring answers and questions together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Exchange {
+    /// Equal in a question and its answer, and different in other pairs that are open at the same time.
+    pub transaction: u128,
+    /// The connection inside the conversation, if the outer protocol has such: its number on the sender's side.
+    pub connection: Option<u32>,
+}
+
 /// A payload in the middle of being read: its packet, its conversation and its way to the ledger.
 pub struct Context<'a> {
     pub(crate) registry: &'a Registry,
@@ -34,7 +43,8 @@ pub struct Context<'a> {
     pub(crate) at: At,
     pub(crate) row: RowId,
     pub(crate) depth: u8,
-    pub(crate) rename: &'a mut Option<RowId>,
+    pub(crate) exchange: Exchange,
+    pub(crate) rename: &'a mut Option<(u8, RowId)>,
 }
 
 /// The bytes that lie open: where each of them stands in the capture.
@@ -81,6 +91,11 @@ impl Layers {
             Some(layer) => layer.1.take(),
             None => registry.get(row)?.state(),
         }
+    }
+
+    /// A dissector's state, where it lies.
+    pub(crate) fn peek(&self, row: RowId) -> Option<&(dyn Any + Send)> {
+        self.0.iter().find(|layer| layer.0 == row).and_then(|layer| layer.1.as_deref())
     }
 
     /// Puts it back.
@@ -156,6 +171,11 @@ impl<'a> Context<'a> {
     #[must_use]
     pub const fn frame(&self) -> &Frame {
         self.sight.frame
+    }
+
+    /// Whether the captured frame has these bytes at this offset.
+    pub(crate) fn stands_at(&self, offset: usize, bytes: &[u8]) -> bool {
+        self.sight.data.get(offset..).is_some_and(|rest| rest.starts_with(bytes))
     }
 
     /// Whether the sender asks (`Some(true)`), answers, or that is not known.
@@ -297,7 +317,7 @@ impl<'a> Context<'a> {
             }
             let mut state = self.layers.take(row, registry);
             let outer = std::mem::replace(&mut self.row, row);
-            *self.rename = Some(row);
+            *self.rename = Some((self.depth, row));
             self.depth += 1;
             let result = dissector.read(payload, state.as_deref_mut(), self);
             self.depth -= 1;
@@ -307,6 +327,25 @@ impl<'a> Context<'a> {
             return true;
         }
         false
+    }
+
+    /// As [`Context::under`], telling the inner dissector which exchange the payload belongs to.
+    pub fn under_exchange(&mut self, key: u64, exchange: Exchange, payload: &[u8]) -> bool {
+        let outer = std::mem::replace(&mut self.exchange, exchange);
+        let taken = self.under(key, payload);
+        self.exchange = outer;
+        taken
+    }
+
+    /// What the outer protocol said of the payload's exchange.
+    #[must_use]
+    pub const fn exchange(&self) -> Exchange {
+        self.exchange
+    }
+
+    /// Counts that a dissector met one of its limits.
+    pub fn limit(&mut self, name: &'static str) {
+        self.troubles.limit(name);
     }
 
     /// Counts why a PDU was not read to its end.
@@ -567,6 +606,23 @@ impl Saying<'_, '_> {
             false
         });
         self
+    }
+
+    /// The source address of the frame, with where it stands in the link header if it is found there.
+    pub fn source_mac(self, field: Field) -> Self {
+        let (frame, data) = (self.cx.sight.frame, self.cx.sight.data);
+        let mac = frame.src_mac;
+        if !frame.has_macs {
+            return self;
+        }
+        /// The address stands before an EtherType and up to two tags of four bytes.
+        const BEFORE: [u32; 3] = [8, 12, 16];
+        let places = BEFORE.iter().filter_map(|before| frame.payload_offset.checked_sub(*before));
+        let at = places.into_iter().find(|at| data.get(*at as usize..).is_some_and(|data| data.starts_with(&mac.0)));
+        match at {
+            Some(at) => self.in_frame(field, &Value::Mac(mac), at, 6),
+            None => self.implied(field, &Value::Mac(mac)),
+        }
     }
 
     /// Goes on only if there is a value.

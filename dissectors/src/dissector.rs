@@ -213,6 +213,12 @@ pub trait Dissector: Sync {
         Framing::datagram(head)
     }
 
+    /// The same, where it takes more than the bytes to tell (HTTP: whether a response has a body depends on its request). `state` is
+    /// what [`Dissector::read`] has left; `None` before the first PDU of a conversation.
+    fn frame_in(&self, head: &[u8], _at: &At, _state: Option<&Self::State>) -> Framing {
+        self.frame(head)
+    }
+
     /// What the head of a PDU tells without reading it. Cheap: it runs on every PDU of every conversation that is not only counted.
     fn glance(&self, _head: &[u8], _at: &At) -> Glance {
         Glance::READ
@@ -233,8 +239,8 @@ pub trait Registered: Sync {
     fn gate(&self, head: &[u8], at: &At) -> Gate;
     /// See [`Dissector::side`].
     fn side(&self, head: &[u8]) -> Side;
-    /// See [`Dissector::frame`].
-    fn frame(&self, head: &[u8]) -> Framing;
+    /// See [`Dissector::frame_in`].
+    fn frame(&self, head: &[u8], at: &At, state: Option<&(dyn Any + Send)>) -> Framing;
     /// See [`Dissector::glance`].
     fn glance(&self, head: &[u8], at: &At) -> Glance;
     /// A new conversation's state; `None` if it has none.
@@ -259,8 +265,8 @@ impl<D: Dissector> Registered for D {
         Dissector::side(self, head)
     }
 
-    fn frame(&self, head: &[u8]) -> Framing {
-        Dissector::frame(self, head)
+    fn frame(&self, head: &[u8], at: &At, state: Option<&(dyn Any + Send)>) -> Framing {
+        Dissector::frame_in(self, head, at, state.and_then(<dyn Any + Send>::downcast_ref::<D::State>))
     }
 
     fn glance(&self, head: &[u8], at: &At) -> Glance {

@@ -3,7 +3,7 @@
 //! An engine owns its conversations, their readers and its ledger; nothing is shared and nothing is locked. Which engine a packet goes to
 //! is decided by [`Frame::shard`]; what an engine says depends only on packets that this brings together.
 
-use crate::context::{Context, Layers, Scratch, Sight, Tagger, Troubles};
+use crate::context::{Context, Exchange, Layers, Scratch, Sight, Tagger, Troubles};
 use crate::dissector::{At, Framing, Gate, Look, Next, Registered, Side};
 use crate::flow::{Client, End, FLOWS_MAX, Flow, Key, Mode, Table};
 use crate::frame::Frame;
@@ -250,6 +250,7 @@ impl Engine {
             }
             if let Some(flow) = self.flows.get(at) {
                 flow.dissector = Some(row);
+                flow.learn_client(sheet.direction, dissector.side(payload), 0);
             }
             self.pdu(at, row, dissector, payload, sheet);
             return;
@@ -286,12 +287,13 @@ impl Engine {
             if dissector.gate(head, &sheet.at) != Gate::Mine {
                 continue;
             }
+            let side = side(&self.registry, dissector, head, &sheet.at);
             let bound = self.registry.is_bound(row, sheet.at.transport, sheet.at.dst_port) as u8
                 | (self.registry.is_bound(row, sheet.at.transport, sheet.at.src_port) as u8) << 1;
             let flow = self.flows.get(at)?;
             flow.dissector = Some(row);
             flow.mode = Mode::Reading;
-            flow.learn_client(direction, dissector.side(head), bound);
+            flow.learn_client(direction, side, bound);
             return Some(row);
         }
         let flow = self.flows.get(at)?;
@@ -442,12 +444,14 @@ impl Engine {
         let registry = Arc::clone(&self.registry);
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-            let Some((row, mode)) = self.flows.get(at).and_then(|flow| Some((flow.dissector?, flow.mode))) else { return bytes.len() };
+            let flow = self.flows.get(at).and_then(|flow| Some((flow.dissector?, flow.mode, flow.from_client(direction))));
+            let Some((row, mode, from_client)) = flow else { return bytes.len() };
             let Some(dissector) = registry.get(row) else { return bytes.len() };
             if mode == Mode::Counting {
                 return bytes.len();
             }
-            match dissector.frame(rest) {
+            let state = self.reader(at).and_then(|reader| reader.layers.peek(row));
+            match dissector.frame(rest, &At { from_client, ..sheet.at }, state) {
                 Framing::Need(needed) if needed > rest.len() && rest.len() < WANT_MAX => return done,
                 Framing::Pdu { len, want } => {
                     let want = want.min(len).min(WANT_MAX);
@@ -561,7 +565,10 @@ impl Engine {
             *reader = Some(Box::new(Reader { layers: none, ..Reader::default() }));
         }
         if let (Some(inner), Some(flow)) = (rename, self.flows.get(at)) {
-            flow.inner = Some(inner);
+            // A PDU that ends a layer's connection does not reach as deep as those before it.
+            if flow.inner.is_none_or(|known| inner.0 >= known.0) {
+                flow.inner = Some(inner);
+            }
         }
         match result {
             Ok(next) => Some(next),
@@ -595,6 +602,25 @@ impl Engine {
         }
     }
 
+    /// The observations that are new or changed since the last call; with `counters` the tallies too, conversations that are still open
+    /// included. For a store that commits while the engine goes on.
+    pub fn changes(&mut self, counters: bool) -> SourceSaid {
+        let mut said = SourceSaid::default();
+        let (rows, crowded) = self.ledger.changed();
+        said.observations = rows.into_iter().collect();
+        said.crowded = crowded;
+        if counters {
+            let mut tallies = self.tallies.clone();
+            for at in self.flows.open() {
+                let Some(flow) = self.flows.get(at).map(|flow| flow.clone()) else { continue };
+                let reader = flow.reader.checked_sub(1).and_then(|slot| self.readers.get(slot as usize)).and_then(Option::as_deref);
+                tallies.add(&flow, reader.map_or(&[], |reader| &reader.operations));
+            }
+            said.tallies = tallies.pairs(&self.registry);
+        }
+        said
+    }
+
     /// Ends every conversation and gives all that was heard. Source-wide figures other than these are the caller's.
     pub fn finish(&mut self) -> SourceSaid {
         for at in self.flows.open() {
@@ -619,19 +645,42 @@ fn glance(registry: &Registry, row: RowId, dissector: &'static dyn Registered, p
     let (mut row, mut dissector, mut head) = (row, dissector, pdu);
     for _ in 0..crate::context::HAND_ON_MAX {
         let glance = dissector.glance(head, at);
-        let inner = glance.inner.and_then(|(key, offset)| {
-            let head = head.get(offset..)?;
-            let layer = dissector.row().name;
-            let taken = |id: &&RowId| registry.get(**id).is_some_and(|inner| inner.gate(head, at) == Gate::Mine);
-            let id = *registry.under(layer, key).iter().find(taken)?;
-            Some((id, registry.get(id)?, head))
-        });
-        match inner {
+        match within(registry, dissector, glance.inner, head, at) {
             Some(inner) => (row, dissector, head) = inner,
             None => return (glance.operation.map(|operation| (row, operation)), glance.look),
         }
     }
     (None, Look::Always)
+}
+
+/// The dissector that takes what another hands on, and its bytes.
+fn within<'p>(
+    registry: &Registry,
+    dissector: &'static dyn Registered,
+    inner: Option<(u64, usize)>,
+    head: &'p [u8],
+    at: &At,
+) -> Option<(RowId, &'static dyn Registered, &'p [u8])> {
+    let (key, offset) = inner?;
+    let head = head.get(offset..)?;
+    let taken = |id: &&RowId| registry.get(**id).is_some_and(|inner| inner.gate(head, at) == Gate::Mine);
+    let id = *registry.under(dissector.row().name, key).iter().find(taken)?;
+    Some((id, registry.get(id)?, head))
+}
+
+/// Which side sends a payload: the outermost layer that can tell does.
+fn side(registry: &Registry, mut dissector: &'static dyn Registered, mut head: &[u8], at: &At) -> Side {
+    for _ in 0..crate::context::HAND_ON_MAX {
+        match dissector.side(head) {
+            Side::Unknown => {}
+            known => return known,
+        }
+        match within(registry, dissector, dissector.glance(head, at).inner, head, at) {
+            Some((_, inner, rest)) => (dissector, head) = (inner, rest),
+            None => break,
+        }
+    }
+    Side::Unknown
 }
 
 fn count(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16)) {
@@ -662,10 +711,24 @@ fn context<'a>(
     tagger: Option<&'a dyn Tagger>,
     sheet: &Sheet<'a>,
     row: RowId,
-    rename: &'a mut Option<RowId>,
+    rename: &'a mut Option<(u8, RowId)>,
 ) -> Context<'a> {
     let sight = Sight { frame: sheet.frame, data: sheet.data, pieces: sheet.pieces, made: Vec::new(), stamp: sheet.stamp };
-    Context { registry, ledger, scratch, troubles, layers, tagger, sight, segment: sheet.segment, at: sheet.at, row, depth: 0, rename }
+    Context {
+        registry,
+        ledger,
+        scratch,
+        troubles,
+        layers,
+        tagger,
+        sight,
+        segment: sheet.segment,
+        at: sheet.at,
+        row,
+        depth: 0,
+        exchange: Exchange::default(),
+        rename,
+    }
 }
 
 /// What a packet showed that its conversation had not shown.

@@ -114,7 +114,7 @@ pub(crate) struct Flow {
     pub(crate) first: Stamp,
     pub(crate) dissector: Option<RowId>,
     /// What it was handed on to last: the name under which it is counted.
-    pub(crate) inner: Option<RowId>,
+    pub(crate) inner: Option<(u8, RowId)>,
     pub(crate) mode: Mode,
     pub(crate) client: Client,
     /// Index of its reader plus one.

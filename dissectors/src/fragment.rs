@@ -8,9 +8,9 @@ use std::iter;
 
 use hashbrown::HashMap;
 
-/// The counter of the global cap [`DATAGRAMS_MAX`]: each count may have cost a datagram.
+/// The counter of the global cap `DATAGRAMS_MAX`: each count may have cost a datagram.
 pub const DATAGRAMS_HELD: &str = "fragmented datagrams held";
-/// The counter of the global cap [`BYTES_MAX`]: each count may have cost a datagram.
+/// The counter of the global cap `BYTES_MAX`: each count may have cost a datagram.
 pub const BYTES_HELD: &str = "fragment bytes held";
 
 /// Busy file servers have some hundred fragmented datagrams under way; what lies here longer lacks a fragment that was lost.

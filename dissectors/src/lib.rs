@@ -9,20 +9,39 @@
 //! | [`tunnel`] | link types, tunnels and fragments, down to the innermost conversation |
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
+//! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
+//! | `http_auth`, `http_content` | challenges and credentials; what bodies tell |
+//! | `http_message` | the head of an HTTP message and where its body ends |
+//! | `netbios` | names of the NetBIOS services |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
 //! | [`context`] | what a dissector is given, and how it says something |
 //! | [`reassembly`] | TCP streams in order |
+//! | `der`, `dn`, `x509` | certificates and what they are made of |
+//! | `ja` | JA3 and JA4 of a TLS client's hello |
 //! | [`engine`] | the library's face |
 
+//! | [`engine`] | the library's face |
+//! | `base64`, `xml` | wire forms that several protocols share |
+mod asn1;
+mod base64;
 pub mod context;
 mod decap;
+mod der;
 pub mod dissector;
 pub mod dissectors;
+mod dn;
+mod dns_message;
 pub mod engine;
 mod flow;
 pub mod fragment;
 pub mod frame;
+mod http_auth;
+mod http_content;
+mod http_message;
+mod ja;
+mod labels;
 mod ledger;
+mod netbios;
 pub mod packet;
 mod place;
 pub mod reassembly;
@@ -30,4 +49,7 @@ pub mod registry;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tlv;
 pub mod tunnel;
+mod x509;
+mod xml;

@@ -13,6 +13,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const ETHERNET: &str = "eth";
 const IP: &str = "ip";
 const IPV6: &str = "ipv6";
+/// Where an Ethernet frame has its source address (IEEE 802.3 §3.1).
+const SOURCE_OFFSET: usize = 6;
 
 /// Says what this frame shows of its sender's place.
 pub(crate) fn say(cx: &mut Context<'_>) {
@@ -20,11 +22,15 @@ pub(crate) fn say(cx: &mut Context<'_>) {
     let host = cx.sender_host();
     if host.mac.is_some() {
         let about = Subject { ip: None, ..host.clone() };
-        let vlan = Some(frame.vlan).filter(|vlan| *vlan != Frame::NO_VLAN);
-        let saying = cx.say_as(ETHERNET, &about, Kind::Presence);
-        match vlan {
-            Some(vlan) => drop(saying.implied(Field::VlanId, &Value::Number(u64::from(vlan)))),
-            None => drop(saying.implied(Field::VlanId, &Value::Number(0))),
+        let vlan = Some(frame.vlan).filter(|vlan| *vlan != Frame::NO_VLAN).unwrap_or(0);
+        let mac = Value::Mac(frame.src_mac);
+        let plain = cx.stands_at(SOURCE_OFFSET, &frame.src_mac.0);
+        let saying = cx.say_as(ETHERNET, &about, Kind::Presence).implied(Field::VlanId, &Value::Number(u64::from(vlan)));
+        if plain {
+            saying.in_frame(Field::MacAddress, &mac, 6, 6);
+        } else {
+            // Within a tunnel, or cooked by the capturing host: the address was read, its offset is not known here.
+            saying.implied(Field::MacAddress, &mac);
         }
     }
     let Some(ip) = host.ip.filter(is_host) else { return };
@@ -51,6 +57,8 @@ pub(crate) fn touch(ledger: &mut Ledger, flow: &Flow, direction: usize, end: &En
         put_key_head(&mut key, &about, ETHERNET, Kind::Presence, &about);
         put_field(&mut key, Field::VlanId);
         put_value(&mut key, &Value::Number(u64::from(end.vlan().unwrap_or(0))));
+        put_field(&mut key, Field::MacAddress);
+        put_value(&mut key, &Value::Mac(mac));
         ledger.touch(&key, end.last);
     }
     if !flow.key.is_ip() {

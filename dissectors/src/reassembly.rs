@@ -108,7 +108,9 @@ pub fn cut(spans: &[Span], start: usize, length: usize) -> Vec<Span> {
 
 impl From<&crate::fragment::Detached> for Pieces {
     fn from(detached: &crate::fragment::Detached) -> Self {
-        let place = |piece: &crate::fragment::Piece| (piece.start as usize, Span { packet: piece.packet_id, offset: piece.frame_offset, length: piece.length });
+        let place = |piece: &crate::fragment::Piece| {
+            (piece.start as usize, Span { packet: piece.packet_id, offset: piece.frame_offset, length: piece.length })
+        };
         Self::of_fragments(detached.bytes.clone(), detached.pieces.iter().map(place).collect())
     }
 }

@@ -31,6 +31,7 @@ struct Host {
     family: u8,
 }
 
+#[derive(Clone)]
 struct Cell {
     key: PairKey,
     packets: [u64; 2],
@@ -42,7 +43,7 @@ struct Cell {
 }
 
 /// See the module.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tallies {
     hasher: RandomState,
     cells: Vec<Cell>,
@@ -152,7 +153,14 @@ fn pair_key(flow: &Flow, client: usize) -> PairKey {
         Host { ip, mac, family: flow.key.family }
     };
     let (transport, port) = service(flow, client);
-    PairKey { client: host(client), server: host(1 - client), port, transport, protocol: flow.inner.or(flow.dissector), segment: flow.key.segment }
+    PairKey {
+        client: host(client),
+        server: host(1 - client),
+        port,
+        transport,
+        protocol: flow.inner.map(|inner| inner.1).or(flow.dissector),
+        segment: flow.key.segment,
+    }
 }
 
 fn subject(host: &Host, segment: u16) -> Subject {

@@ -103,6 +103,18 @@ pub(crate) fn read_frame(dissector: &'static dyn Registered, data: &[u8]) -> Vec
     said(&mut engine)
 }
 
+/// A payload directly on IPv6, from `src` with a hop limit.
+pub(crate) fn read_ipv6(dissector: &'static dyn Registered, protocol: u8, src: [u8; 16], hop_limit: u8, data: &[u8]) -> Vec<Observation> {
+    let mut engine = Engine::new(Arc::new(Registry::of(&[dissector])), None, None);
+    let mut frame = Frame { net: Net::V6, has_macs: true, ttl: hop_limit, vlan: Frame::NO_VLAN, protocol, src, ..Frame::default() };
+    frame.src_mac = Mac([0, 0, 0, 0, 1, 1]);
+    frame.dst_mac = Mac([0, 0, 0, 0, 1, 2]);
+    frame.payload_len = u32::try_from(data.len()).unwrap();
+    let packet = Packet { data, wire_len: frame.payload_len, link: LinkType::ETHERNET, time: 1, id: 1 };
+    engine.feed(&[Item { packet, frame: &frame, detached: None }]);
+    said(&mut engine)
+}
+
 fn said(engine: &mut Engine) -> Vec<Observation> {
     engine.finish().decoded().map(|said| said.expect("canonical bytes")).collect()
 }

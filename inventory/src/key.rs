@@ -103,7 +103,13 @@ mod tests {
     #[test]
     fn keys_order_by_strength() {
         let mac: Mac = "00:80:f4:01:02:03".parse().unwrap();
-        let keys = [Key::CertificateKey(vec![]), Key::Serial(String::new(), String::new()), Key::EngineId(vec![]), Key::Mac(mac), Key::StationName(String::new())];
+        let keys = [
+            Key::CertificateKey(vec![]),
+            Key::Serial(String::new(), String::new()),
+            Key::EngineId(vec![]),
+            Key::Mac(mac),
+            Key::StationName(String::new()),
+        ];
         assert!(keys.is_sorted_by_key(Key::strength));
         assert_eq!(Key::of_mac("02:80:f4:01:02:03".parse().unwrap()).strength(), 6);
     }

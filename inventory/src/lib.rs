@@ -28,4 +28,5 @@ pub mod key;
 pub mod place;
 pub mod resolve;
 
+pub use assemble::{View, inventory};
 pub use document::Document;

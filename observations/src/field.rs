@@ -388,6 +388,56 @@ table! {
         PowerClass = 241, "power-class";
         /// A network interface's name.
         InterfaceName = 242, "interface-name";
+        /// A network boot client's processor architecture (RFC 4578 section 2.1).
+        ClientArchitecture = 300, "client-architecture";
+        /// A network boot client's interface type and version (RFC 4578 section 2.2).
+        ClientInterface = 301, "client-interface";
+        /// The maker's OUI as text (TR-069 gateways).
+        VendorOui = 302, "vendor-oui";
+        /// The MAC address within a DUID: of a card that the host had when it made the DUID.
+        DuidMac = 303, "duid-mac";
+        /// LLDP-MED device class: 1 to 3 endpoints, 4 network connectivity.
+        MedDeviceClass = 304, "med-device-class";
+        /// An on-link prefix's address.
+        Prefix = 305, "prefix";
+        /// PROFINET alias: port and station of the neighbour.
+        StationAlias = 306, "station-alias";
+        /// State of a port, as the protocol encodes it.
+        PortStatus = 307, "port-status";
+        /// A processor's name (DNS HINFO).
+        Cpu = 330, "cpu";
+        /// A certificate's version: 1 or 3.
+        CertificateVersion = 360, "certificate-version";
+        /// The subject's serialNumber attribute: a device's own in an IEEE 802.1AR identity.
+        SubjectSerialNumber = 361, "subject-serial-number";
+        /// The parameters of a public key's algorithm: a curve, dotted.
+        KeyParameters = 362, "key-parameters";
+        /// What a certificate's key may be used for: extended key usages, dotted, comma separated.
+        KeyPurposes = 363, "key-purposes";
+        /// S7 protection level that the mode selector sets (SZL 0x0232, sch_schal).
+        ProtectionSelector = 390, "protection-selector";
+        /// S7 protection level that the project sets (SZL 0x0232, sch_par).
+        ProtectionParameter = 391, "protection-parameter";
+        /// Position of a mode selector or key switch.
+        ModeSelector = 392, "mode-selector";
+        /// CIP Security profiles that a device supports, as bits.
+        CipSecurityProfiles = 393, "cip-security-profiles";
+        /// CIP Security object's state.
+        CipSecurityState = 394, "cip-security-state";
+        /// EtherNet/IP Security object's state.
+        EnipSecurityState = 395, "enip-security-state";
+        /// Profile number of identification and maintenance data.
+        ProfileId = 396, "profile-id";
+        /// Profile-specific type of identification and maintenance data.
+        ProfileType = 397, "profile-type";
+        /// PROFINET alias name.
+        AliasName = 398, "alias-name";
+        /// Version that a host names in browser announcements, major and minor: Samba names one of Windows.
+        BrowserVersion = 331, "browser-version";
+        /// Services of a browser announcement as bits (MS-BRWS section 2.2.1, ServerType).
+        BrowserServerType = 332, "browser-server-type";
+        /// Major, minor and build number in an NTLM message: of Windows as a rule; Samba says 6.1.0.
+        NtlmVersion = 364, "ntlm-version";
     }
 }
 

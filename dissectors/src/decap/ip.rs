@@ -197,3 +197,110 @@ impl Walk<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{SAID, decode, ethernet, packet, tcp, udp, v4, v6, v6_with_extensions};
+    use super::*;
+    use crate::packet::LinkType;
+    use crate::tunnel::Decoder;
+
+    const E: LinkType = LinkType::ETHERNET;
+
+    #[test]
+    fn the_fields_of_a_tcp_segment_are_where_they_belong() {
+        let data = ethernet(0x0800, &[&v4(6, &tcp(SAID))[..], &[0; 6]].concat());
+        let frame = decode(E, &data);
+        assert_eq!((frame.src_ip().unwrap().to_string(), frame.dst_ip().unwrap().to_string()), ("10.0.0.1".into(), "10.0.0.2".into()));
+        assert_eq!((frame.src_port, frame.dst_port, frame.tcp_seq, frame.tcp_ack, frame.tcp_flags), (0xc002, 502, 1, 2, 0x18));
+        assert_eq!((frame.ip_id, frame.checksum, frame.ttl, frame.protocol), (0x1234, 0xcafe, 64, 6));
+        assert_eq!((frame.net_offset, frame.transport_offset, frame.payload_offset, frame.payload_len), (14, 34, 58, 4));
+    }
+
+    #[test]
+    fn options_are_stepped_over() {
+        let mut ip = v4(17, &[&[0x94, 4, 0, 0][..], &udp(5000, SAID)].concat());
+        ip[0] = 0x46;
+        let data = ethernet(0x0800, &ip);
+        assert_eq!(decode(E, &data).payload(&data), SAID);
+        // Cut within the options, the addresses stand.
+        let frame = decode(E, &data[..36]);
+        assert_eq!((frame.net, frame.dst_port, frame.stop), (Net::V4, 0, Some(Stop::Truncated)));
+    }
+
+    #[test]
+    fn a_total_length_of_zero_means_all_that_was_captured() {
+        let mut data = ethernet(0x0800, &v4(6, &tcp(SAID)));
+        data[16..18].fill(0);
+        assert_eq!(decode(E, &data).payload(&data), SAID);
+        let mut data = ethernet(0x86dd, &v6(6, &tcp(SAID)));
+        data[18..20].fill(0);
+        assert_eq!(decode(E, &data).payload(&data), SAID);
+    }
+
+    #[test]
+    fn headers_that_contradict_themselves_are_malformed_and_keep_the_addresses() {
+        // Version and header length, total length, TCP data offset, UDP length.
+        for (at, byte, protocol) in [(14, 0x44, 6), (17, 19, 6), (46, 0x40, 6), (39, 7, 17)] {
+            let mut data = ethernet(0x0800, &v4(protocol, &if protocol == 6 { tcp(SAID) } else { udp(5000, SAID) }));
+            data[at] = byte;
+            let frame = decode(E, &data);
+            assert_eq!((frame.stop, frame.net, frame.has_macs), (Some(Stop::Malformed), Net::V4, true), "{at}");
+        }
+        let mut data = ethernet(0x0800, &v4(6, &tcp(SAID)));
+        data[14] = 0x65;
+        assert_eq!((decode(E, &data).stop, decode(E, &data).net), (Some(Stop::Malformed), Net::EtherType(0x0800)));
+    }
+
+    #[test]
+    fn what_the_capture_cut_is_counted() {
+        let data = ethernet(0x0800, &v4(17, &udp(5000, &[7; 100])));
+        let mut cut = packet(E, &data[..60]);
+        cut.wire_len = 142;
+        let frame = Decoder::new().decode(&cut);
+        assert_eq!((frame.payload_len, frame.payload_cut, frame.stop), (18, 82, None));
+    }
+
+    #[test]
+    fn extension_headers_lead_to_the_transport() {
+        let data = ethernet(0x86dd, &v6_with_extensions());
+        let frame = decode(E, &data);
+        assert_eq!((frame.protocol, frame.transport_offset, frame.payload(&data)), (6, 14 + 40 + 8 + 8 + 16 + 12, SAID));
+    }
+
+    #[test]
+    fn endless_extension_headers_are_malformed_and_counted() {
+        let mut decoder = Decoder::new();
+        let frame = decoder.decode(&packet(E, &ethernet(0x86dd, &v6(60, &[60, 0, 1, 4, 0, 0, 0, 0].repeat(EXTENSIONS_MAX + 1)))));
+        assert_eq!((frame.stop, frame.net), (Some(Stop::Malformed), Net::V6));
+        assert!(decoder.counters().any(|c| c == ("IPv6 extension headers", 1)));
+    }
+
+    #[test]
+    fn esp_is_encrypted_and_keeps_the_addresses() {
+        for data in [ethernet(0x0800, &v4(50, &[0; 24])), ethernet(0x86dd, &v6(50, &[0; 24]))] {
+            let frame = decode(E, &data);
+            assert_eq!((frame.stop, frame.protocol, frame.is_ip(), frame.payload_len), (Some(Stop::Encrypted), 50, true, 24));
+        }
+    }
+
+    #[test]
+    fn other_protocols_have_the_ip_payload() {
+        for protocol in [1, 2, 58, 89, 112] {
+            let data = ethernet(0x0800, &v4(protocol, &[8, 0, 0xab, 0xcd]));
+            let frame = decode(E, &data);
+            assert_eq!((frame.protocol, frame.payload(&data), frame.src_port), (protocol, &[8, 0, 0xab, 0xcd][..], 0));
+        }
+        let sctp = [&[0x0b, 0x59, 0x0b, 0x5a], &[0; 4][..], &[0xaa, 0xbb, 0xcc, 0xdd], SAID].concat();
+        let data = ethernet(0x0800, &v4(132, &sctp));
+        let frame = decode(E, &data);
+        assert_eq!((frame.src_port, frame.dst_port, frame.checksum, frame.payload(&data)), (2905, 2906, 0xaabb, SAID));
+    }
+
+    #[test]
+    fn an_atomic_fragment_is_a_whole_packet() {
+        let data = ethernet(0x86dd, &v6(44, &[&[17, 0, 0, 0, 0, 0, 0, 9][..], &udp(5000, SAID)].concat()));
+        let frame = decode(E, &data);
+        assert_eq!((frame.payload(&data), frame.ip_id, frame.detached), (SAID, 9, 0));
+    }
+}

@@ -128,3 +128,117 @@ pub(super) const fn ppp_layer(protocol: u16) -> Option<Layer> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{DST, SAID, SRC, cooked, cooked_2, decode, ethernet, inner_v4, tcp, v6};
+    use super::*;
+
+    fn packet() -> Vec<u8> {
+        inner_v4(6, &tcp(SAID))
+    }
+
+    #[test]
+    fn raw_ip_has_no_macs() {
+        let frame = decode(LinkType::RAW_OLD, &v6(6, &tcp(SAID)));
+        assert_eq!((frame.net, frame.has_macs, frame.net_offset, frame.transport_offset), (Net::V6, false, 0, 40));
+        assert_eq!(decode(LinkType::IPV4, &v6(6, &tcp(SAID))).stop, Some(Stop::Malformed));
+        assert_eq!(decode(LinkType::RAW, &[0x50; 40]).stop, Some(Stop::Malformed));
+    }
+
+    #[test]
+    fn loopback_families_are_read_in_both_orders() {
+        for (family, packet) in
+            [([2, 0, 0, 0], packet()), ([0, 0, 0, 2], packet()), ([30, 0, 0, 0], v6(6, &tcp(SAID))), ([0, 0, 0, 10], v6(6, &tcp(SAID)))]
+        {
+            let data = [&family[..], &packet].concat();
+            assert_eq!(decode(LinkType::NULL, &data).payload(&data), SAID);
+            assert_eq!(decode(LinkType::LOOP, &data).payload(&data), SAID);
+        }
+        assert_eq!(decode(LinkType::NULL, &[7, 0, 0, 0, 0x45]).stop, Some(Stop::LinkType));
+    }
+
+    #[test]
+    fn cooked_captures_know_only_the_sender() {
+        for (link, data) in [(LinkType::LINUX_SLL, cooked(0x0800, &packet())), (LinkType::LINUX_SLL2, cooked_2(0x0800, &packet()))] {
+            let frame = decode(link, &data);
+            assert_eq!((frame.has_macs, frame.src_mac, frame.dst_mac), (true, Mac(SRC), Mac::default()));
+            assert_eq!(frame.payload(&data), SAID);
+        }
+    }
+
+    #[test]
+    fn cooked_captures_of_other_hardware_have_no_mac() {
+        let mut data = cooked(0x0800, &packet());
+        data[3] = 0xfe;
+        assert_eq!((decode(LinkType::LINUX_SLL, &data).has_macs, decode(LinkType::LINUX_SLL, &data).dst_port), (false, 502));
+        data[2..4].copy_from_slice(&824_u16.to_be_bytes());
+        assert_eq!(decode(LinkType::LINUX_SLL, &data).stop, Some(Stop::LinkType));
+    }
+
+    #[test]
+    fn a_cooked_capture_may_hold_llc() {
+        let frame = decode(LinkType::LINUX_SLL, &cooked(4, &[0x42, 0x42, 0x03, 0, 0]));
+        assert_eq!((frame.net, frame.payload_len), (Net::Llc(0x4242), 2));
+    }
+
+    #[test]
+    fn ppp_that_negotiates_is_not_read() {
+        let frame = decode(LinkType::PPP, &[0xff, 0x03, 0xc0, 0x21, 1, 1, 0, 4]);
+        assert_eq!((frame.net, frame.stop), (Net::None, Some(Stop::LinkType)));
+    }
+
+    #[test]
+    fn another_link_type_is_named_as_such() {
+        let frame = decode(LinkType(127), &ethernet(0x0800, &packet()));
+        assert_eq!((frame.stop, frame.net), (Some(Stop::LinkType), Net::None));
+    }
+
+    #[test]
+    fn spanning_tree_is_llc_without_the_padding() {
+        let data = [
+            &ethernet(7, &[])[..], // length
+            &[0x42, 0x42, 0x03],   // DSAP, SSAP, unnumbered information
+            &[0, 0, 2, 2],         // BPDU
+            &[0; 39],              // padding
+        ]
+        .concat();
+        let frame = decode(LinkType::ETHERNET, &data);
+        assert_eq!((frame.net, frame.net_offset, frame.dst_mac), (Net::Llc(0x4242), 14, Mac(DST)));
+        assert_eq!(frame.payload(&data), &[0, 0, 2, 2]);
+    }
+
+    #[test]
+    fn information_frames_have_two_control_bytes() {
+        let data = ethernet(6, &[0xf0, 0xf0, 0x00, 0x01, 0xff, 0xff]);
+        assert_eq!(decode(LinkType::ETHERNET, &data).payload(&data), &[0xff, 0xff]);
+        assert_eq!(decode(LinkType::ETHERNET, &ethernet(3, &[0xf0, 0xf0, 0x00])).stop, Some(Stop::Truncated));
+    }
+
+    #[test]
+    fn novells_raw_frames_have_no_llc() {
+        let data = ethernet(4, &[0xff, 0xff, 0x00, 0x22]);
+        assert_eq!(decode(LinkType::ETHERNET, &data).payload(&data), &[0xff, 0xff, 0x00, 0x22]);
+    }
+
+    #[test]
+    fn snap_names_an_organisation_and_its_protocol() {
+        let cdp = [0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c, 0x20, 0x00, 2, 180];
+        let frame = decode(LinkType::ETHERNET, &ethernet(10, &cdp));
+        assert_eq!((frame.net, frame.payload_offset, frame.payload_len), (Net::Snap([0, 0, 0x0c], 0x2000), 22, 2));
+    }
+
+    #[test]
+    fn snap_may_carry_an_ether_type() {
+        for oui in [[0, 0, 0], [0, 0, 0xf8]] {
+            let snap = [&[0xaa, 0xaa, 0x03], &oui[..], &[0x08, 0x00], &packet()].concat();
+            let data = ethernet(u16::try_from(snap.len()).unwrap(), &snap);
+            assert_eq!(decode(LinkType::ETHERNET, &data).payload(&data), SAID);
+        }
+    }
+
+    #[test]
+    fn between_length_and_type_there_is_nothing() {
+        assert_eq!(decode(LinkType::ETHERNET, &ethernet(1501, &packet())).stop, Some(Stop::Malformed));
+    }
+}

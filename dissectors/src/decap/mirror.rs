@@ -56,3 +56,73 @@ impl Walk<'_, '_> {
         Ok(layer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use observations::Mac;
+
+    use super::super::samples::{INNER_SRC, SAID, decode, erspan_2, erspan_3, ethernet, gre, inner_frame, tzsp, udp, v4, vlan, vxlan};
+    use super::*;
+    use crate::frame::{Net, Stop};
+    use crate::packet::LinkType;
+
+    fn mirrored(payload: &[u8]) -> (Frame, Vec<u8>) {
+        let data = ethernet(0x8100, &vlan(99, 0x0800, &v4(47, payload)));
+        (decode(LinkType::ETHERNET, &data), data)
+    }
+
+    #[test]
+    fn erspan_sessions_are_taps_and_nothing_of_the_transport_stays() {
+        for (payload, tap, id) in [
+            (gre(0, 0x88be, &[], &inner_frame()), Frame::TAP_ERSPAN_I, Frame::NO_VLAN),
+            (erspan_2(&inner_frame()), 6, 100),
+            (erspan_3(&inner_frame()), 7, Frame::NO_VLAN),
+        ] {
+            let (frame, data) = mirrored(&payload);
+            assert_eq!((frame.tap, frame.vlan, frame.src_mac, frame.vni), (tap, id, Mac(INNER_SRC), 0));
+            assert_eq!((frame.src_ip().unwrap().to_string(), frame.payload(&data)), ("192.168.7.1".into(), SAID));
+        }
+    }
+
+    #[test]
+    fn a_tag_in_the_mirrored_frame_is_its_vlan() {
+        let (frame, data) = mirrored(&erspan_2(&ethernet(0x8100, &vlan(30, 0x0800, &inner_frame()[14..]))));
+        assert_eq!((frame.vlan, frame.tap, frame.payload(&data)), (30, 6, SAID));
+    }
+
+    #[test]
+    fn a_mirrored_frame_that_is_cut_shows_no_outer_host() {
+        let (_, data) = mirrored(&erspan_2(&inner_frame()));
+        let frame = decode(LinkType::ETHERNET, &data[..14 + 4 + 20 + 16 + 5]);
+        assert_eq!((frame.stop, frame.net, frame.has_macs, frame.tap), (Some(Stop::Truncated), Net::None, false, 6));
+    }
+
+    #[test]
+    fn an_unknown_version_is_an_ip_payload() {
+        let (frame, _) = mirrored(&gre(0x1000, 0x88be, &[0; 4], &[0x70; 40]));
+        assert_eq!((frame.tap, frame.protocol, frame.stop, frame.payload_offset), (0, 47, None, 38));
+    }
+
+    #[test]
+    fn tzsp_is_a_tap() {
+        let data = ethernet(0x0800, &v4(17, &udp(37008, &tzsp(&inner_frame()))));
+        let frame = decode(LinkType::ETHERNET, &data);
+        assert_eq!((frame.tap, frame.src_mac, frame.payload(&data)), (Frame::TAP_TZSP, Mac(INNER_SRC), SAID));
+    }
+
+    #[test]
+    fn other_bytes_on_the_port_of_tzsp_are_udp() {
+        for payload in [&[1, 0, 0, 1, 2, 200, 1][..], &[2, 0, 0, 1, 1, 0], &[0; 200], &[1, 0, 0, 1, 1, 9], &[]] {
+            let data = ethernet(0x0800, &v4(17, &udp(37008, payload)));
+            let frame = decode(LinkType::ETHERNET, &data);
+            assert_eq!((frame.tap, frame.dst_port, frame.payload(&data), frame.stop), (0, 37008, payload, None));
+        }
+    }
+
+    #[test]
+    fn the_overlay_of_the_transport_is_not_that_of_the_mirrored_frame() {
+        let mirror = ethernet(0x0800, &v4(47, &erspan_2(&inner_frame())));
+        let data = ethernet(0x0800, &v4(17, &udp(4789, &vxlan(7, &mirror))));
+        assert_eq!((decode(LinkType::ETHERNET, &data).vni, decode(LinkType::ETHERNET, &data).tap), (0, 6));
+    }
+}

@@ -13,7 +13,7 @@ mod tag;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub(crate) use common::common;
 

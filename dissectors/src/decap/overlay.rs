@@ -187,3 +187,122 @@ impl Walk<'_, '_> {
         self.peek_behind::<1>(skip).map_or(self.cut > 0, |[first]| first >> 4 == version)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use observations::Mac;
+
+    use super::super::samples::{
+        INNER_SRC, SAID, decode, ethernet, geneve, gre, gtp_u, inner_frame, inner_v4, mpls, packet, tcp, udp, v4, v6, vlan, vxlan,
+    };
+    use super::*;
+    use crate::frame::{Frame, Net};
+    use crate::packet::LinkType;
+    use crate::tunnel::{DEPTH_MAX, Decoder};
+
+    const E: LinkType = LinkType::ETHERNET;
+
+    fn over_udp(port: u16, payload: &[u8]) -> (Frame, Vec<u8>) {
+        let data = ethernet(0x8100, &vlan(99, 0x0800, &v4(17, &udp(port, payload))));
+        (decode(E, &data), data)
+    }
+
+    #[test]
+    fn gre_keys_name_the_network_and_packets_inside_have_no_macs() {
+        let fields = [0, 0, 0, 0, 0, 0, 0, 42]; // checksum, reserved, key
+        let data = ethernet(0x0800, &v4(47, &gre(0xa000, 0x0800, &fields, &inner_v4(6, &tcp(SAID)))));
+        let frame = decode(E, &data);
+        assert_eq!((frame.vni, frame.has_macs, frame.src_mac, frame.payload(&data)), (42, false, Mac::default(), SAID));
+    }
+
+    #[test]
+    fn gre_of_another_version_or_protocol_is_an_ip_payload() {
+        for payload in [gre(0x3001, 0x880b, &[0; 8], &[0; 8]), gre(0x2000, 0x883e, &[0, 0, 0, 9], &[0; 8]), gre(0, 0x8847, &[], &mpls(&[0x10; 20]))] {
+            let data = ethernet(0x0800, &v4(47, &payload));
+            let frame = decode(E, &data);
+            assert_eq!((frame.protocol, frame.payload(&data), frame.stop, frame.vni), (47, &payload[..], None, 0));
+        }
+    }
+
+    #[test]
+    fn gre_routes_without_an_end_are_malformed() {
+        let data = ethernet(0x0800, &v4(47, &gre(0x4000, 0x0800, &[0; 4], &[8, 0, 0, 4, 1, 2, 3, 4].repeat(9))));
+        assert_eq!((decode(E, &data).stop, decode(E, &data).protocol), (Some(Stop::Malformed), 47));
+    }
+
+    #[test]
+    fn vxlan_shows_the_network_and_the_frame_inside() {
+        for port in [4789, 8472] {
+            let (frame, data) = over_udp(port, &vxlan(7, &inner_frame()));
+            assert_eq!((frame.vni, frame.vlan, frame.src_mac, frame.payload(&data)), (7, Frame::NO_VLAN, Mac(INNER_SRC), SAID));
+        }
+        let with_policy = [&[0x88, 0, 0x12, 0x34, 0, 0, 7, 0][..], &inner_frame()].concat();
+        assert_eq!(over_udp(4789, &with_policy).0.vni, 7);
+    }
+
+    #[test]
+    fn other_bytes_on_the_ports_of_tunnels_are_udp() {
+        let frame = inner_frame();
+        let not_vxlan = [&[0x08, 0, 1, 0, 0, 0, 7, 0][..], &frame].concat();
+        let not_geneve = [&[0x40, 0, 0x65, 0x58, 0, 0, 7, 0][..], &frame].concat();
+        let options_too_long = [&[0x3f, 0, 0x65, 0x58, 0, 0, 7, 0][..], &frame].concat();
+        let gtp_echo = [0x32, 1, 0, 4, 0, 0, 0, 0, 0, 1, 0, 0];
+        let gtp_beyond = [0x30, 0xff, 0, 99, 0, 0, 0, 0, 0x45, 1, 0, 0];
+        let gtp_endless = [0x34, 0xff, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0x85, 0, 0, 0, 0, 0, 0, 0, 0];
+        for (port, payload) in [
+            (4789, &not_vxlan[..]),
+            (8472, SAID),
+            (6081, &not_geneve),
+            (6081, &options_too_long),
+            (2152, &gtp_echo),
+            (2152, &gtp_beyond),
+            (2152, &gtp_endless),
+        ] {
+            let (frame, data) = over_udp(port, payload);
+            assert_eq!((frame.dst_port, frame.payload(&data), frame.stop, frame.vni, frame.vlan), (port, payload, None, 0, 99));
+        }
+    }
+
+    #[test]
+    fn geneve_carries_frames_and_packets() {
+        let (frame, data) = over_udp(6081, &geneve(0x6558, 9, &inner_frame()));
+        assert_eq!((frame.vni, frame.has_macs, frame.payload(&data)), (9, true, SAID));
+        let (frame, data) = over_udp(6081, &geneve(0x86dd, 9, &v6(6, &tcp(SAID))));
+        assert_eq!((frame.vni, frame.has_macs, frame.net, frame.payload(&data)), (9, false, Net::V6, SAID));
+    }
+
+    #[test]
+    fn the_innermost_network_counts() {
+        let middle = ethernet(0x0800, &v4(17, &udp(6081, &geneve(0x6558, 9, &inner_frame()))));
+        assert_eq!(over_udp(4789, &vxlan(7, &middle)).0.vni, 9);
+    }
+
+    #[test]
+    fn gtp_u_shows_the_subscribers_packet() {
+        let (frame, data) = over_udp(2152, &gtp_u(&inner_v4(6, &tcp(SAID))));
+        assert_eq!((frame.src_ip().unwrap().to_string(), frame.has_macs, frame.payload(&data)), ("192.168.7.1".into(), false, SAID));
+        let plain = [&[0x30, 0xff, 0, 68, 0, 0, 0, 1][..], &v6(6, &tcp(SAID))].concat();
+        assert_eq!(over_udp(2152, &plain).0.net, Net::V6);
+    }
+
+    #[test]
+    fn a_tunnel_header_that_contradicts_itself_keeps_the_outer_addresses() {
+        let mut inner = inner_frame();
+        inner[14] = 0x00;
+        let (frame, _) = over_udp(4789, &vxlan(7, &inner));
+        assert_eq!((frame.stop, frame.src_mac, frame.net), (Some(Stop::Malformed), Mac(INNER_SRC), Net::EtherType(0x0800)));
+        let data = ethernet(0x0800, &v4(4, &[0; 20]));
+        let frame = decode(E, &data);
+        assert_eq!((frame.stop, frame.net, &frame.src[..4]), (Some(Stop::Malformed), Net::V4, &[10, 0, 0, 1][..]));
+    }
+
+    #[test]
+    fn tunnels_within_tunnels_end_and_are_counted() {
+        let stack = |tunnels| ethernet(0x0800, &(0..tunnels).fold(v4(6, &tcp(SAID)), |inner, _| v4(4, &inner)));
+        let mut decoder = Decoder::new();
+        assert_eq!(decoder.decode(&packet(E, &stack(DEPTH_MAX))).stop, None);
+        let frame = decoder.decode(&packet(E, &stack(DEPTH_MAX + 1)));
+        assert_eq!((frame.stop, frame.protocol), (Some(Stop::Depth), 4));
+        assert!(decoder.counters().any(|c| c == ("tunnels within each other", 1)));
+    }
+}

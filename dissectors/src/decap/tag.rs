@@ -128,3 +128,128 @@ fn is_v6(body: &[u8], whole: usize) -> bool {
     let Some(&[_, _, _, _, l0, l1]) = body.first_chunk::<6>() else { return true };
     usize::from(u16::from_be_bytes([l0, l1])) + 40 <= whole
 }
+
+#[cfg(test)]
+mod tests {
+    use observations::Mac;
+
+    use super::super::samples::{INNER_SRC, SAID, SRC, decode, ethernet, inner_frame, inner_v4, mpls, packet, pppoe, tcp, vlan};
+    use super::*;
+    use crate::frame::{Frame, Net};
+    use crate::packet::LinkType;
+    use crate::tunnel::{DEPTH_MAX, Decoder};
+
+    const E: LinkType = LinkType::ETHERNET;
+
+    #[test]
+    fn the_innermost_vlan_is_shown_and_a_priority_tag_is_none() {
+        let ip = inner_v4(6, &tcp(SAID));
+        for (tagged, id) in [
+            (ethernet(0x0800, &ip), Frame::NO_VLAN),
+            (ethernet(0x8100, &vlan(0, 0x0800, &ip)), Frame::NO_VLAN),
+            (ethernet(0x88a8, &vlan(10, 0x8100, &vlan(20, 0x0800, &ip))), 20),
+            (ethernet(0x9100, &vlan(10, 0x8100, &vlan(0, 0x0800, &ip))), 10),
+            (ethernet(0x8100, &vlan(1, 0x8100, &vlan(2, 0x8100, &vlan(3, 0x0800, &ip)))), 3),
+        ] {
+            let frame = decode(E, &tagged);
+            assert_eq!((frame.vlan, frame.payload(&tagged)), (id, SAID));
+        }
+    }
+
+    #[test]
+    fn a_tagged_frame_may_have_a_length() {
+        let frame = decode(E, &ethernet(0x8100, &vlan(10, 3, &[0x42, 0x42, 0x03, 0, 0])));
+        assert_eq!((frame.net, frame.vlan, frame.payload_len), (Net::Llc(0x4242), 10, 0));
+    }
+
+    #[test]
+    fn tags_end_at_the_depth_that_a_pair_counts_once_in() {
+        let stack = |tags| (0..tags).fold(ethernet(0x8100, &[]), |frame, _| [frame, vlan(5, 0x8100, &[])].concat());
+        let mut decoder = Decoder::new();
+        let deep = stack(2 * DEPTH_MAX + 1);
+        let frame = decoder.decode(&packet(E, &deep));
+        assert_eq!((frame.stop, frame.vlan, frame.has_macs), (Some(Stop::Depth), 5, true));
+        assert_eq!(decoder.decode(&packet(E, &stack(2 * DEPTH_MAX))).stop, Some(Stop::Truncated));
+        assert!(decoder.counters().any(|c| c == ("tunnels within each other", 1)));
+    }
+
+    #[test]
+    fn a_prp_trailer_is_no_payload() {
+        let goose = [0x00, 0x01, 0x00, 0x0a, 0, 0, 0, 0, 0x61, 0x00];
+        for (ether_type, before) in [(0x88b8, vec![]), (0x8100, vlan(10, 0x88b8, &[]))] {
+            let trailer = [
+                0x00, 0x07, // sequence number
+                0xa0, 16, // LAN A, size
+                0x88, 0xfb, // suffix
+            ];
+            let data = ethernet(ether_type, &[&before[..], &goose, &trailer].concat());
+            let frame = decode(E, &data);
+            assert_eq!((frame.net, frame.payload(&data)), (Net::EtherType(0x88b8), &goose[..]));
+        }
+    }
+
+    #[test]
+    fn bytes_that_only_look_like_a_prp_trailer_stay() {
+        for trailer in [[0, 7, 0xa0, 17, 0x88, 0xfb], [0, 7, 0xc0, 16, 0x88, 0xfb]] {
+            let data = ethernet(0x88b8, &[&[0; 10][..], &trailer].concat());
+            assert_eq!(decode(E, &data).payload_len, 16);
+        }
+    }
+
+    #[test]
+    fn hsr_is_a_tag_before_the_ether_type() {
+        let data = ethernet(0x892f, &[0x10, 10, 0x00, 0x01, 0x88, 0xb8, 1, 2, 3]);
+        let frame = decode(E, &data);
+        assert_eq!((frame.net, frame.payload(&data), frame.src_mac), (Net::EtherType(0x88b8), &[1, 2, 3][..], Mac(SRC)));
+    }
+
+    #[test]
+    fn macsec_is_encrypted() {
+        let frame = decode(E, &ethernet(0x88e5, &[0x0c, 0, 0, 0, 0, 1]));
+        assert_eq!((frame.stop, frame.net, frame.has_macs), (Some(Stop::Encrypted), Net::EtherType(0x88e5), true));
+    }
+
+    #[test]
+    fn a_pppoe_session_that_negotiates_is_an_ethernet_payload() {
+        let data = ethernet(0x8864, &[&pppoe(&[0xc0, 0x21], &[1, 1, 0, 4])[..], &[0; 30]].concat());
+        let frame = decode(E, &data);
+        assert_eq!((frame.net, frame.stop, frame.payload_offset, frame.payload_len), (Net::EtherType(0x8864), None, 14, 12));
+    }
+
+    #[test]
+    fn pppoe_keeps_the_macs_of_its_ends() {
+        let frame = decode(E, &ethernet(0x8864, &pppoe(&[0x21], &inner_v4(6, &tcp(SAID)))));
+        assert_eq!((frame.src_mac, frame.dst_port), (Mac(SRC), 502));
+    }
+
+    #[test]
+    fn a_pseudowire_shows_the_macs_inside() {
+        for word in [&[][..], &[0, 0, 0, 1]] {
+            let data = ethernet(0x8847, &mpls(&[word, &inner_frame()].concat()));
+            let frame = decode(E, &data);
+            assert_eq!((frame.src_mac, frame.payload(&data)), (Mac(INNER_SRC), SAID));
+        }
+    }
+
+    #[test]
+    fn a_pseudowire_to_an_address_that_looks_like_ip_is_still_ethernet() {
+        let mut inner = inner_frame();
+        inner[0] = 0x44;
+        let data = ethernet(0x8848, &mpls(&inner));
+        assert_eq!(decode(E, &data).payload(&data), SAID);
+    }
+
+    #[test]
+    fn an_endless_label_stack_is_malformed_and_counted() {
+        let mut decoder = Decoder::new();
+        let frame = decoder.decode(&packet(E, &ethernet(0x8847, &[0; 4 * LABELS_MAX])));
+        assert_eq!((frame.stop, frame.net), (Some(Stop::Malformed), Net::EtherType(0x8847)));
+        assert!(decoder.counters().any(|c| c == ("MPLS labels", 1)));
+    }
+
+    #[test]
+    fn an_associated_channel_below_labels_is_a_payload() {
+        let frame = decode(E, &ethernet(0x8847, &mpls(&[0x10; 40])));
+        assert_eq!((frame.net, frame.stop, frame.payload_offset), (Net::EtherType(0x8847), None, 14));
+    }
+}

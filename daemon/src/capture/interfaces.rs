@@ -1,0 +1,59 @@
+//! The network interfaces of this machine: what there is to capture on.
+
+use super::text::shown;
+
+/// One interface.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interface {
+    /// As the system calls it.
+    pub name: String,
+    /// Its MAC address, if it has one.
+    pub mac: Option<[u8; 6]>,
+    /// Whether it is switched on.
+    pub up: bool,
+    /// Whether it has a link.
+    pub running: bool,
+    /// Whether it leads nowhere but to this machine.
+    pub loopback: bool,
+    /// Its addresses with prefix length, sorted. A port that only listens has none.
+    pub addresses: Vec<String>,
+}
+
+/// All interfaces, by name.
+#[must_use]
+pub fn interfaces() -> Vec<Interface> {
+    let mut out: Vec<Interface> = pnet_datalink::interfaces().iter().map(Interface::of).collect();
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    out
+}
+
+impl Interface {
+    fn of(found: &pnet_datalink::NetworkInterface) -> Self {
+        let mut addresses: Vec<String> = found.ips.iter().map(ToString::to_string).collect();
+        addresses.sort();
+        Self {
+            name: found.name.clone(),
+            mac: found.mac.map(|mac| mac.octets()).filter(|mac| *mac != [0; 6]),
+            up: found.is_up(),
+            running: found.is_running(),
+            loopback: found.is_loopback(),
+            addresses,
+        }
+    }
+}
+
+/// The names of all interfaces in words, for a message that one does not exist.
+#[must_use]
+pub fn names() -> String {
+    let names: Vec<String> = interfaces().iter().map(|interface| shown(&interface.name)).collect();
+    if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn this_machine_has_a_loopback_interface() {
+        assert!(super::interfaces().iter().any(|interface| interface.loopback));
+        assert!(super::names().starts_with("there are "));
+    }
+}

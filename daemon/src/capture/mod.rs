@@ -1,0 +1,52 @@
+//! Where packets come from: capture files in every usual form, and network interfaces.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`block`] | [`Block`]: many packets in one buffer; [`Blocks`]: what gives them; [`Damage`] |
+//! | [`mod@format`] | what a file is, by its first bytes |
+//! | [`input`] | opening and unpacking |
+//! | `pcap`, `pcapng` | the walks over records where they lie |
+//! | [`mod@file`] | [`FileReader`]: one file |
+//! | `merge` | several files as one source |
+//! | [`filter`] | `--bpf` |
+//! | [`reader`] | [`Reader`]: a source as the pipeline reads it, with its key |
+//! | [`mod@plan`] | from files and folders to sources |
+//! | [`sources`], [`segments`] | `--sources FILE.toml`; which segment a VLAN is |
+//! | [`report`] | `--plan` |
+//! | [`interfaces`], `live` | network interfaces |
+//! | [`text`] | names, numbers and times for people |
+//!
+//! Every byte of a capture may come from an attacker: lengths are bounded, damage ends a file with its place and reason, and what was read
+//! before stands.
+
+pub mod block;
+pub mod file;
+pub mod filter;
+pub mod format;
+pub mod input;
+pub mod interfaces;
+#[cfg(feature = "pcap-live")]
+pub mod live;
+mod merge;
+mod pcap;
+mod pcapng;
+pub mod plan;
+pub mod reader;
+pub mod report;
+pub mod segments;
+pub mod sources;
+pub mod text;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use block::{BLOCK_BYTES, Block, Blocks, Damage, Health, MAX_SNAPLEN, Reason, Record};
+pub use file::{FileReader, completeness, sha256};
+pub use filter::Filter;
+pub use input::{OpenError, Progress, STDIN, Why};
+pub use plan::{Plan, PlanOptions, PlannedPart, PlannedSource, Skipped, plan};
+pub use reader::{Counts, Direction, Reader, Settings, open, open_reader};
+pub use report::plan_report;
+pub use segments::Segments;
+pub use sources::{SourcesError, SourcesFile};

@@ -1,0 +1,180 @@
+//! Source → workers → what was said. Live and replay are the same pipeline with two sources.
+//!
+//! One stage reads blocks and takes frames apart, in the order of the capture: fragments and tunnels are settled there, so that what
+//! follows depends on no schedule. Each frame goes to the worker that its pair of innermost addresses names; workers share nothing.
+
+mod worker;
+
+use crate::capture::block::{Block, Blocks, Damage};
+use crate::capture::reader::Reader;
+use dissectors::context::Tagger;
+use dissectors::engine::{Engine, Item, Segmenter};
+use dissectors::frame::Frame;
+use dissectors::reassembly::Pieces;
+use dissectors::registry::Registry;
+use dissectors::tunnel::Decoder;
+use observations::{Segment, SourceSaid};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Frames that are taken apart before they are looked up: enough for look-ups to overlap, few enough to stay in the first cache.
+const BATCH: usize = 64;
+
+/// How a source is read.
+pub struct Options {
+    /// The protocols.
+    pub registry: Arc<Registry>,
+    /// Engines that work side by side; at least one.
+    pub workers: usize,
+    /// Turns secrets into tags.
+    pub tagger: Option<Arc<dyn Tagger>>,
+    /// Ends reading early.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Options {
+    /// One worker, every protocol.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { registry: Arc::new(Registry::new()), workers: 1, tagger: None, stop: Arc::default() }
+    }
+
+    fn engine(&self, reader: &Reader) -> Engine {
+        let segments = reader.settings().segments.clone();
+        let segmenter: Option<Segmenter> = (segments.names().len() > 1).then(|| {
+            let segmenter: Segmenter = Arc::new(move |frame: &Frame| {
+                let vlan = Some(frame.vlan).filter(|vlan| *vlan != Frame::NO_VLAN);
+                Segment(segments.segment_of(vlan))
+            });
+            segmenter
+        });
+        Engine::new(Arc::clone(&self.registry), segmenter, self.tagger.clone())
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What reading a source gave.
+pub struct Outcome {
+    /// What was said in it.
+    pub said: SourceSaid,
+    /// Where files stopped before their end.
+    pub damages: Vec<Damage>,
+}
+
+/// Reads a source to its end. `tick` is called after each block, with what changed since it last took something, if it asks for it.
+pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Snapshot<'_>)) -> Outcome {
+    let mut stage = Stage::default();
+    let mut damages = Vec::new();
+    let said = if options.workers > 1 {
+        worker::read(reader, options, &mut stage, &mut damages)
+    } else {
+        let mut engine = options.engine(reader);
+        let mut block = Block::default();
+        while next(reader, &mut block, options, &mut damages) {
+            stage.feed(&block, &mut engine);
+            tick(&mut Snapshot { engine: &mut engine, reader });
+        }
+        engine.finish()
+    };
+    Outcome { said: complete(said, reader, &stage, options), damages }
+}
+
+/// What was read up to now, for those who store it.
+pub struct Snapshot<'s> {
+    engine: &'s mut Engine,
+    reader: &'s mut Reader,
+}
+
+impl Snapshot<'_> {
+    /// The observations that are new or changed since the last call, with the source's record; with `counters` the tallies too.
+    pub fn changes(&mut self, counters: bool) -> SourceSaid {
+        let mut said = self.engine.changes(counters);
+        let limits = std::mem::take(&mut said.source.limits);
+        let mut source = self.reader.source();
+        source.complete = false;
+        source.limits.extend(limits);
+        said.source = source;
+        said
+    }
+}
+
+/// Fills the block; damage is noted and reading goes on.
+fn next(reader: &mut Reader, block: &mut Block, options: &Options, damages: &mut Vec<Damage>) -> bool {
+    loop {
+        if options.stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        match reader.next(block) {
+            Ok(more) => return more,
+            Err(damage) => damages.push(damage),
+        }
+    }
+}
+
+/// The source's record joined with what the engines counted.
+fn complete(mut said: SourceSaid, reader: &mut Reader, stage: &Stage, options: &Options) -> SourceSaid {
+    let mut source = reader.source();
+    source.duplicates = said.source.duplicates;
+    source.opaque = std::mem::take(&mut said.source.opaque);
+    source.malformed = std::mem::take(&mut said.source.malformed);
+    source.limits.append(&mut said.source.limits);
+    source.limits.extend(stage.decoder.counters().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count)));
+    source.undecoded = stage.undecoded.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+    source.revisions = options.registry.rows().map(|(_, row)| (row.name.to_owned(), row.revision)).collect();
+    source.clock = implausible(source.first_seen, source.last_seen);
+    said.source = source;
+    said
+}
+
+/// Ethernet captures before 1990 or after 2100 come from clocks that were never set.
+fn implausible(first: Option<i64>, last: Option<i64>) -> Option<String> {
+    const YEAR: i64 = 365 * 24 * 3600 * 1_000_000_000;
+    let odd = |time: &i64| !(20 * YEAR..130 * YEAR).contains(time);
+    first.into_iter().chain(last).any(|time| odd(&time)).then(|| "its times are implausible".to_owned())
+}
+
+/// The stage that takes frames apart.
+#[derive(Default)]
+struct Stage {
+    decoder: Decoder,
+    frames: Vec<Frame>,
+    undecoded: BTreeMap<&'static str, u64>,
+}
+
+impl Stage {
+    /// Takes a block's frames apart and feeds one engine.
+    fn feed(&mut self, block: &Block, engine: &mut Engine) {
+        let mut packets = Vec::with_capacity(BATCH);
+        for records in (0..block.len()).step_by(BATCH) {
+            packets.clear();
+            packets.extend((records..block.len().min(records + BATCH)).filter_map(|index| block.packet(index)));
+            self.frames.resize(BATCH, Frame::EMPTY);
+            let mut detached: Vec<Option<Pieces>> = Vec::new();
+            for (index, packet) in packets.iter().enumerate() {
+                let Some(frame) = self.frames.get_mut(index) else { break };
+                self.decoder.decode_into(packet, frame);
+                if let Some(stop) = frame.stop {
+                    *self.undecoded.entry(stop.name()).or_default() += 1;
+                }
+                if frame.detached != 0 {
+                    detached.resize_with(packets.len(), || None);
+                    if let Some(place) = detached.get_mut(index) {
+                        *place = self.decoder.detached(frame).map(Pieces::from);
+                    }
+                }
+            }
+            let mut items = Vec::with_capacity(BATCH);
+            for (index, (packet, frame)) in packets.iter().zip(&self.frames).enumerate() {
+                items.push(Item { packet: *packet, frame, detached: detached.get(index).and_then(Option::as_ref) });
+            }
+            engine.feed(&items);
+            self.decoder.release();
+        }
+    }
+}

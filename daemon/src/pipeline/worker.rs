@@ -1,0 +1,131 @@
+//! Several engines side by side: one thread reads and takes apart, each engine runs its share to completion.
+
+use super::{Options, Stage, next};
+use crate::capture::block::Block;
+use crate::capture::block::Damage;
+use crate::capture::reader::Reader;
+use dissectors::engine::{Engine, Item};
+use dissectors::frame::Frame;
+use dissectors::reassembly::Pieces;
+use observations::SourceSaid;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Blocks that wait for one worker: enough to bridge its slower moments, few enough to stay in memory that is warm.
+const QUEUE: usize = 4;
+
+/// A block taken apart, and which of its packets are whose.
+#[derive(Default)]
+struct Batch {
+    block: Block,
+    frames: Vec<Frame>,
+    /// (index of a packet, the datagram that its fragments gave), sorted.
+    detached: Vec<(usize, Pieces)>,
+    /// For each worker the indices of its packets.
+    shares: Vec<Vec<u32>>,
+}
+
+pub(super) fn read(reader: &mut Reader, options: &Options, stage: &mut Stage, damages: &mut Vec<Damage>) -> SourceSaid {
+    let workers = options.workers;
+    std::thread::scope(|scope| {
+        let mut queues: Vec<SyncSender<Arc<Batch>>> = Vec::with_capacity(workers);
+        let mut threads = Vec::with_capacity(workers);
+        for index in 0..workers {
+            let (sender, receiver) = sync_channel(QUEUE);
+            queues.push(sender);
+            let engine = options.engine(reader);
+            threads.push(scope.spawn(move || run(engine, index, &receiver)));
+        }
+        let mut pool: Vec<Arc<Batch>> = Vec::new();
+        loop {
+            let mut batch = reuse(&mut pool);
+            if !next(reader, &mut batch.block, options, damages) {
+                break;
+            }
+            stage.take_apart(&mut batch, workers);
+            let batch = Arc::new(batch);
+            for queue in &queues {
+                // A worker that has gone has panicked: joining it below passes that on.
+                let _ = queue.send(Arc::clone(&batch));
+            }
+            pool.push(batch);
+        }
+        drop(queues);
+        let mut said = SourceSaid::default();
+        for thread in threads {
+            match thread.join() {
+                Ok(one) => add(&mut said, one),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        said
+    })
+}
+
+/// A batch that every worker is done with, its buffers kept.
+fn reuse(pool: &mut Vec<Arc<Batch>>) -> Batch {
+    let done = pool.iter().position(|batch| Arc::strong_count(batch) == 1);
+    done.and_then(|at| Arc::try_unwrap(pool.swap_remove(at)).ok()).unwrap_or_default()
+}
+
+/// One worker: its packets of each batch, in order.
+fn run(mut engine: Engine, index: usize, queue: &Receiver<Arc<Batch>>) -> SourceSaid {
+    /// Packets that are looked up together.
+    const TOGETHER: usize = 64;
+    while let Ok(batch) = queue.recv() {
+        let mut items = Vec::with_capacity(TOGETHER);
+        let share = batch.shares.get(index).map_or(&[][..], Vec::as_slice);
+        for share in share.chunks(TOGETHER) {
+            items.clear();
+            items.extend(share.iter().filter_map(|at| {
+                let at = *at as usize;
+                let detached = batch.detached.binary_search_by_key(&at, |(index, _)| *index).ok().and_then(|found| batch.detached.get(found));
+                Some(Item { packet: batch.block.packet(at)?, frame: batch.frames.get(at)?, detached: detached.map(|(_, pieces)| pieces) })
+            }));
+            engine.feed(&items);
+        }
+    }
+    engine.finish()
+}
+
+/// Joins what a worker heard: no conversation is in two.
+fn add(said: &mut SourceSaid, mut one: SourceSaid) {
+    said.source.duplicates += one.source.duplicates;
+    for (sum, counts) in [
+        (&mut said.source.opaque, &mut one.source.opaque),
+        (&mut said.source.malformed, &mut one.source.malformed),
+        (&mut said.source.limits, &mut one.source.limits),
+    ] {
+        for (name, count) in std::mem::take(counts) {
+            *sum.entry(name).or_default() += count;
+        }
+    }
+    said.add_worker(one);
+}
+
+impl Stage {
+    /// Takes a block's frames apart and shares them out.
+    fn take_apart(&mut self, batch: &mut Batch, workers: usize) {
+        let Batch { block, frames, detached, shares } = batch;
+        frames.resize(block.len(), Frame::EMPTY);
+        detached.clear();
+        shares.resize_with(workers, Vec::new);
+        shares.iter_mut().for_each(Vec::clear);
+        for (index, (packet, frame)) in block.packets().zip(frames.iter_mut()).enumerate() {
+            self.decoder.decode_into(&packet, frame);
+            if let Some(stop) = frame.stop {
+                *self.undecoded.entry(stop.name()).or_default() += 1;
+            }
+            if frame.detached != 0
+                && let Some(pieces) = self.decoder.detached(frame)
+            {
+                detached.push((index, Pieces::from(pieces)));
+            }
+            let share = (frame.shard() % workers as u64) as usize;
+            if let (Some(share), Ok(index)) = (shares.get_mut(share), u32::try_from(index)) {
+                share.push(index);
+            }
+        }
+        self.decoder.release();
+    }
+}

@@ -1,0 +1,229 @@
+//! S7comm-plus, which S7-1200 and S7-1500 controllers speak with their engineering stations and panels.
+//!
+//! Spec: no public one. Header, opcodes, functions and attribute numbers as T. Wiens' s7comm-plus plugin for Wireshark documents them.
+//! Tells us: order number and firmware version, as the controller opens a session; which version of the protocol is used, and which
+//! functions.
+//! Does not tell: anything once the session is inside TLS; what is read or written.
+
+use crate::context::{Context, trim};
+use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
+use nom::bytes::take;
+use nom::number::{be_u8, be_u16};
+use nom::{IResult, Parser};
+use observations::{Field, Kind};
+
+pub(crate) struct S7commPlus;
+
+const PROTOCOL: u8 = 0x72;
+/// Protocol, version, length. A message ends with the same again without a length; the pieces of a long one but the last do not.
+const HEADER: usize = 4;
+/// With version 3 each message begins with a digest and its length.
+const VERSION_DIGEST: u8 = 3;
+const DIGEST: u8 = 32;
+const KEEP_ALIVE: u8 = 0xfe;
+const EXTENDED_KEEP_ALIVE: u8 = 0xff;
+
+const REQUEST: u8 = 0x31;
+const RESPONSE: u8 = 0x32;
+const NOTIFICATION: u8 = 0x33;
+const CREATE_OBJECT: u16 = 0x04ca;
+
+/// What precedes the system's version string in a session object: attribute 319 (as a variable-length number), flags, type string.
+const SYSTEM_STRING: [u8; 4] = [0x82, 0x3f, 0x00, 0x15];
+
+const FUNCTIONS: &[u16] =
+    &[0x04bb, CREATE_OBJECT, 0x04d4, 0x04f2, 0x0524, 0x0542, 0x054c, 0x0556, 0x0560, 0x056b, 0x057c, 0x0586, 0x0590, 0x059a, 0x05a9, 0x05b3];
+/// Their names, then what is none of them.
+const OPERATIONS: &[&str] = &[
+    "explore",
+    "create_object",
+    "delete_object",
+    "set_variable",
+    "get_link",
+    "set_multi_variables",
+    "get_multi_variables",
+    "begin_sequence",
+    "end_sequence",
+    "invoke",
+    "set_var_sub_streamed",
+    "get_var_sub_streamed",
+    "get_variables_address",
+    "abort",
+    "error",
+    "init_ssl",
+    "other_function",
+];
+const OTHER: usize = FUNCTIONS.len();
+
+impl Dissector for S7commPlus {
+    type State = ();
+
+    const ROW: Row = Row {
+        name: "s7comm-plus",
+        revision: 1,
+        spec: "T. Wiens, s7comm-plus plugin for Wireshark",
+        tells: "order number and firmware of S7-1200 and S7-1500; functions used",
+        bindings: &[Binding::Under("cotp", 0)],
+        shapes: &[],
+        operations: OPERATIONS,
+    };
+
+    fn gate(&self, head: &[u8], _: &At) -> Gate {
+        let Some(&[PROTOCOL, version, high, low]) = head.first_chunk::<HEADER>() else { return Gate::NotMine };
+        let length = HEADER + usize::from(u16::from_be_bytes([high, low]));
+        // Keep-alives have no length: a sequence number stands there.
+        let known = match version {
+            1..=VERSION_DIGEST => head.len() <= length || head.get(length..).is_some_and(|rest| rest == [PROTOCOL, version, 0, 0]),
+            KEEP_ALIVE | EXTENDED_KEEP_ALIVE => true,
+            _ => false,
+        };
+        if known { Gate::Mine } else { Gate::NotMine }
+    }
+
+    fn side(&self, head: &[u8]) -> Side {
+        match message(head) {
+            Ok((_, Message { opcode: REQUEST, .. })) => Side::Client,
+            Ok((_, Message { opcode: RESPONSE | NOTIFICATION, .. })) => Side::Server,
+            _ => Side::Unknown,
+        }
+    }
+
+    fn glance(&self, head: &[u8], _: &At) -> Glance {
+        let Ok((_, message)) = message(head) else { return Glance::SKIP };
+        let index = FUNCTIONS.iter().position(|function| *function == message.function).unwrap_or(OTHER);
+        let operation = u16::try_from(index).ok().filter(|_| message.opcode == REQUEST);
+        let look = match (message.opcode, message.function) {
+            (RESPONSE, CREATE_OBJECT) => Look::Always,
+            (RESPONSE, _) => Look::Once(u32::from(message.version)),
+            _ => Look::Never,
+        };
+        Glance { operation, look, inner: None }
+    }
+
+    fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
+        if matches!(pdu.get(1), Some(&(KEEP_ALIVE | EXTENDED_KEEP_ALIVE))) {
+            return Ok(Next::Watch);
+        }
+        let (body, message) = message(pdu)?;
+        if message.opcode == RESPONSE {
+            let about = cx.sender();
+            cx.say(&about, Kind::Service).number(Field::ProtocolVersion, message.version.into(), pdu.get(1..2).unwrap_or_default());
+            if message.function == CREATE_OBJECT {
+                session(body, cx);
+            }
+        }
+        Ok(Next::Watch)
+    }
+}
+
+struct Message {
+    version: u8,
+    opcode: u8,
+    function: u16,
+}
+
+/// Header, digest with version 3, opcode, reserved, function.
+fn message(i: &[u8]) -> IResult<&[u8], Message> {
+    let (i, (_protocol, version, _length)) = (be_u8(), be_u8(), be_u16()).parse(i)?;
+    let (i, _digest) = match i {
+        [DIGEST, rest @ ..] if version == VERSION_DIGEST => take(DIGEST).parse(rest)?,
+        _ => (i, &[][..]),
+    };
+    let (i, (opcode, _reserved, function)) = (be_u8(), be_u16(), be_u16()).parse(i)?;
+    Ok((i, Message { version, opcode, function }))
+}
+
+/// The session object that the controller creates: among its attributes the system's version string, `1;order number;Vversion`.
+fn session(body: &[u8], cx: &mut Context<'_>) {
+    let Some(at) = body.windows(SYSTEM_STRING.len()).position(|window| window == SYSTEM_STRING) else { return };
+    let Some((length, rest)) = body.get(at + SYSTEM_STRING.len()..).and_then(<[u8]>::split_first) else { return };
+    // A variable-length number; strings of 128 bytes and more are none of these.
+    let Some(text) = rest.get(..usize::from(*length)).filter(|_| *length < 0x80) else { return };
+    let mut parts = text.split(|byte| *byte == b';');
+    let (Some([b'0'..=b'9']), Some(order), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return };
+    let printable = text.iter().all(|byte| (0x20..0x7f).contains(byte));
+    if !printable || !matches!(version, [b'V', b'0'..=b'9', ..]) {
+        return;
+    }
+    let about = cx.sender();
+    cx.say(&about, Kind::Identity).text(Field::OrderNumber, trim(order)).text(Field::FirmwareVersion, trim(version));
+}
+
+const _: () = assert!(OPERATIONS.len() == FUNCTIONS.len() + 1);
+
+#[cfg(test)]
+mod tests {
+    use super::super::{cotp::Cotp, tpkt::Tpkt};
+    use super::*;
+    use crate::testing::{conversation_of, field};
+    use observations::{Observation, Transport};
+
+    fn session_response() -> Vec<u8> {
+        let mut body = vec![
+            0x32, 0, 0, 0x04, 0xca, // response, CreateObject
+            0, 0, 0, 1, 0x36, 0x11, 2, // sequence, flags, object ids
+            0x82, 0x3f, 0x00, 0x15, 0x1b, // attribute 319, a string of 27 bytes
+        ];
+        body.extend_from_slice(b"1;6ES7 211-1BE31-0XB0 ;V3.0");
+        body.extend_from_slice(&[0x82, 0x40, 0x00, 0x15, 5]);
+        body.extend_from_slice(b"2;288");
+        let mut message = vec![0x72, 1];
+        message.extend_from_slice(&u16::try_from(body.len()).unwrap().to_be_bytes());
+        message.extend_from_slice(&body);
+        message.extend_from_slice(&[0x72, 1, 0, 0]);
+        message
+    }
+
+    /// The message in DTs of so many bytes.
+    fn packets(message: &[u8], piece: usize) -> Vec<u8> {
+        let pieces = message.chunks(piece).enumerate();
+        pieces
+            .flat_map(|(index, bytes)| {
+                let last = (index + 1) * piece >= message.len();
+                let length = u8::try_from(bytes.len() + 7).unwrap();
+                [&[3, 0, 0, length, 2, 0xf0, if last { 0x80 } else { 0 }][..], bytes].concat()
+            })
+            .collect()
+    }
+
+    fn said(payload: &[u8]) -> Vec<Observation> {
+        conversation_of(&[&Tpkt, &Cotp, &S7commPlus], Transport::Tcp, &[(102, 50000, payload)])
+    }
+
+    #[test]
+    fn a_session_says_order_number_and_firmware() {
+        let said = said(&packets(&session_response(), 200));
+        assert_eq!(field(&said, Kind::Identity, Field::OrderNumber), ["6ES7 211-1BE31-0XB0"]);
+        assert_eq!(field(&said, Kind::Identity, Field::FirmwareVersion), ["V3.0"]);
+        assert_eq!(field(&said, Kind::Service, Field::ProtocolVersion), ["1"]);
+    }
+
+    #[test]
+    fn a_message_over_several_data_units_is_put_together() {
+        let said = said(&packets(&session_response(), 24));
+        assert_eq!(field(&said, Kind::Identity, Field::OrderNumber), ["6ES7 211-1BE31-0XB0"]);
+    }
+
+    #[test]
+    fn a_string_of_another_form_says_nothing() {
+        let mut other = session_response();
+        let at = other.iter().position(|byte| *byte == b';').unwrap();
+        other[at] = b':';
+        assert!(field(&said(&packets(&other, 200)), Kind::Identity, Field::OrderNumber).is_empty());
+    }
+
+    #[test]
+    fn a_truncated_message_keeps_its_version() {
+        let said = said(&packets(&session_response()[..20], 200));
+        assert_eq!(field(&said, Kind::Service, Field::ProtocolVersion), ["1"]);
+        assert!(field(&said, Kind::Identity, Field::OrderNumber).is_empty());
+    }
+
+    #[test]
+    fn strangers_are_refused() {
+        let at = At { transport: Transport::Tcp, src_port: 50000, dst_port: 102, from_client: None };
+        for stranger in [&[0x72, 1, 0, 1, 0x31, 0, 0][..], &[0x32, 1, 0, 0, 0, 1, 0, 2, 0, 0, 4, 1], &[0; 20], b"rhythm", &[0x16, 3, 1, 0]] {
+            assert_eq!(S7commPlus.gate(stranger, &at), Gate::NotMine);
+        }
+    }
+}

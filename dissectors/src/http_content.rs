@@ -1,0 +1,155 @@
+//! What pages and device descriptions tell in their body: a title, or bytes that another dissector reads.
+//!
+//! Spec: RFC 9110 §8.4 (content codings); HTML Living Standard §4.2.2 (title).
+
+use crate::context::{Context, trim};
+use crate::http_message::{Head, Start};
+use flate2::read::GzDecoder;
+use observations::{Field, Kind, Span, Value};
+use std::io::Read;
+
+/// The head of a page, with its title, lies in its first kilobytes.
+const TITLE_WITHIN: usize = 8 * 1024;
+/// What is called a page may be a device description (small servers call all they have `text/html`); most are no longer.
+const PAGE_MAX: usize = 16 * 1024;
+/// Descriptions with icons and services have some 10 KiB.
+const DESCRIPTION_MAX: usize = 64 * 1024;
+/// The same compressed: text shrinks to a quarter.
+const COMPRESSED_MAX: usize = 16 * 1024;
+/// What a compressed body may grow to: a bomb ends here.
+const INFLATED_MAX: usize = 64 * 1024;
+/// Longer titles are texts.
+const TITLE_MAX: usize = 256;
+/// UPnP Device Architecture 2.0 §2.3: the name space of a device description.
+const UPNP_DEVICE: &[u8] = b"urn:schemas-upnp-org:device-1-0";
+
+/// Keys under which bodies are handed on.
+pub(crate) const UPNP: u64 = 1;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Media {
+    Html,
+    Xml,
+}
+
+/// A body that is worth reading, as far as it is there.
+#[derive(Debug)]
+pub(crate) struct Content {
+    media: Media,
+    gzip: bool,
+    status: u16,
+    bytes: Vec<u8>,
+    parts: Vec<(usize, Vec<Span>)>,
+}
+
+impl Content {
+    /// Whether a response's body is worth reading, by its fields.
+    pub(crate) fn of(head: &Head<'_>) -> Option<Self> {
+        let Start::Response { status: status @ (200..=299 | 401 | 403) } = head.start else { return None };
+        let media = match head.get("content-type") {
+            None => Media::Html,
+            Some(kind) => media(kind)?,
+        };
+        let gzip = match head.get("content-encoding") {
+            None => false,
+            Some(coding) if coding.eq_ignore_ascii_case(b"identity") => false,
+            Some(coding) if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") => true,
+            Some(_) => return None,
+        };
+        Some(Self { media, gzip, status, bytes: Vec::new(), parts: Vec::new() })
+    }
+
+    /// How many more bytes are worth having.
+    pub(crate) fn room(&self) -> usize {
+        let most = match (self.gzip, self.media) {
+            (true, _) => COMPRESSED_MAX,
+            (false, Media::Html) => PAGE_MAX,
+            (false, Media::Xml) => DESCRIPTION_MAX,
+        };
+        most.saturating_sub(self.bytes.len())
+    }
+
+    /// Keeps a piece of the body, up to what is worth having.
+    pub(crate) fn gather(&mut self, piece: &[u8], cx: &Context<'_>) {
+        let piece = piece.get(..self.room()).unwrap_or(piece);
+        if !piece.is_empty() {
+            self.bytes.extend_from_slice(piece);
+            self.parts.push((piece.len(), cx.spans_of(piece)));
+        }
+    }
+
+    /// Reads the body as far as it was gathered, or the one piece that is all of it. Whether it told something.
+    pub(crate) fn read(&self, whole: Option<&[u8]>, cx: &mut Context<'_>) -> bool {
+        match whole {
+            Some(whole) => self.decoded(whole, cx),
+            None => cx.stitched(&self.bytes, &self.parts, "http-body", |bytes, cx| self.decoded(bytes, cx)),
+        }
+    }
+
+    fn decoded(&self, bytes: &[u8], cx: &mut Context<'_>) -> bool {
+        if !self.gzip {
+            return self.plain(bytes, cx);
+        }
+        let mut out = Vec::new();
+        // A stream that is cut or broken gives what came before.
+        let limit = u64::try_from(INFLATED_MAX).unwrap_or(0);
+        let _cut = GzDecoder::new(bytes).take(limit).read_to_end(&mut out);
+        cx.derived(&out, bytes, "http-gzip", |bytes, cx| self.plain(bytes, cx))
+    }
+
+    /// What a body is, its structure says; its declared type only how much of it is worth having.
+    fn plain(&self, bytes: &[u8], cx: &mut Context<'_>) -> bool {
+        if contains(bytes, UPNP_DEVICE) && contains(bytes, b"</root>") && cx.under(UPNP, bytes) {
+            return true;
+        }
+        let Some(title) = title(bytes) else { return false };
+        let server = cx.sender();
+        let saying = cx.say(&server, Kind::Identity).text(Field::HttpTitle, title);
+        // A page of an error tells less of the device than its own.
+        drop(saying.implied(Field::HttpStatus, &Value::Number(self.status.into())));
+        true
+    }
+}
+
+fn media(kind: &[u8]) -> Option<Media> {
+    let end = kind.iter().position(|byte| *byte == b';').unwrap_or(kind.len());
+    let kind = trim(kind.get(..end)?);
+    if kind.eq_ignore_ascii_case(b"text/html") || kind.eq_ignore_ascii_case(b"application/xhtml+xml") {
+        return Some(Media::Html);
+    }
+    (kind.eq_ignore_ascii_case(b"text/xml") || kind.eq_ignore_ascii_case(b"application/xml")).then_some(Media::Xml)
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    find(bytes, part).is_some()
+}
+
+/// Where a part begins, in whatever case.
+fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|window| window.eq_ignore_ascii_case(part))
+}
+
+/// The text of the first title element.
+fn title(page: &[u8]) -> Option<&[u8]> {
+    let page = page.get(..TITLE_WITHIN).unwrap_or(page);
+    let open = find(page, b"<title")?;
+    let rest = page.get(open + 6..)?;
+    // Another element's name may begin alike.
+    rest.first().filter(|byte| matches!(byte, b'>' | b' ' | b'\t' | b'\r' | b'\n'))?;
+    let rest = rest.get(rest.iter().position(|byte| *byte == b'>')? + 1..)?;
+    let title = trim(rest.get(..find(rest, b"</title")?)?);
+    title.get(..TITLE_MAX).or(Some(title)).filter(|title| !title.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_found_in_whatever_case() {
+        assert_eq!(title(b"<HTML><HEAD><Title lang=en>\r\n SIMATIC S7 </TITLE>"), Some(&b"SIMATIC S7"[..]));
+        assert_eq!(title(b"<titles>no</titles>"), None);
+        assert_eq!(title(b"<title></title>"), None);
+        assert_eq!(title(b"<title>cut"), None);
+    }
+}

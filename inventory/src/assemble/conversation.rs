@@ -1,0 +1,170 @@
+//! Conversations, services, roles and traffic, from tallies. Totals are sums over sources; within one source counters are absolute.
+
+use crate::assemble::{View, time};
+use crate::document;
+use crate::gather::HostKey;
+use crate::resolve::node_of;
+use fingerprints::behaviour::Role;
+use observations::{Endpoint, Subject, Tally, Transport};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that tallies tell of components.
+#[derive(Default)]
+pub(super) struct Traffic {
+    pub(super) conversations: Vec<document::Conversation>,
+    pub(super) one_way: u64,
+    of: BTreeMap<usize, Of>,
+}
+
+/// What they tell of one.
+#[derive(Default)]
+struct Of {
+    sent: document::Traffic,
+    received: document::Traffic,
+    services: BTreeMap<(String, Endpoint), Served>,
+    roles: Vec<Role>,
+    span: Option<(i64, i64)>,
+}
+
+#[derive(Default)]
+struct Served {
+    clients: BTreeSet<Side>,
+    span: Option<(i64, i64)>,
+}
+
+/// One side of a conversation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Side {
+    component: Option<usize>,
+    address: String,
+}
+
+/// Protocols whose frames are announcements: speaking them is no service to a client.
+const NO_ROLES: &[&str] = &["arp", "eth", "ip", "ipv6", "tcp", "udp", "sctp", "ethernet", "icmpv6", "lldp", "cdp", "stp"];
+
+impl Traffic {
+    pub(super) fn of(view: &View<'_>) -> Self {
+        let mut traffic = Self::default();
+        let mut sums: BTreeMap<(Side, Side, String, Endpoint), Tally> = BTreeMap::new();
+        for one in view.said.sources.values() {
+            let site = view.facts.sites.iter().position(|name| *name == one.source.site).and_then(|at| u16::try_from(at).ok()).unwrap_or(0);
+            let segment = |subject: &Subject| {
+                let name = one.source.segments.get(usize::from(subject.segment.0));
+                name.and_then(|name| view.facts.segments.iter().position(|known| known == name)).and_then(|at| u16::try_from(at).ok()).unwrap_or(0)
+            };
+            let side = |subject: &Subject, at: i64| {
+                let key = HostKey { site, segment: segment(subject), mac: subject.mac, ip: subject.ip };
+                let component = node_of(&view.places, &key, at).and_then(|node| view.resolved.of_node.get(&node).copied());
+                let address = subject.ip.map(|ip| ip.to_string()).or_else(|| subject.mac.map(|mac| mac.to_string())).unwrap_or_default();
+                Side { component, address }
+            };
+            for (pair, tally) in &one.tallies {
+                let client = side(&pair.client, tally.first.time);
+                let server = pair.server.as_ref().map_or(Side { component: None, address: "many".into() }, |server| side(server, tally.first.time));
+                sums.entry((client, server, pair.protocol.clone(), pair.endpoint)).or_default().add(tally);
+            }
+        }
+        for ((client, server, protocol, endpoint), tally) in &sums {
+            traffic.take(view, client, server, protocol, *endpoint, tally);
+        }
+        traffic.conversations.sort_by(|a, b| order(a).cmp(&order(b)));
+        for of in traffic.of.values_mut() {
+            of.roles.sort();
+            of.roles.dedup();
+        }
+        traffic
+    }
+
+    fn take(&mut self, view: &View<'_>, client: &Side, server: &Side, protocol: &str, endpoint: Endpoint, tally: &Tally) {
+        let span = (tally.first.time, tally.last.time);
+        if let Some(at) = client.component {
+            let of = self.of.entry(at).or_default();
+            of.add(tally.packets_out, tally.bytes_out, tally.packets_in, tally.bytes_in, (tally.packets_out > 0).then_some(span));
+            if !NO_ROLES.contains(&protocol) && tally.packets_out > 0 {
+                of.roles.push(Role { protocol: protocol.to_owned(), serves: false });
+            }
+        }
+        if let Some(at) = server.component {
+            let of = self.of.entry(at).or_default();
+            of.add(tally.packets_in, tally.bytes_in, tally.packets_out, tally.bytes_out, (tally.packets_in > 0).then_some(span));
+            if is_service(protocol, endpoint, tally) {
+                let served = of.services.entry((protocol.to_owned(), endpoint)).or_default();
+                served.clients.insert(client.clone());
+                served.span = Some(served.span.map_or(span, |old| (old.0.min(span.0), old.1.max(span.1))));
+                if !NO_ROLES.contains(&protocol) {
+                    of.roles.push(Role { protocol: protocol.to_owned(), serves: true });
+                }
+            }
+        }
+        let unicast = server.component.is_some() || endpoint.transport == Transport::Tcp;
+        self.one_way += u64::from(unicast && tally.directions != 3);
+        let party =
+            |side: &Side| document::Party { device: side.component.and_then(|at| view.id(at)).map(str::to_owned), address: side.address.clone() };
+        self.conversations.push(document::Conversation {
+            client: party(client),
+            server: party(server),
+            protocol: protocol.to_owned(),
+            transport: endpoint.transport.name().into(),
+            port: endpoint.port,
+            packets: tally.packets_out.saturating_add(tally.packets_in),
+            bytes: tally.bytes_out.saturating_add(tally.bytes_in),
+            operations: tally.operations.clone(),
+            first_seen: time(span.0),
+            last_seen: time(span.1),
+        });
+    }
+
+    pub(super) fn roles(&self, at: usize) -> &[Role] {
+        self.of.get(&at).map_or(&[], |of| &of.roles)
+    }
+
+    pub(super) fn span(&self, at: usize) -> Option<(i64, i64)> {
+        self.of.get(&at)?.span
+    }
+
+    pub(super) fn sent(&self, at: usize) -> document::Traffic {
+        self.of.get(&at).map(|of| of.sent.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn received(&self, at: usize) -> document::Traffic {
+        self.of.get(&at).map(|of| of.received.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn services(&self, at: usize) -> Vec<document::Service> {
+        let services = self.of.get(&at).into_iter().flat_map(|of| &of.services);
+        let service = |((protocol, endpoint), served): (&(String, Endpoint), &Served)| document::Service {
+            protocol: protocol.clone(),
+            transport: endpoint.transport.name().into(),
+            port: endpoint.port,
+            clients: served.clients.len() as u64,
+            first_seen: served.span.and_then(|span| time(span.0)),
+            last_seen: served.span.and_then(|span| time(span.1)),
+            secured: None,
+        };
+        services.map(service).collect()
+    }
+}
+
+impl Of {
+    fn add(&mut self, sent: u64, sent_bytes: u64, received: u64, received_bytes: u64, spoke: Option<(i64, i64)>) {
+        self.sent.packets += sent;
+        self.sent.bytes += sent_bytes;
+        self.received.packets += received;
+        self.received.bytes += received_bytes;
+        if let Some(span) = spoke {
+            self.span = Some(self.span.map_or(span, |old| (old.0.min(span.0), old.1.max(span.1))));
+        }
+    }
+}
+
+/// The server has answered from there, and it is known that it is the server: by handshake, or because the protocol was recognised.
+fn is_service(protocol: &str, endpoint: Endpoint, tally: &Tally) -> bool {
+    let recognised = protocol != endpoint.transport.name();
+    let carried = matches!(endpoint.transport, Transport::Tcp | Transport::Udp | Transport::Sctp);
+    carried && tally.packets_in > 0 && (tally.roles_known || recognised)
+}
+
+fn order(conversation: &document::Conversation) -> (&str, &str, &str, &str, u16, &Option<String>, &Option<String>) {
+    let document::Conversation { client, server, protocol, transport, port, .. } = conversation;
+    (&client.address, &server.address, protocol, transport, *port, &client.device, &server.device)
+}
