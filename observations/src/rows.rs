@@ -73,6 +73,20 @@ impl<'a> Host<'a> {
         Ok(Self { flags: flags & !(bytes::HAS_ENDPOINT | bytes::HAS_PATH), addresses })
     }
 
+    /// Its MAC and its IP address, as they stand on the wire.
+    #[must_use]
+    pub fn identifiers(&self) -> [Option<&'a [u8]>; 2] {
+        let (macs, ips) = (self.flags & bytes::HAS_MAC, self.flags & (bytes::HAS_IPV4 | bytes::HAS_IPV6));
+        let ip_length = match ips {
+            0 => 0,
+            bytes::HAS_IPV4 => 4,
+            _ => 16,
+        };
+        let end = self.addresses.len() - ip_length;
+        let mac = if macs == 0 { None } else { end.checked_sub(6).and_then(|start| self.addresses.get(start..end)) };
+        [mac, self.addresses.get(end..).filter(|ip| !ip.is_empty())]
+    }
+
     /// The canonical bytes of the host as a subject.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
@@ -406,6 +420,7 @@ mod tests {
         let (host, observations, _) = observations_row();
         assert!(observations.entries.iter().all(|(key, _)| Host::of(key).unwrap().bytes() == host));
         assert_eq!(subject(&host).unwrap(), plc());
+        assert_eq!(Host::of(&host).unwrap().identifiers(), [Some(&[0, 0x80, 0xf4, 1, 2, 3][..]), Some(&[192, 168, 1, 10][..])]);
     }
 
     #[test]

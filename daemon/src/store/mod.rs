@@ -9,7 +9,7 @@
 //! | module | is |
 //! |---|---|
 //! | [`error`] | what can go wrong, with the file's path and what to do |
-//! | [`schema`] | tables, their migrations, and the check that a file is ours |
+//! | `schema` | tables, their migrations, and the check that a file is ours |
 //! | [`row`] | a packed row, sealed against damage; the two tables of rows |
 //! | [`writer`] | [`Writer`]: joins what one source said into the database |
 //! | [`reading`] | reading it back: all, one device's, the list of sources |

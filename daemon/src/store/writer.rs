@@ -32,11 +32,11 @@ impl Writer {
     /// # Errors
     /// [`StoreError`]; then nothing of it was written.
     pub fn commit(&mut self, delta: &SourceSaid) -> Result<(), StoreError> {
-        let hosts = hosts(delta)?;
+        let said = Hosts::of(delta)?;
         let clients = clients(delta);
         self.in_transaction(&delta.source, |batch| {
-            for (subject, entries, crowded) in &hosts {
-                batch.said(subject, entries, crowded)?;
+            for host in &said.hosts {
+                batch.said(&host.subject, said.entries.get(host.entries.clone()).unwrap_or_default(), &host.crowded)?;
             }
             for (subject, tallies) in &clients {
                 batch.tallies(subject, tallies)?;
@@ -98,36 +98,52 @@ impl Writer {
     }
 }
 
-type HostRow<'a> = (Vec<u8>, Vec<(&'a [u8], &'a Entry)>, Vec<&'a [u8]>);
+/// What was said, sorted by host.
+struct Hosts<'a> {
+    entries: Vec<(&'a [u8], &'a Entry)>,
+    /// In the order of the index.
+    hosts: Vec<OfHost<'a>>,
+}
 
-/// What was said, by host, in the order of the index.
-fn hosts(delta: &SourceSaid) -> Result<Vec<HostRow<'_>>, StoreError> {
-    let mut at: HashMap<Host<'_>, usize, foldhash::fast::RandomState> = HashMap::default();
-    let mut hosts: Vec<HostRow<'_>> = Vec::new();
-    let mut place = |key| -> Result<usize, StoreError> {
-        let host = Host::of(key).map_err(|error| StoreError::Encoding { what: "observation", error })?;
-        Ok(*at.entry(host).or_insert_with(|| {
-            hosts.push((host.bytes(), Vec::new(), Vec::new()));
-            hosts.len() - 1
-        }))
-    };
-    let mut entries = Vec::with_capacity(delta.observations.len());
-    for (key, entry) in &delta.observations {
-        entries.push((place(key)?, &**key, entry));
-    }
-    let crowded = delta.crowded.iter().map(|group| Ok((place(group)?, &**group))).collect::<Result<Vec<_>, StoreError>>()?;
-    for (place, key, entry) in entries {
-        if let Some(host) = hosts.get_mut(place) {
-            host.1.push((key, entry));
+struct OfHost<'a> {
+    subject: Vec<u8>,
+    /// Its observations among all.
+    entries: std::ops::Range<usize>,
+    crowded: Vec<&'a [u8]>,
+}
+
+impl<'a> Hosts<'a> {
+    fn of(delta: &'a SourceSaid) -> Result<Self, StoreError> {
+        let mut at: HashMap<Host<'a>, usize, foldhash::fast::RandomState> = HashMap::default();
+        let mut hosts: Vec<OfHost<'a>> = Vec::new();
+        let mut place = |key: &'a [u8]| -> Result<usize, StoreError> {
+            let host = Host::of(key).map_err(|error| StoreError::Encoding { what: "observation", error })?;
+            Ok(*at.entry(host).or_insert_with(|| {
+                hosts.push(OfHost { subject: host.bytes(), entries: 0..0, crowded: Vec::new() });
+                hosts.len() - 1
+            }))
+        };
+        let mut entries: Vec<(usize, &[u8], &Entry)> = Vec::with_capacity(delta.observations.len());
+        for (key, entry) in &delta.observations {
+            entries.push((place(key)?, key, entry));
         }
-    }
-    for (place, group) in crowded {
-        if let Some(host) = hosts.get_mut(place) {
-            host.2.push(group);
+        let crowded = delta.crowded.iter().map(|group| Ok((place(group)?, &**group))).collect::<Result<Vec<_>, StoreError>>()?;
+        for (place, group) in crowded {
+            if let Some(host) = hosts.get_mut(place) {
+                host.crowded.push(group);
+            }
         }
+        // Stable: within a host the keys stay in order.
+        entries.sort_by_key(|(place, ..)| *place);
+        let mut next = 0;
+        for (place, host) in hosts.iter_mut().enumerate() {
+            let end = next + entries.get(next..).unwrap_or_default().iter().take_while(|(of, ..)| *of == place).count();
+            host.entries = next..end;
+            next = end;
+        }
+        hosts.sort_unstable_by(|a, b| a.subject.cmp(&b.subject));
+        Ok(Self { entries: entries.into_iter().map(|(_, key, entry)| (key, entry)).collect(), hosts })
     }
-    hosts.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    Ok(hosts)
 }
 
 type ClientRow<'a> = (Vec<u8>, Vec<(&'a Pair, &'a Tally)>);
@@ -173,8 +189,8 @@ pub(super) struct Batch<'c> {
     fresh: bool,
     said: Statements<'c>,
     tallies: Statements<'c>,
-    /// Of rows that are new: the address, and the row's subject.
-    identifiers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Subjects of rows that are new.
+    subjects: Vec<Vec<u8>>,
     thinned: u64,
     changed: bool,
 }
@@ -200,18 +216,20 @@ impl<'c> Batch<'c> {
             }
         };
         let (said, tallies) = (Statements::of(connection, &SAID)?, Statements::of(connection, &TALLIES)?);
-        let (identifiers, thinned) = (Vec::new(), 0);
-        Ok(Self { connection, damaged, source, id, record, fresh, said, tallies, identifiers, thinned, changed: fresh })
+        let (subjects, thinned) = (Vec::new(), 0);
+        Ok(Self { connection, damaged, source, id, record, fresh, said, tallies, subjects, thinned, changed: fresh })
     }
 
     /// Joins observations about one host, in the order of their keys.
     pub(super) fn said(&mut self, subject: &[u8], entries: &[(&[u8], &Entry)], crowded: &[&[u8]]) -> rusqlite::Result<()> {
         let old = old_row(&mut self.said, self.fresh, self.id, subject)?;
         let weight: usize = entries.iter().map(|(key, entry)| rows::weight(key, entry)).sum();
-        // Most rows are new, small and need no join.
-        if old.is_none() && entries.len() <= SourceSaid::GROUP_MAX && crowded.is_empty() && weight <= rows::WEIGHT_MAX {
+        // Most rows are small, and new or said again as they were: they need no join.
+        if entries.len() <= SourceSaid::GROUP_MAX && weight <= rows::WEIGHT_MAX / 2 && crowded.is_empty() {
             let record = seal(self.source.key, subject, |out| rows::put_observations(out, entries, &[]));
-            return self.put(false, None, subject, &record);
+            if old.as_ref().is_none_or(|(_, old)| *old == record) {
+                return self.put(false, old, subject, &record);
+            }
         }
         let mut joined = SourceSaid::default();
         if let Some((_, record)) = &old {
@@ -235,6 +253,12 @@ impl<'c> Batch<'c> {
     /// Joins one client's counters, in the order of their pairs.
     pub(super) fn tallies(&mut self, subject: &[u8], tallies: &[(&Pair, &Tally)]) -> rusqlite::Result<()> {
         let old = old_row(&mut self.tallies, self.fresh, self.id, subject)?;
+        if tallies.iter().map(|(pair, tally)| rows::tally_weight(pair, tally)).sum::<usize>() <= rows::WEIGHT_MAX {
+            let record = seal(self.source.key, subject, |out| rows::put_tallies(out, tallies));
+            if old.as_ref().is_none_or(|(_, old)| *old == record) {
+                return self.put(true, old, subject, &record);
+            }
+        }
         let mut joined = SourceSaid::default();
         if let Some((_, record)) = &old {
             match unseal(self.source.key, subject, record).and_then(|body| Ok(rows::read_tallies(subject, body)?)) {
@@ -256,7 +280,7 @@ impl<'c> Batch<'c> {
             Some((_, old)) if old == record => return Ok(()),
             Some((id, _)) => statements.update.execute(params![id, record])?,
             None => {
-                self.identifiers.extend(identifiers(subject).into_iter().map(|identifier| (identifier, subject.to_vec())));
+                self.subjects.push(subject.to_vec());
                 statements.insert.execute(params![self.id, subject, record])?
             }
         };
@@ -270,10 +294,16 @@ impl<'c> Batch<'c> {
 
     /// Writes what belongs to the whole, and says whether anything changed.
     fn finish(mut self) -> rusqlite::Result<bool> {
-        self.identifiers.sort_unstable();
-        self.identifiers.dedup();
+        self.subjects.sort();
+        self.subjects.dedup();
+        let mut identifiers: Vec<(&[u8], &[u8])> = Vec::with_capacity(2 * self.subjects.len());
+        for subject in &self.subjects {
+            let addresses = Host::of(subject).map(|host| host.identifiers()).unwrap_or_default();
+            identifiers.extend(addresses.into_iter().flatten().map(|address| (address, &**subject)));
+        }
+        identifiers.sort_unstable();
         let mut insert = self.connection.prepare_cached("INSERT OR IGNORE INTO identifiers (identifier, source, subject) VALUES (?1, ?2, ?3)")?;
-        for (identifier, subject) in &self.identifiers {
+        for (identifier, subject) in &identifiers {
             insert.execute(params![identifier, self.id, subject])?;
         }
         if self.thinned > 0 {
@@ -303,13 +333,6 @@ pub(super) fn source_record(source: &Source) -> Vec<u8> {
 pub(super) fn read_source(key: SourceKey, record: &[u8]) -> Result<Source, super::Damage> {
     let source = Source::from_bytes(unseal(key, &[], record)?)?;
     if source.key == key { Ok(source) } else { Err(super::Damage::NoSource) }
-}
-
-/// A MAC or IP address as it stands in the index.
-pub(super) fn identifiers(subject: &[u8]) -> Vec<Vec<u8>> {
-    let Ok(subject) = rows::subject(subject) else { return Vec::new() };
-    let (mac, ip) = (subject.mac.map(super::reading::Identifier::Mac), subject.ip.map(super::reading::Identifier::Ip));
-    [mac, ip].into_iter().flatten().map(super::reading::Identifier::bytes).collect()
 }
 
 /// Keeps of a row that is too heavy what is smallest by hash, crowded groups in at most half of it, and says whether it was.

@@ -132,6 +132,32 @@ fn a_row_of_unbearable_weight_is_thinned_and_the_source_says_so() {
 }
 
 #[test]
+fn counters_of_unbearable_weight_are_thinned_too() {
+    let (_folder, path) = folder();
+    let mut writer = writer(&path);
+    let mut said = heard(1, 1);
+    for number in 0..3 {
+        let operations = [("x".repeat(30 << 20), 1)].into();
+        said.tallies.insert(pair(9, number), Tally { flows: 1, operations, ..Tally::default() });
+    }
+    writer.commit(&said).unwrap();
+    let read = read(writer.store());
+    let source = &read.sources[&SourceKey([1; 16])];
+    assert_eq!((source.tallies.len(), source.source.limits.len()), (said.tallies.len() - 1, 1));
+}
+
+#[test]
+fn after_the_end_the_file_alone_is_the_database() {
+    let (folder, path) = folder();
+    let mut writer = writer(&path);
+    writer.commit(&complete(1, 100)).unwrap();
+    let store = writer.finish().unwrap();
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    assert_eq!(read(&Store::open_read_only(&copy).unwrap()), read(&store));
+}
+
+#[test]
 fn what_is_no_observation_is_refused_whole() {
     let (_folder, path) = folder();
     let mut writer = writer(&path);
