@@ -165,6 +165,10 @@ fn bytes(out: &mut String, document: &Document, evidence: &Evidence) -> std::fmt
         let text: String = row.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' }).collect();
         writeln!(out, "    {:04x}  {:<47}  {text}", line * 16, hex.join(" "))?;
     }
+    let stands: usize = evidence.spans.iter().map(|span| span.length as usize).sum();
+    if evidence.derivation.is_empty() && stands > quote.len() {
+        writeln!(out, "    … the first {} of {} bytes", quote.len(), grouped(stands as u64))?;
+    }
     Ok(())
 }
 

@@ -206,12 +206,12 @@ mod tests {
         let path = folder.path().join("a.json");
         let text = r#"{"schema":"wirecensus.inventory/1","devices":[{"id":"x","hostnames":["a\u001b[2Jb"],"annotations":{"\u001b":"c"}}]}"#;
         std::fs::write(&path, text).unwrap();
-        let document = super::document(&path).ok().unwrap();
-        assert_eq!(document.devices[0].hostnames, ["a\\u{1b}[2Jb"]);
-        assert_eq!(document.devices[0].annotations.keys().next().unwrap(), "\\u{1b}");
+        let read = document(&path).ok().unwrap();
+        assert_eq!(read.devices[0].hostnames, ["a\\u{1b}[2Jb"]);
+        assert_eq!(read.devices[0].annotations.keys().next().unwrap(), "\\u{1b}");
         std::fs::write(&path, r#"{"schema":"other/1"}"#).unwrap();
-        assert!(super::document(&path).err().unwrap().message.contains("its schema is other/1"));
+        assert!(document(&path).err().unwrap().message.contains("its schema is other/1"));
         std::fs::write(&path, "{\"record\":\"inventory\"}\n{\"record\":\"device\"}\n").unwrap();
-        assert!(super::document(&path).is_err());
+        assert!(document(&path).is_err());
     }
 }

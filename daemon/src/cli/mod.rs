@@ -38,34 +38,20 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Reads captures and prints the inventory.
     Replay(replay::Replay),
-    /// Listens on interfaces and keeps what is said in a database, until it is told to stop.
     #[cfg(feature = "pcap-live")]
     Run(run::Run),
-    /// Lists the devices of a database, of captures or of a JSON document.
     Devices(devices::Devices),
-    /// Writes an inventory in another form.
     Export(export::Export),
-    /// Says why the inventory says what it says of a device, down to the packet and the bytes.
     Explain(explain::Explain),
-    /// Says which device had an address at a time.
     WhoHad(who_had::WhoHad),
-    /// Says what is new, gone or different between two inventories.
     Diff(diff::Diff),
-    /// Joins databases into one.
     Merge(merge::Merge),
-    /// Derives the inventory of a database anew with today's rules.
     Derive(derive::Derive),
-    /// Says that two devices are one.
     Pin(pin::Pin),
-    /// Says that two addresses are two devices.
     Split(split::Split),
-    /// Adds to a device what only an operator knows: tag, owner, location, criticality, zone.
     Annotate(annotate::Annotate),
-    /// Lists the interfaces that `run` can listen on.
     Interfaces(interfaces::Interfaces),
-    /// Lists the protocols that are read, and what each tells of a device.
     Protocols(protocols::Protocols),
 }
 

@@ -7,6 +7,8 @@ use super::{Store, Writer};
 use observations::rows::{self, Observations};
 use observations::said::Entry;
 use observations::{Pair, Source, SourceKey, Tally};
+use std::cmp::Ordering;
+use std::collections::HashSet;
 
 /// Rows of one transaction: enough that waiting for the disk does not count.
 const ROWS_MAX: usize = 10_000;
@@ -36,7 +38,16 @@ impl Store {
                 tallies: Vec::new(),
                 weight: 0,
             };
+            // Counters are those of one reading: of the one that came further.
+            let mut further = Ordering::Equal;
+            pending.other.in_transaction(&partial, |batch| {
+                further = batch.further(&source);
+                if further == Ordering::Greater { batch.keep_tallies(&HashSet::new()) } else { Ok(()) }
+            })?;
             for table in [&SAID, &TALLIES] {
+                if table.name == TALLIES.name && further == Ordering::Less {
+                    break;
+                }
                 // An error of the other database stops the walk, and is not one of this database.
                 let walked = each_row(&snapshot, table.of_source, [id], table, &mut Pending::take, &mut pending);
                 match pending.error.take() {
@@ -111,7 +122,7 @@ impl Pending<'_> {
             }
             for (subject, row) in &tallies {
                 let row: Vec<(&Pair, &Tally)> = row.iter().map(|(pair, tally)| (pair, tally)).collect();
-                batch.tallies(subject, &row)?;
+                batch.tallies(subject, &row, false)?;
             }
             Ok(())
         })

@@ -7,7 +7,8 @@ use observations::rows::{self, Host};
 use observations::said::{Entry, order};
 use observations::{Pair, Source, SourceKey, SourceSaid, Tally, bytes};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 
 /// The limit that a source names when a row had to be thinned to [`rows::WEIGHT_MAX`].
 pub const ROW_LIMIT: &str = "bytes of one host in the database";
@@ -29,6 +30,9 @@ impl Writer {
     /// Joins what one source said, all of it or what is new since the last commit, in one transaction that is on the disk when this
     /// returns. The same again changes nothing.
     ///
+    /// Counters are those of one reading, all of them or none: of two readings of a source those of the one that came further stand. A
+    /// conversation that was counted before its protocol was known is counted under another name later, and must not count twice.
+    ///
     /// # Errors
     /// [`StoreError`]; then nothing of it was written.
     pub fn commit(&mut self, delta: &SourceSaid) -> Result<(), StoreError> {
@@ -38,10 +42,14 @@ impl Writer {
             for host in &said.hosts {
                 batch.said(&host.subject, said.entries.get(host.entries.clone()).unwrap_or_default(), &host.crowded)?;
             }
-            for (subject, tallies) in &clients {
-                batch.tallies(subject, tallies)?;
+            let further = batch.further(&delta.source);
+            if further == Ordering::Less || delta.tallies.is_empty() {
+                return Ok(());
             }
-            Ok(())
+            for (subject, tallies) in &clients {
+                batch.tallies(subject, tallies, further == Ordering::Greater)?;
+            }
+            if further == Ordering::Greater { batch.keep_tallies(&clients.iter().map(|(subject, _)| &**subject).collect()) } else { Ok(()) }
         })
     }
 
@@ -49,6 +57,14 @@ impl Writer {
     #[must_use]
     pub fn damaged(&self) -> &DamagedRows {
         &self.damaged
+    }
+
+    /// Lets the file grow no further, as on a full disk, or lifts that.
+    #[cfg(test)]
+    pub(crate) fn limit_pages(&self, full: bool) {
+        let pages: i64 = self.store.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap_or(0);
+        let most = if full { pages } else { i64::from(u32::MAX - 1) };
+        let _: rusqlite::Result<i64> = self.store.connection.query_row(&format!("PRAGMA max_page_count = {most}"), [], |row| row.get(0));
     }
 
     /// The store, for reading what was committed.
@@ -185,6 +201,8 @@ pub(super) struct Batch<'c> {
     id: i64,
     /// The source's record as it lies in the file.
     record: Vec<u8>,
+    /// How far the reading came whose counters are in the file.
+    before: (u64, bool),
     /// The source has no rows yet: nothing to look up.
     fresh: bool,
     said: Statements<'c>,
@@ -198,13 +216,17 @@ pub(super) struct Batch<'c> {
 impl<'c> Batch<'c> {
     fn start(connection: &'c Connection, source: &Source, damaged: &'c mut DamagedRows) -> rusqlite::Result<Self> {
         let mut source = source.clone();
+        let mut before = (0, false);
         let old: Option<(i64, Vec<u8>)> = connection
             .query_row("SELECT id, record FROM sources WHERE key = ?1", [&source.key.0[..]], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let (fresh, id, record) = match old {
             Some((id, record)) => {
                 match read_source(source.key, &record) {
-                    Ok(old) => source.join(&old),
+                    Ok(old) => {
+                        before = reading(&old);
+                        source.join(&old);
+                    }
                     Err(damage) => damaged.push(DamagedRow { table: "sources", source: Some(source.key), subject: Vec::new(), damage }),
                 }
                 (false, id, record)
@@ -217,7 +239,7 @@ impl<'c> Batch<'c> {
         };
         let (said, tallies) = (Statements::of(connection, &SAID)?, Statements::of(connection, &TALLIES)?);
         let (subjects, thinned) = (Vec::new(), 0);
-        Ok(Self { connection, damaged, source, id, record, fresh, said, tallies, subjects, thinned, changed: fresh })
+        Ok(Self { connection, damaged, source, id, record, before, fresh, said, tallies, subjects, thinned, changed: fresh })
     }
 
     /// Joins observations about one host, in the order of their keys.
@@ -250,17 +272,45 @@ impl<'c> Batch<'c> {
         self.put(false, old, subject, &record)
     }
 
-    /// Joins one client's counters, in the order of their pairs.
-    pub(super) fn tallies(&mut self, subject: &[u8], tallies: &[(&Pair, &Tally)]) -> rusqlite::Result<()> {
+    /// Whether a reading came further than the one whose counters are in the file.
+    pub(super) fn further(&self, source: &Source) -> Ordering {
+        reading(source).cmp(&self.before)
+    }
+
+    /// Removes the counters of clients that are not among these.
+    pub(super) fn keep_tallies(&mut self, clients: &HashSet<&[u8]>) -> rusqlite::Result<()> {
+        if self.fresh {
+            return Ok(());
+        }
+        let mut gone = Vec::new();
+        {
+            let mut select = self.connection.prepare_cached("SELECT id, subject FROM tallies WHERE source = ?1")?;
+            let mut rows = select.query([self.id])?;
+            while let Some(row) = rows.next()? {
+                if !clients.contains(row.get_ref(1)?.as_blob()?) {
+                    gone.push(row.get::<_, i64>(0)?);
+                }
+            }
+        }
+        let mut delete = self.connection.prepare_cached("DELETE FROM tallies WHERE id = ?1")?;
+        for id in gone {
+            delete.execute([id])?;
+            self.changed = true;
+        }
+        Ok(())
+    }
+
+    /// Joins one client's counters, in the order of their pairs, or puts them in the place of those that are there.
+    pub(super) fn tallies(&mut self, subject: &[u8], tallies: &[(&Pair, &Tally)], instead: bool) -> rusqlite::Result<()> {
         let old = old_row(&mut self.tallies, self.fresh, self.id, subject)?;
         if tallies.iter().map(|(pair, tally)| rows::tally_weight(pair, tally)).sum::<usize>() <= rows::WEIGHT_MAX {
             let record = seal(self.source.key, subject, |out| rows::put_tallies(out, tallies));
-            if old.as_ref().is_none_or(|(_, old)| *old == record) {
+            if instead || old.as_ref().is_none_or(|(_, old)| *old == record) {
                 return self.put(true, old, subject, &record);
             }
         }
         let mut joined = SourceSaid::default();
-        if let Some((_, record)) = &old {
+        if let Some((_, record)) = old.as_ref().filter(|_| !instead) {
             match unseal(self.source.key, subject, record).and_then(|body| Ok(rows::read_tallies(subject, body)?)) {
                 Ok(row) => joined.tallies = row.into_iter().collect(),
                 Err(damage) => self.replaced(TALLIES.name, subject, damage),
@@ -317,6 +367,11 @@ impl<'c> Batch<'c> {
         }
         Ok(self.changed)
     }
+}
+
+/// How far a reading came: in packets, and whether that was the end.
+fn reading(source: &Source) -> (u64, bool) {
+    (source.packets, !source.revisions.is_empty())
 }
 
 fn old_row(statements: &mut Statements<'_>, fresh: bool, source: i64, subject: &[u8]) -> rusqlite::Result<Option<(i64, Vec<u8>)>> {
