@@ -15,6 +15,9 @@ use crate::tallies::Tallies;
 use observations::{Segment, SourceSaid, Span, Stamp, Transport};
 use std::sync::Arc;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
 /// Bytes of a payload that gates are shown.
 pub const GATE_BYTES: usize = 512;
 
