@@ -1,0 +1,50 @@
+//! Each golden held by scripts that share no code with the product: its evidence against the capture, its form against the schema.
+
+use crate::captures;
+use crate::golden;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Runs one of our scripts; `None` without Python.
+fn script(name: &str, arguments: &[PathBuf]) -> Option<(bool, String)> {
+    let script = captures::root().join("tests").join(name);
+    let output = match Command::new("python3").arg("-B").arg(script).args(arguments).output() {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("NOT CHECKED by {name}: python3 cannot be run here ({error})");
+            return None;
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    Some((output.status.success(), said))
+}
+
+#[test]
+fn every_declared_value_is_cut_out_of_its_capture_by_an_independent_script() {
+    let mut failed = Vec::new();
+    let mut checked = 0u64;
+    for (name, path) in captures::paths() {
+        let Some((fine, said)) = script("evidence.py", &[golden::path(&name), path]) else { return };
+        checked += said.lines().last().and_then(|line| line.split(' ').next()?.parse::<u64>().ok()).unwrap_or(0);
+        if !fine {
+            failed.push(format!("{name}:\n{said}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(checked > 100, "only {checked} facts were checked");
+}
+
+#[test]
+fn every_golden_is_valid_by_the_published_schema() {
+    let goldens: Vec<PathBuf> = captures::paths().iter().map(|(name, _)| golden::path(name)).collect();
+    let Some((fine, said)) = script("schema.py", &goldens) else { return };
+    assert!(fine, "{said}");
+}
+
+#[test]
+fn the_scripts_pass_their_own_tests() {
+    for name in ["evidence.py", "schema.py"] {
+        let Some((fine, said)) = script(name, &["--self-test".into()]) else { return };
+        assert!(fine, "{name}: {said}");
+    }
+}
