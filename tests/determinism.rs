@@ -115,30 +115,25 @@ fn cut(capture: &Capture, folder: &Path, share: usize) -> ([PathBuf; 2], u64) {
 
 /// A document without its sources, packets counted through its two files.
 fn facts(document: &inventory::Document, first: u64) -> String {
-    fn walk(value: &mut Value, first: u64) {
+    /// `behind`: whether the evidence at hand names the second file.
+    fn walk(value: &mut Value, first: u64, behind: bool) {
         match value {
-            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, first)),
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, first, behind)),
             Value::Object(fields) => {
-                let behind = fields.get("file").is_some_and(|file| file == "second.pcap");
-                if let Some(Value::Array(spans)) = fields.get_mut("spans") {
-                    fields_of(spans, if behind { first } else { 0 });
-                    fields.remove("file");
+                let is_evidence = fields.contains_key("spans") || fields.contains_key("packet");
+                let file = if is_evidence { fields.remove("file") } else { None };
+                let behind = file.map_or(behind, |file| file == "second.pcap");
+                if let Some(packet) = fields.get_mut("packet").filter(|_| behind) {
+                    *packet = (packet.as_u64().expect("a number") + first).into();
                 }
-                fields.values_mut().for_each(|item| walk(item, first));
+                fields.values_mut().for_each(|item| walk(item, first, behind));
             }
             _ => {}
         }
     }
-    fn fields_of(spans: &mut [Value], add: u64) {
-        for span in spans {
-            if let Some(packet) = span.get("packet").and_then(Value::as_u64) {
-                span["packet"] = (packet + add).into();
-            }
-        }
-    }
     let mut value = serde_json::to_value(document).expect("JSON");
     value.as_object_mut().expect("a document").remove("sources");
-    walk(&mut value, first);
+    walk(&mut value, first, false);
     serde_json::to_string_pretty(&value).expect("JSON")
 }
 

@@ -2,6 +2,8 @@
 
 use crate::captures;
 use crate::golden;
+use crate::packets;
+use daemon::export::Format;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -32,6 +34,23 @@ fn every_declared_value_is_cut_out_of_its_capture_by_an_independent_script() {
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert!(checked > 100, "only {checked} facts were checked");
+}
+
+#[test]
+fn a_value_whose_bytes_lie_in_two_files_of_a_rotation_is_cut_out_of_both() {
+    let folder = captures::folder("rotation");
+    let capture = captures::all().iter().find(|capture| capture.name == "tls/tls12-mutual").expect("a chain of certificates");
+    let (header, records) = packets::records(&capture.path);
+    for cut in 1..records.len() {
+        let (first, second) = records.split_at(cut);
+        let [one, two, document] = ["first.pcap", "second.pcap", "document.json"].map(|name| folder.join(name));
+        std::fs::write(&one, [header.clone(), first.concat()].concat()).expect("a file");
+        std::fs::write(&two, [header.clone(), second.concat()].concat()).expect("a file");
+        let inventory = captures::document(&captures::said(&[&one, &two], 1, true));
+        std::fs::write(&document, captures::text(&inventory, Format::Json)).expect("a file");
+        let Some((fine, said)) = script("evidence.py", &[document, one, two]) else { return };
+        assert!(fine, "cut after packet {cut}: {said}");
+    }
 }
 
 #[test]
