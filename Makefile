@@ -33,7 +33,7 @@ fuzz: ## both fuzz targets, each for FUZZ_SECONDS (600); needs a nightly toolcha
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
 
 golden: ## write tests/golden/ anew from pcaps/; read the difference before you commit it
-	@features=$$(scripts/setup.sh build) && UPDATE_GOLDEN=1 $(CARGO) test --locked $$features -p daemon --test golden
+	@features=$$(scripts/setup.sh build) && UPDATE_GOLDEN=1 $(CARGO) test --locked $$features -p daemon --test wirecensus golden::
 	@git --no-pager diff --stat -- tests/golden
 
 lab: ## record the captures of pcaps/ again from real stacks (Debian 12, root)

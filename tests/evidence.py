@@ -124,7 +124,17 @@ class Capture:
     def __init__(self, path):
         self.name = os.path.basename(path)
         self.packets = packets_of(whole_file(path))
+        self.others = []
         self._hashes = None
+
+    def of(self, span):
+        """The capture in which a span lies: another file of the same source, if it names one."""
+        if not span.get("file"):
+            return self
+        found = [capture for capture in self.others if capture.name == span["file"]]
+        if not found:
+            raise NotObtained(f"no capture given is called {span['file']}")
+        return found[0]
 
     def numbers_of(self, digest):
         """The numbers of the packets whose captured bytes have this SHA-256."""
@@ -142,7 +152,7 @@ class Capture:
     def cut(self, spans):
         pieces = []
         for span in spans:
-            packet, start, length = self.packet(span["packet"]), span["offset"], span["length"]
+            packet, start, length = self.of(span).packet(span["packet"]), span["offset"], span["length"]
             if start + length > len(packet):
                 raise NotObtained(f"packet {span['packet']} has {len(packet)} bytes, cited are {start} to {start + length}")
             pieces.append(packet[start : start + length])
@@ -590,9 +600,9 @@ def registered(raw, texts, registry):
 def check_frame(evidence, capture):
     spans, digest = evidence["spans"], evidence["frame_sha256"]
     numbers = capture.numbers_of(digest)
-    last = max((span["packet"] for span in spans), default=None)
+    last = max((span["packet"] for span in spans if capture.of(span) is capture), default=None)
     for span in spans:
-        capture.packet(span["packet"])
+        capture.of(span).packet(span["packet"])
     if not numbers:
         raise NotObtained(f"no packet of {capture.name} has the SHA-256 {digest}")
     together = any(name in TOGETHER for name in evidence["derivation"])
@@ -608,8 +618,9 @@ def check_quote(evidence, capture, raw, made):
     if len(wanted) > 64:
         raise NotObtained(f"a quote of {len(wanted)} bytes")
     # Of a value in several packets the quote may be of those bytes alone that stand in the last one.
-    last = max(span["packet"] for span in evidence["spans"])
-    in_last = capture.cut([span for span in evidence["spans"] if span["packet"] == last])
+    own = [span for span in evidence["spans"] if capture.of(span) is capture]
+    last = max((span["packet"] for span in own), default=None)
+    in_last = capture.cut([span for span in own if span["packet"] == last])
     if raw.startswith(wanted) or in_last.startswith(wanted) or isinstance(made, Inside) and wanted in made:
         return
     raise NotObtained(f"the quote {quote!r} is not the beginning of the cited bytes {raw[:64]!r}")
@@ -622,7 +633,7 @@ def check_value(evidence, capture, value, attribute, rule):
         raise NotObtained("no bytes are cited")
     raw = capture.cut(evidence["spans"])
     first = evidence["spans"][0]
-    texts, made = derived(raw, evidence["derivation"], (capture.packet(first["packet"]), first["offset"]))
+    texts, made = derived(raw, evidence["derivation"], (capture.of(first).packet(first["packet"]), first["offset"]))
     check_quote(evidence, capture, raw, made)
     kind, _, name = rule.partition(":")
     if kind == "registry":
@@ -714,6 +725,8 @@ def main(arguments):
         with open(arguments[0], encoding="utf-8") as file:
             document = json.load(file)
         captures = [Capture(path) for path in arguments[1:]]
+        for capture in captures:
+            capture.others = captures
     except (OSError, ValueError, NotObtained) as error:
         print(error, file=sys.stderr)
         return 2

@@ -25,7 +25,8 @@ pub(crate) fn say(cx: &mut Context<'_>) {
         let vlan = Some(frame.vlan).filter(|vlan| *vlan != Frame::NO_VLAN).unwrap_or(0);
         let mac = Value::Mac(frame.src_mac);
         let plain = cx.stands_at(SOURCE_OFFSET, &frame.src_mac.0);
-        let saying = cx.say_as(ETHERNET, &about, Kind::Presence).implied(Field::VlanId, &Value::Number(u64::from(vlan)));
+        // The MAC speaks for itself, whatever address it sends for: one row a MAC and VLAN, also where it is a router's.
+        let saying = cx.say_as(ETHERNET, &about, &about, Kind::Presence).implied(Field::VlanId, &Value::Number(u64::from(vlan)));
         if plain {
             saying.in_frame(Field::MacAddress, &mac, 6, 6);
         } else {
@@ -39,7 +40,7 @@ pub(crate) fn say(cx: &mut Context<'_>) {
         _ => (IPV6, Field::Ipv6Address, 8, 16, 7),
     };
     let net = frame.net_offset;
-    cx.say_as(name, &host, Kind::Binding).in_frame(field, &Value::Ip(ip), net.saturating_add(at), length).in_frame(
+    cx.say_as(name, &host, &host, Kind::Binding).in_frame(field, &Value::Ip(ip), net.saturating_add(at), length).in_frame(
         Field::TimeToLive,
         &Value::Number(u64::from(frame.ttl)),
         net.saturating_add(ttl),

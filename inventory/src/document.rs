@@ -293,6 +293,9 @@ schema! {
 
     /// Bytes of one captured frame.
     Span {
+        /// The file, where it is not the evidence's: a PDU that began in one file of a rotation and ended in the next.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
         /// Counted from 1 in its file.
         packet: u64,
         /// From the start of the captured frame.
