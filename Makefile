@@ -2,7 +2,6 @@
 
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-BINARY := $(TARGET)/release/wirecensus
 DEMO   := pcaps/plant-and-office.pcap
 
 # Seconds that each fuzz target runs, and what is passed on to the bench.

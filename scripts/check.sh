@@ -29,6 +29,8 @@ RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked "${features[
 step evidence
 python3 tests/evidence.py --self-test
 python3 tests/schema.py --self-test
+cargo build --locked "${features[@]}" --package daemon
+scripts/evidence.sh "${CARGO_TARGET_DIR:-target}/debug/wirecensus"
 
 step "unused dependencies"
 # shellcheck source=scripts/tools.sh

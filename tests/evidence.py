@@ -20,13 +20,12 @@ Derivations, in the order in which they were undone
 none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
-put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, connection: the spans name the pieces in order; nothing is
-                left to do.
-to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, http-deflate, http-chunked: the value stands somewhere in what
-                comes out.
-to text         utf-16le, utf-16be, xml, html, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
+put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
+                request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
+to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out.
+to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
                 message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
-to numbers      u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
+to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
                 decimal), u32-le-hex, u32-be-hex, bcd
 to digests      sha256, sha1, md5
 words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
@@ -469,19 +468,17 @@ S7_STATES = {0: ["stop"], 1: ["stop"], 2: ["stop", "run"], 3: ["stop"], 4: ["sto
              8: ["run"], 9: ["run"], 10: ["hold"], 13: ["defective"]}  # fmt: skip
 MODE_SELECTOR = {1: "run", 2: "run-p", 3: "stop", 4: "mres"}
 
-TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "tls-records", "dtls-fragments", "connection")
+TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "tls-records", "dtls-fragments", "http-body", "connection", "request")
 
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},
     "base64": lambda raw, _: Inside(base64.b64decode(raw + b"=" * (-len(raw) % 4))),
     "percent": lambda raw, _: Inside(urllib.parse.unquote_to_bytes(raw)),
     "chunked": lambda raw, _: chunked(raw),
-    "http-chunked": lambda raw, _: chunked(raw),
-    **{name: lambda raw, _: inflate(raw) for name in ("gzip", "deflate", "http-gzip", "http-deflate")},
+    **{name: lambda raw, _: inflate(raw) for name in ("gzip", "deflate", "http-gzip")},
     "utf-16le": lambda raw, _: [raw.decode("utf-16-le", "replace")],
     "utf-16be": lambda raw, _: [raw.decode("utf-16-be", "replace")],
-    "xml": lambda raw, _: [html.unescape(text_of(raw))],
-    "html": lambda raw, _: [html.unescape(text_of(raw))],
+    "xml-entities": lambda raw, _: [html.unescape(text_of(raw))],
     "json": lambda raw, _: [json.loads('"' + text_of(raw) + '"')],
     "netbios-name": lambda raw, _: netbios_name(raw),
     "dns-name": dns_name,
@@ -491,6 +488,8 @@ DERIVATIONS = {
     "general-name": lambda raw, _: general_name(raw),
     "asn1-time": lambda raw, _: asn1_time(raw),
     "ber-oid": lambda raw, _: [oid(raw)] + ([",".join(oid(body) for _, body, _ in elements(raw))] if raw[:1] == b"\x06" else []),
+    "snmp-engine-id": lambda raw, _: [str(int.from_bytes(raw[:4], "big") & 0x7FFFFFFF)],
+    "ntlm-version": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from("<BBH", raw, at)) for at in range(len(raw) - 3)],
     "u8": lambda raw, _: [str(raw[0])],
     "u16-be": lambda raw, _: [str(int.from_bytes(raw, "big"))],
     "u16-le": lambda raw, _: [str(int.from_bytes(raw, "little"))],

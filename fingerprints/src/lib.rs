@@ -32,8 +32,11 @@ use std::sync::Mutex;
 pub struct Fingerprints {
     rules: Rules,
     /// Rules are asked once for each distinct text.
-    known: Mutex<HashMap<(observations::Field, Vec<u8>), Vec<rule::Hit>>>,
+    known: Mutex<HashMap<Text, Vec<rule::Hit>>>,
 }
+
+/// A text, and the field in which it stood.
+type Text = (observations::Field, Vec<u8>);
 
 /// Distinct texts that are remembered; beyond it they are matched again each time.
 const KNOWN_MAX: usize = 100_000;

@@ -204,8 +204,8 @@ impl<'a> View<'a> {
         let Some(id) = self.ids[at].clone() else { return };
         let units = Units::of(member);
         let behind = self.several_behind(member);
-        let (mut own, mut parts, mut others): (Vec<&ClaimAt<'_>>, BTreeMap<Vec<PathStep>, Vec<&ClaimAt<'_>>>, BTreeMap<u16, Vec<&ClaimAt<'_>>>) =
-            Default::default();
+        let mut own: Claims<'_> = Vec::new();
+        let (mut parts, mut others): (BTreeMap<Vec<PathStep>, Claims<'_>>, BTreeMap<u16, Claims<'_>>) = Default::default();
         for claim in &member.claims {
             let path = units.reduce(claim.endpoint, &claim.path);
             match claim.endpoint.filter(|endpoint| behind.contains(endpoint)) {
@@ -552,6 +552,9 @@ impl<'a> View<'a> {
         document.coverage.asked_for_only.dedup();
     }
 }
+
+/// The claims of a device, or of a part of one.
+type Claims<'c> = Vec<&'c ClaimAt<'c>>;
 
 /// Quotations shown for one value.
 const EVIDENCE_MAX: usize = 4;

@@ -197,7 +197,7 @@ fn join_key(sets: &mut Sets, key: &Key, nodes: &BTreeMap<Node, i64>, facts: &Fac
         // Keys and engine identifiers are copied from device to device: they join ports of one box only.
         Key::CertificateKey(_) | Key::EngineId(_) => macs.len() == nodes.len() && is_family(&macs),
         // A client identifier outlives the addresses that a device makes up for itself, not its hardware.
-        Key::ClientId(_) => macs.len() == nodes.len() && (global.is_empty() || is_family(&global)) && !(local.is_empty() && !is_family(&global)),
+        Key::ClientId(_) => macs.len() == nodes.len() && (is_family(&global) || global.is_empty() && !local.is_empty()),
         _ => false,
     };
     let refused = if exclusive { split(&of, decisions) } else { Some("shared: devices with different hardware show it".to_owned()) };

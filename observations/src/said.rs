@@ -62,10 +62,18 @@ impl SourceSaid {
 
     /// Joins another record of the same source: a killed run, or a message that came twice.
     pub fn join(&mut self, other: Self) {
-        self.source.join(&other.source);
-        for (pair, tally) in other.tallies {
-            self.tallies.entry(pair).or_default().join(&tally);
+        // What was counted of half a source names conversations before they were known; the whole outranks it.
+        match (self.source.complete, other.source.complete) {
+            (true, false) => {}
+            (false, true) => self.tallies = other.tallies,
+            _ => {
+                for (pair, tally) in other.tallies {
+                    self.tallies.entry(pair).or_default().join(&tally);
+                }
+                self.tallies = crate::tally::bound_peers(std::mem::take(&mut self.tallies));
+            }
         }
+        self.source.join(&other.source);
         self.take_observations(other.observations, other.crowded);
     }
 
@@ -74,6 +82,7 @@ impl SourceSaid {
         for (pair, tally) in other.tallies {
             self.tallies.entry(pair).or_default().add(&tally);
         }
+        self.tallies = crate::tally::bound_peers(std::mem::take(&mut self.tallies));
         self.take_observations(other.observations, other.crowded);
     }
 

@@ -73,7 +73,8 @@ fn alone(engine: &mut Engine, row: RowId, from_client: bool, bytes: &[u8]) {
     let mut frame = Frame { net: Net::V4, has_macs: true, ttl: 64, vlan: Frame::NO_VLAN, src_port, dst_port, ..Frame::default() };
     (frame.src_mac, frame.dst_mac) = (Mac([0, 0, 0, 0, 1, src]), Mac([0, 0, 0, 0, 1, dst]));
     let at = At { transport, src_port, dst_port, from_client: Some(from_client) };
-    let sheet = Sheet { frame: &frame, data: bytes, pieces: None, stamp: Stamp { time: 1, packet: 1 }, at, direction: 0, segment: Segment(0) };
+    let stamp = Stamp { time: 1, packet: 1 };
+    let sheet = Sheet { registry: &REGISTRY, frame: &frame, data: bytes, pieces: None, stamp, at, direction: 0, segment: Segment(0) };
     let head = bytes.get(..super::GATE_BYTES).unwrap_or(bytes);
     let _ = (dissector.gate(head, &at), dissector.side(head));
     let (mut reader, mut rest): (Option<Box<Reader>>, _) = (None, bytes);
@@ -82,7 +83,8 @@ fn alone(engine: &mut Engine, row: RowId, from_client: bool, bytes: &[u8]) {
             return;
         }
         let _ = dissector.glance(rest, &at);
-        let len = match dissector.frame(rest) {
+        let state = reader.as_ref().and_then(|reader| reader.layers.peek(row));
+        let len = match dissector.frame(rest, &at, state) {
             Framing::Pdu { len, want } if want <= rest.len() => len.clamp(1, rest.len()),
             Framing::Pdu { .. } | Framing::Need(_) | Framing::Lost => rest.len(),
         };
