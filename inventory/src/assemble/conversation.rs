@@ -3,7 +3,6 @@
 use crate::assemble::{View, time};
 use crate::document;
 use crate::gather::HostKey;
-use crate::resolve::node_of;
 use fingerprints::behaviour::Role;
 use observations::{Endpoint, Subject, Tally, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,14 +46,12 @@ impl Traffic {
         let mut traffic = Self::default();
         let mut sums: BTreeMap<(Side, Side, String, Endpoint), Tally> = BTreeMap::new();
         for one in view.said.sources.values() {
-            let site = view.facts.sites.iter().position(|name| *name == one.source.site).and_then(|at| u16::try_from(at).ok()).unwrap_or(0);
-            let segment = |subject: &Subject| {
-                let name = one.source.segments.get(usize::from(subject.segment.0));
-                name.and_then(|name| view.facts.segments.iter().position(|known| known == name)).and_then(|at| u16::try_from(at).ok()).unwrap_or(0)
-            };
+            let number = |names: &[String], name: &String| names.iter().position(|known| known == name).and_then(|at| u16::try_from(at).ok());
+            let site = number(&view.facts.sites, &one.source.site).unwrap_or(0);
+            let segments: Vec<u16> = one.source.segments.iter().map(|name| number(&view.facts.segments, name).unwrap_or(0)).collect();
             let side = |subject: &Subject, at: i64| {
-                let key = HostKey { site, segment: segment(subject), mac: subject.mac, ip: subject.ip };
-                let component = node_of(&view.places, &key, at).and_then(|node| view.resolved.of_node.get(&node).copied());
+                let segment = segments.get(usize::from(subject.segment.0)).copied().unwrap_or(0);
+                let component = view.component_at(&HostKey { site, segment, mac: subject.mac, ip: subject.ip }, at);
                 let address = subject.ip.map(|ip| ip.to_string()).or_else(|| subject.mac.map(|mac| mac.to_string())).unwrap_or_default();
                 Side { component, address }
             };
