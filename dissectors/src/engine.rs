@@ -18,7 +18,7 @@ use crate::packet::Packet;
 use crate::reassembly::{Pieces, Stream};
 use crate::registry::{Registry, RowId};
 use crate::tallies::Tallies;
-use observations::{Segment, SourceSaid, Stamp, Transport};
+use observations::{Segment, SourceSaid, Stamp, Tally, Transport};
 use std::sync::Arc;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -351,6 +351,7 @@ impl Engine {
                 tallies.add(&flow, reader.map_or(&[], |reader| &reader.operations));
             }
             said.tallies = tallies.pairs(&self.registry);
+            said.bound_peers(Tally::add);
         }
         said
     }
@@ -363,6 +364,7 @@ impl Engine {
         let mut said = SourceSaid::default();
         (said.observations, said.crowded) = self.ledger.take();
         said.tallies = self.tallies.pairs(&self.registry);
+        said.bound_peers(Tally::add);
         said.source.duplicates = self.duplicates;
         said.source.opaque = self.tallies.opaque_bytes();
         said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();

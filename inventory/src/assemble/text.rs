@@ -47,7 +47,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 /// Where one field of an observation stands; without a field, the PDU alone.
 #[must_use]
 pub fn evidence(said: &Said, facts: &Facts<'_>, at: At<'_>, observation: &Observation, field: Option<usize>) -> Evidence {
-    let key = facts.sources.get(usize::from(at.source)).copied().unwrap_or_default();
+    let key = facts.sources.get(at.source as usize).copied().unwrap_or_default();
     let source = said.sources.get(&key).map(|one| &one.source);
     let stamp = observation.first.stamp;
     let part = field.and_then(|index| observation.fields_first.get(index));
