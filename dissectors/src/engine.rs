@@ -8,7 +8,7 @@ use crate::dissector::{At, Framing, Gate, Look, Next, Registered, Side};
 use crate::flow::{Client, End, FLOWS_MAX, Flow, Key, Mode, Table};
 use crate::frame::Frame;
 use crate::ledger::Ledger;
-use crate::packet::Packet;
+use crate::packet::{LinkType, Packet};
 use crate::reassembly::{Arrival, Pieces, Stream, WANT_MAX};
 use crate::registry::{Registry, RowId};
 use crate::tallies::Tallies;
@@ -213,6 +213,9 @@ impl Engine {
         let mut cx =
             context(&self.registry, &mut self.ledger, &mut self.scratch, &mut self.troubles, &mut layers, None, &sheet, RowId(u16::MAX), &mut rename);
         crate::place::say(&mut cx);
+        if item.packet.link == LinkType::ETHERNET {
+            crate::place::say_outer(&mut cx);
+        }
     }
 
     fn payload(&mut self, at: u32, direction: usize, item: &Item<'_>, segment: Segment, stamp: Stamp) {
