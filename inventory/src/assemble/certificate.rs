@@ -37,6 +37,7 @@ pub(super) fn identities(view: &View<'_>, presented: &[&Presented<'_>]) -> Vec<d
         let (field, of_key) = match one.kind {
             "x509" => (Field::CertificateSha256, digest(&said, Field::SpkiSha256).map(|key| format!("certificate-key:{key}"))),
             "ssh-host-key" => (Field::SshHostKey, None),
+            "uuid" => (Field::Uuid, None),
             _ => (Field::EngineId, digest(&said, Field::EngineId).map(|id| format!("engine-id:{id}"))),
         };
         let Some(value) = digest(&said, field) else { continue };
