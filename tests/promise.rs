@@ -60,9 +60,8 @@ fn one_identification_and_one_write_are_found_after_a_million_polls_that_nobody_
     counts.insert("write_single_register".into(), 1);
 
     let mut connection = Connection::new();
-    let packets = (0..=polls).flat_map(move |number| {
-        if number < polls { poll(&mut connection, number).1.to_vec() } else { rarities(&mut connection) }
-    });
+    let packets =
+        (0..=polls).flat_map(move |number| if number < polls { poll(&mut connection, number).1.to_vec() } else { rarities(&mut connection) });
     let mut reader = open_reader("made", Box::new(Made::new(packets)), &Settings::default()).expect("a capture");
     let outcome = pipeline::read(&mut reader, &Options::new(), |_| {});
     assert!(outcome.damages.is_empty());

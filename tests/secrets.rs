@@ -79,7 +79,13 @@ fn no_secret_stands_in_what_the_command_says() {
 fn the_captures_do_hold_secrets_and_the_search_finds_them() {
     let on_the_wire = captures::paths().iter().filter(|(_, path)| holds_secret(&std::fs::read(path).expect("a capture"))).count();
     assert!(on_the_wire >= 5, "secrets in {on_the_wire} captures");
-    for text in ["x LABSECRET-ftp", "YWRtaW46TEFCU0VDUkVULWh0dHA=", "hex:004c4142534543524554", "4c:41:42:53:45:43:52:45:54", "4c00410042005300450043005200450054"] {
+    for text in [
+        "x LABSECRET-ftp",
+        "YWRtaW46TEFCU0VDUkVULWh0dHA=",
+        "hex:004c4142534543524554",
+        "4c:41:42:53:45:43:52:45:54",
+        "4c00410042005300450043005200450054",
+    ] {
         assert!(std::panic::catch_unwind(|| assert_silent("a test", text)).is_err(), "{text} goes unnoticed");
     }
 }

@@ -173,6 +173,11 @@ impl<'a> Context<'a> {
         self.sight.frame
     }
 
+    /// The captured frame's bytes.
+    pub(crate) const fn captured(&self) -> &'a [u8] {
+        self.sight.data
+    }
+
     /// Whether the captured frame has these bytes at this offset.
     pub(crate) fn stands_at(&self, offset: usize, bytes: &[u8]) -> bool {
         self.sight.data.get(offset..).is_some_and(|rest| rest.starts_with(bytes))

@@ -14,7 +14,7 @@ use crate::dissector::{At, Gate};
 use crate::flow::{FLOWS_MAX, Flow, Key, Mode, Table};
 use crate::frame::Frame;
 use crate::ledger::Ledger;
-use crate::packet::Packet;
+use crate::packet::{LinkType, Packet};
 use crate::reassembly::{Pieces, Stream};
 use crate::registry::{Registry, RowId};
 use crate::tallies::Tallies;
@@ -224,6 +224,9 @@ impl Engine {
         let mut cx =
             read::context(registry, &mut self.ledger, &mut self.scratch, &mut self.troubles, &mut layers, None, &sheet, RowId(u16::MAX), &mut rename);
         crate::place::say(&mut cx);
+        if item.packet.link == LinkType::ETHERNET {
+            crate::place::say_outer(&mut cx);
+        }
     }
 
     fn payload(&mut self, registry: &Registry, at: u32, direction: usize, item: &Item<'_>, segment: Segment, stamp: Stamp) {

@@ -15,6 +15,7 @@ mod certificate;
 mod conversation;
 mod decided;
 mod device;
+mod kind;
 mod member;
 mod source;
 mod text;

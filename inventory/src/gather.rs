@@ -254,7 +254,8 @@ impl<'a> Facts<'a> {
             *span = (span.0.min(said.first.stamp.time), span.1.max(said.last.time));
         }
         let claims = fingerprints.claims(said);
-        if itself {
+        // What it looks for, or was told to be, is no key of its own.
+        if itself && said.kind != Kind::Request {
             host.take_keys(said, protocol, &claims);
         }
         host.present(said, at);
@@ -336,6 +337,7 @@ impl<'a> Host<'a> {
             Kind::Certificate if is_leaf(said) => "x509",
             Kind::Key if said.get(Field::SshHostKey).is_some() => "ssh-host-key",
             Kind::Key | Kind::Identity if said.get(Field::EngineId).is_some() => "snmp-engine-id",
+            Kind::Identity | Kind::Binding if said.get(Field::Uuid).is_some() && said.of_itself() => "uuid",
             _ => return,
         };
         self.presented.push(Presented { kind, at, endpoint: said.about.endpoint });

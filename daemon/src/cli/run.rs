@@ -114,7 +114,10 @@ impl Run {
         let known = interfaces::interfaces().into_iter().find(|interface| interface.name == name);
         if let Some(known) = known.filter(|known| !known.addresses.is_empty()) {
             let addresses = known.addresses.join(", ");
-            eprintln!("warning: {} has an address ({addresses}): a port that gets a mirror has none; what this machine sends is listened to as well", shown(name));
+            eprintln!(
+                "warning: {} has an address ({addresses}): a port that gets a mirror has none; what this machine sends is listened to as well",
+                shown(name)
+            );
         }
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
         let (field, of_key) = match one.kind {
             "x509" => (Field::CertificateSha256, bytes(&said, Field::SpkiSha256).map(Key::CertificateKey)),
             "ssh-host-key" => (Field::SshHostKey, None),
+            "uuid" => (Field::Uuid, None),
             _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(&said, field) else { continue };

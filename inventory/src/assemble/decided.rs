@@ -1,6 +1,6 @@
 //! What a device is: claims decided, with their evidence.
 
-use super::{View, evidence, time};
+use super::{View, evidence, kind, time};
 use crate::attribute::{Candidate, Decided, TOLD_MIN, decide};
 use crate::document::{self, AttributeRecord, Device, Rival};
 use crate::gather::{At, ClaimAt};
@@ -32,7 +32,8 @@ impl View<'_> {
         }
         let behaviour = behaviour::claims(roles);
         device.class = self.tell(device, Attribute::Class, by_attribute.get(&Attribute::Class), &behaviour);
-        device.kind_of_device = self.tell(device, Attribute::Type, by_attribute.get(&Attribute::Type), &behaviour);
+        let kinds = by_attribute.get(&Attribute::Type).map(|kinds| kind::agreeing(kinds, by_attribute.get(&Attribute::Class), &device.class));
+        device.kind_of_device = self.tell(device, Attribute::Type, kinds.as_ref(), &kind::of_class(&behaviour, &device.class));
         if device.class == "unknown" || device.kind_of_device == "unknown" {
             device.would_tell_more = would_tell_more(device);
         }
@@ -85,6 +86,20 @@ impl View<'_> {
         {
             device.attributes.insert("vendor".into(), record(vendor, 60, format!("registry:mac-vendor-builds-devices {prefix}")));
         }
+        // Makers of one kind of device: only where nothing else tells class and type, and the type never without the class.
+        let hints = self.fingerprints.of_mac_vendor(organisation);
+        let hint = |attribute| hints.iter().find(|hint| hint.0 == attribute && hint.2 >= TOLD_MIN);
+        if let (true, Some((_, class, confidence, rule))) = (device.class == "unknown", hint(Attribute::Class)) {
+            device.class.clone_from(class);
+            device.attributes.insert("class".into(), record(class, *confidence, rule.clone()));
+            if let (true, Some((_, kind, confidence, rule))) = (device.kind_of_device == "unknown", hint(Attribute::Type)) {
+                device.kind_of_device.clone_from(kind);
+                device.attributes.insert("type".into(), record(kind, *confidence, rule.clone()));
+            }
+        }
+        if device.class != "unknown" && device.kind_of_device != "unknown" {
+            device.would_tell_more.clear();
+        }
     }
 
     /// Where a MAC address was first seen.
@@ -126,7 +141,10 @@ impl View<'_> {
 
     fn evidence_of(&self, claim: &ClaimAt<'_>) -> Option<document::Evidence> {
         let said = Self::decode(claim.at)?;
-        Some(evidence(self.said, &self.facts, claim.at, &said, claim.claim.field))
+        let mut evidence = evidence(self.said, &self.facts, claim.at, &said, claim.claim.field);
+        // The bytes are a number: its name stands in the registry.
+        evidence.derivation.extend(claim.claim.rule.strip_prefix("registry:").map(str::to_owned));
+        Some(evidence)
     }
 
     fn raw(&self, claim: &ClaimAt<'_>) -> Option<String> {
