@@ -29,7 +29,7 @@ to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, min
                 decimal), u32-le-hex, u32-be-hex, bcd
 to digests      sha256, sha1, md5
 words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
-registries      (as rules) registry:cip-vendor, registry:profinet-vendor, registry:bacnet-vendor, registry:snmp-enterprise: the number
+registries      (as rules, and as the last derivation without the prefix) registry:cip-vendor, registry:profinet-vendor, registry:bacnet-vendor, registry:snmp-enterprise: the number
                 is looked up in fingerprints/data.
 
 A name that is not in this list is a failure that says so.
@@ -593,8 +593,10 @@ def registered(raw, texts, registry):
             numbers |= set(re.findall(r"^1\.3\.6\.1\.4\.1\.(\d+)", oid(raw)))
         except NotObtained:
             pass
-    names = (table(registry).get(number) for number in numbers)
-    return {name.split(" (")[0].strip() for name in names if name}
+    names = [name for name in (table(registry).get(number) for number in numbers) if name]
+    # Registries spell makers in their own ways: vendor_names.tsv knows their usual short names.
+    usual = (table("vendor-names").get(re.sub(r"[^0-9a-z]", "", name.lower())) for name in names)
+    return {name.split(" (")[0].strip() for name in names} | {name for name in usual if name}
 
 
 def check_frame(evidence, capture):
@@ -633,9 +635,11 @@ def check_value(evidence, capture, value, attribute, rule):
         raise NotObtained("no bytes are cited")
     raw = capture.cut(evidence["spans"])
     first = evidence["spans"][0]
-    texts, made = derived(raw, evidence["derivation"], (capture.of(first).packet(first["packet"]), first["offset"]))
-    check_quote(evidence, capture, raw, made)
     kind, _, name = rule.partition(":")
+    # The last step of a registry's name is the look-up itself, done below.
+    steps = [step for step in evidence["derivation"] if not (kind == "registry" and step == name)]
+    texts, made = derived(raw, steps, (capture.of(first).packet(first["packet"]), first["offset"]))
+    check_quote(evidence, capture, raw, made)
     if kind == "registry":
         if value not in registered(bytes(made), texts, name):
             raise NotObtained(f"{name} has no {value!r} for {bytes(made)[:16].hex()}")

@@ -16,6 +16,7 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("cipio", None, "the lab's EtherNet/IP stack opens no cyclic connection"),
     ("cotp", Some("s7comm"), "the transport of S7 and MMS"),
     ("dtls", None, "no stack of the lab speaks it"),
+    ("hnap", None, "served by home routers and cameras only; no stack of the lab has it"),
     ("nbdgm", Some("smb"), "carries the browser's announcements"),
     ("ntlmssp", None, "spoken within SMB and HTTP: nothing of the lab hands it on yet"),
     ("pn_rt", None, "needs a controller and devices in cyclic exchange"),

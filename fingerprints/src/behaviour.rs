@@ -26,8 +26,6 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("fox", "building", "building-controller", 60),
     ("dicom", "medical", "", 60),
     ("ipmi", "server", "bmc", 60),
-    ("dhcp", "infrastructure", "", 50),
-    ("dhcpv6", "infrastructure", "", 50),
 ];
 
 /// What asking in a protocol says: that of engineering and operating of one maker's controllers.

@@ -13,6 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Quotations shown for one value.
 const EVIDENCE_MAX: usize = 4;
 
+/// The first statement of a device in the protocol that a claim of behaviour (`behaviour:serves-modbus`) rests on.
+fn said_in<'c, 'a>(claims: &[&'c ClaimAt<'a>], acts: &fingerprints::Claim) -> Option<&'c ClaimAt<'a>> {
+    let (_, protocol) = acts.rule.split_once('-')?;
+    let said = claims.iter().copied().filter(|claim| claim.protocol == protocol);
+    said.min_by_key(|claim| (claim.at.entry.first, claim.at.source, claim.at.key))
+}
+
 impl View<'_> {
     /// Attributes, class, type, names.
     pub(super) fn decide_all(&self, device: &mut Device, claims: &[&ClaimAt<'_>], roles: &[Role]) {
@@ -30,17 +37,29 @@ impl View<'_> {
                 }
             }
         }
-        let behaviour = behaviour::claims(roles);
-        device.class = self.tell(device, Attribute::Class, by_attribute.get(&Attribute::Class), &behaviour);
+        let behaviour = self.shown(behaviour::claims(roles), claims);
+        device.class = self.tell(device, Attribute::Class, by_attribute.get(&Attribute::Class), &behaviour, claims);
         let kinds = by_attribute.get(&Attribute::Type).map(|kinds| kind::agreeing(kinds, by_attribute.get(&Attribute::Class), &device.class));
-        device.kind_of_device = self.tell(device, Attribute::Type, kinds.as_ref(), &kind::of_class(&behaviour, &device.class));
+        device.kind_of_device = self.tell(device, Attribute::Type, kinds.as_ref(), &kind::of_class(&behaviour, &device.class), claims);
         if device.class == "unknown" || device.kind_of_device == "unknown" {
             device.would_tell_more = would_tell_more(device);
         }
     }
 
+    /// What roles say, as far as something that was said in their protocol can be shown.
+    fn shown(&self, behaviour: Vec<fingerprints::Claim>, claims: &[&ClaimAt<'_>]) -> Vec<fingerprints::Claim> {
+        behaviour.into_iter().filter(|acts| said_in(claims, acts).is_some()).collect()
+    }
+
     /// Class or type: the best inference, if it is strong enough to be told. The reasons stand as an attribute of the same name.
-    fn tell(&self, device: &mut Device, attribute: Attribute, claims: Option<&Vec<&ClaimAt<'_>>>, behaviour: &[fingerprints::Claim]) -> String {
+    fn tell(
+        &self,
+        device: &mut Device,
+        attribute: Attribute,
+        claims: Option<&Vec<&ClaimAt<'_>>>,
+        behaviour: &[fingerprints::Claim],
+        spoke: &[&ClaimAt<'_>],
+    ) -> String {
         let decided = claims.and_then(|claims| decide(attribute, claims));
         let acts = behaviour.iter().filter(|claim| claim.attribute == attribute).max_by_key(|claim| claim.confidence);
         let mut record = decided.map(|decided| self.record(&decided));
@@ -55,6 +74,7 @@ impl View<'_> {
                 class: acts.class.name().into(),
                 rule: acts.rule.clone(),
                 rivals: rivals.into_iter().filter(|rival| rival.value != acts.value).collect(),
+                evidence: said_in(spoke, acts).and_then(|claim| self.evidence_of(claim)).into_iter().collect(),
                 ..AttributeRecord::default()
             });
         }

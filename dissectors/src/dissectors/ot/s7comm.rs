@@ -91,7 +91,7 @@ const GROUPS: &[(u8, u8, &str)] = &[
     (SECURITY, 0xff, "security_functions"),
     (7, 1, "read_clock"),
     (7, 2, "set_clock"),
-    (7, 4, "set_clock"),
+    (7, 4, "set_clock_2"),
     (7, 0xff, "time_functions"),
 ];
 const OPERATIONS_MAX: usize = JOBS.len() + PI_SERVICES.len() + GROUPS.len() + 2;
