@@ -10,8 +10,8 @@ use inventory::Document;
 use inventory::decision::Decision;
 use inventory::document::Device;
 use inventory::key::Key;
-use observations::value::hex;
 use observations::Mac;
+use observations::value::hex;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -63,8 +63,9 @@ pub(super) fn key(document: &Document, text: &str, one: bool) -> Result<String, 
         (Some(mac), _) if macs.contains(&mac) => Ok(Key::of_mac(mac).text()),
         (_, [mac, others @ ..]) if others.is_empty() || !one => Ok(Key::of_mac(*mac).text()),
         (_, [_, ..]) => Err(Failure::usage(format!("{} has several MAC addresses; which? {}", shown(text), device.macs.join(", ")))),
-        (_, []) => ip_key(device, text)
-            .ok_or_else(|| Failure::new(format!("{}: is part of another device or was only asked for: nothing can be decided about it", shown(text)))),
+        (_, []) => ip_key(device, text).ok_or_else(|| {
+            Failure::new(format!("{}: is part of another device or was only asked for: nothing can be decided about it", shown(text)))
+        }),
     }
 }
 
@@ -99,7 +100,13 @@ mod tests {
                     ips: vec!["10.0.0.1".into()],
                     ..Device::default()
                 },
-                Device { id: ip_only.id("plant"), site: "plant".into(), ips: vec!["10.1.1.1".into()], segments: vec!["cell 3".into()], ..Device::default() },
+                Device {
+                    id: ip_only.id("plant"),
+                    site: "plant".into(),
+                    ips: vec!["10.1.1.1".into()],
+                    segments: vec!["cell 3".into()],
+                    ..Device::default()
+                },
                 Device { id: "3".into(), hostnames: vec!["part".into()], ..Device::default() },
             ],
             ..Document::default()

@@ -151,7 +151,8 @@ fn differences(old: &Device, new: &Device) -> Vec<String> {
     for name in names {
         attribute(&mut lines, name, old.annotations.get(name).cloned(), new.annotations.get(name).cloned());
     }
-    let services = |device: &Device| device.services.iter().map(|service| format!("{} {}/{}", service.protocol, service.transport, service.port)).collect();
+    let services =
+        |device: &Device| device.services.iter().map(|service| format!("{} {}/{}", service.protocol, service.transport, service.port)).collect();
     let identities = |device: &Device| device.identities.iter().map(|identity| format!("{} {}", identity.kind, identity.value)).collect();
     for (name, old, new) in [
         ("MAC address", old.macs.clone(), new.macs.clone()),

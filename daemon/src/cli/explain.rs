@@ -4,10 +4,10 @@ use super::input::{From, Material};
 use super::{Done, Failure, find};
 use crate::capture::text::{grouped, shown};
 use fingerprints::Fingerprints;
+use inventory::View;
 use inventory::document::{AttributeRecord, Device, Document, Evidence, Rival};
 use inventory::key::Key;
 use inventory::resolve::Join;
-use inventory::View;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,8 @@ impl Explain {
 
     /// The first word is an attribute, unless it is a file.
     fn attribute(&self) -> (Option<String>, &[PathBuf]) {
-        let is_file = |path: &Path| path.as_os_str() == crate::capture::STDIN || path.exists() || path.components().count() > 1 || path.extension().is_some();
+        let is_file =
+            |path: &Path| path.as_os_str() == crate::capture::STDIN || path.exists() || path.components().count() > 1 || path.extension().is_some();
         match self.rest.as_slice() {
             [first, files @ ..] if !is_file(first) => (Some(first.to_string_lossy().to_lowercase().replace(' ', "_")), files),
             files => (None, files),

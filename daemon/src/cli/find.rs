@@ -147,10 +147,8 @@ mod tests {
             hostnames: vec![name.into()],
             ..Device::default()
         };
-        let devices = vec![
-            device("aaaa1111", "00:80:f4:01:02:03", "192.168.1.10", "PLC-1"),
-            device("aaaa2222", "00:80:f4:01:02:04", "192.168.1.11", "PLC-12"),
-        ];
+        let devices =
+            vec![device("aaaa1111", "00:80:f4:01:02:03", "192.168.1.10", "PLC-1"), device("aaaa2222", "00:80:f4:01:02:04", "192.168.1.11", "PLC-12")];
         Document { devices, ..Document::default() }
     }
 

@@ -124,7 +124,13 @@ impl Reading {
     }
 
     /// Reads one source. A file that cannot be opened is named, and the others go on; a wrong filter is the same for all.
-    fn read_source(&self, planned: &PlannedSource, options: &Options, bar: &mut Bar, database: Option<&Database>) -> Result<Option<Outcome>, Failure> {
+    fn read_source(
+        &self,
+        planned: &PlannedSource,
+        options: &Options,
+        bar: &mut Bar,
+        database: Option<&Database>,
+    ) -> Result<Option<Outcome>, Failure> {
         let mut reader = match planned.open() {
             Ok(reader) => reader,
             Err(error) if matches!(error.why, Why::Filter(_)) => return Err(Failure::usage(error.to_string())),

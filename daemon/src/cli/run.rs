@@ -72,8 +72,6 @@ impl Run {
             Filter::compile(expression).map_err(|what| Failure::usage(format!("--bpf: {what}")))?;
         }
         let fingerprints = Fingerprints::new()?;
-        let store = Store::open(&self.db)?;
-        let sensor = store.origin()?;
         let stop = stop_at_signals()?;
         let options = LiveOptions { bpf: self.bpf.clone(), stop: Arc::clone(&stop), ..LiveOptions::default() };
         let mut names = self.interfaces.clone();
@@ -81,6 +79,8 @@ impl Run {
         names.dedup();
         // All are opened before any is read: a wrong name ends the command at once.
         let live = names.iter().map(|name| Ok((name, Live::open(name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
+        let store = Store::open(&self.db)?;
+        let sensor = store.origin()?;
         for (name, _) in &live {
             self.announce(name);
         }
@@ -114,7 +114,10 @@ impl Run {
         let known = interfaces::interfaces().into_iter().find(|interface| interface.name == name);
         if let Some(known) = known.filter(|known| !known.addresses.is_empty()) {
             let addresses = known.addresses.join(", ");
-            eprintln!("warning: {} has an address ({addresses}): a port that gets a mirror has none; what this machine sends is listened to as well", shown(name));
+            eprintln!(
+                "warning: {} has an address ({addresses}): a port that gets a mirror has none; what this machine sends is listened to as well",
+                shown(name)
+            );
         }
     }
 }

@@ -105,8 +105,8 @@ impl std::fmt::Display for News {
 mod tests {
     use super::*;
     use crate::capture::block::{Block, Blocks, Damage, Health};
-    use crate::capture::reader::{Reader, Settings};
     use crate::capture::open;
+    use crate::capture::reader::{Reader, Settings};
     use crate::pipeline::{Options, read};
     use crate::store::Store;
     use observations::{Pair, Part, Said};
