@@ -173,6 +173,11 @@ impl<'a> Context<'a> {
         self.sight.frame
     }
 
+    /// The captured frame's bytes.
+    pub(crate) const fn captured(&self) -> &'a [u8] {
+        self.sight.data
+    }
+
     /// Whether the captured frame has these bytes at this offset.
     pub(crate) fn stands_at(&self, offset: usize, bytes: &[u8]) -> bool {
         self.sight.data.get(offset..).is_some_and(|rest| rest.starts_with(bytes))
@@ -265,17 +270,16 @@ impl<'a> Context<'a> {
     /// Begins an observation about a subject; the sender of the frame is its speaker. It is recorded when the builder is dropped, also
     /// on the way out of a failed parse.
     pub fn say(&mut self, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
-        let protocol = self.registry.name(self.row);
-        self.say_as(protocol, about, kind)
+        let (protocol, speaker) = (self.registry.name(self.row), self.sender_host());
+        self.say_as(protocol, &speaker, about, kind)
     }
 
     /// As [`Context::say`], in the name of what lies below all dissectors.
-    pub(crate) fn say_as(&mut self, protocol: &'static str, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
-        let speaker = self.sender_host();
+    pub(crate) fn say_as(&mut self, protocol: &'static str, speaker: &Subject, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
         self.scratch.key.clear();
         self.scratch.places.clear();
         // A service's host speaks for the service: the speaker carries no endpoint, so that "of itself" is host against host.
-        put_key_head(&mut self.scratch.key, about, protocol, kind, &speaker);
+        put_key_head(&mut self.scratch.key, about, protocol, kind, speaker);
         self.scratch.group = observations::bytes::group(&self.scratch.key).map_or(0, <[u8]>::len);
         Saying { cx: self }
     }

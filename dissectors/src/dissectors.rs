@@ -35,6 +35,7 @@ mod it {
 
 /// Things.
 mod iot {
+    pub(super) mod hnap;
     pub(super) mod upnp;
 }
 
@@ -77,6 +78,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
     &it::tls::Tls,
+    &iot::hnap::Hnap,
     &iot::upnp::Upnp,
     &ot::cip::Cip,
     &ot::cipio::Cipio,

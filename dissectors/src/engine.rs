@@ -14,12 +14,15 @@ use crate::dissector::{At, Gate};
 use crate::flow::{FLOWS_MAX, Flow, Key, Mode, Table};
 use crate::frame::Frame;
 use crate::ledger::Ledger;
-use crate::packet::Packet;
+use crate::packet::{LinkType, Packet};
 use crate::reassembly::{Pieces, Stream};
 use crate::registry::{Registry, RowId};
 use crate::tallies::Tallies;
-use observations::{Segment, SourceSaid, Stamp, Transport};
+use observations::{Segment, SourceSaid, Stamp, Tally, Transport};
 use std::sync::Arc;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 
 /// Bytes of a payload that gates are shown.
 pub const GATE_BYTES: usize = 512;
@@ -221,6 +224,9 @@ impl Engine {
         let mut cx =
             read::context(registry, &mut self.ledger, &mut self.scratch, &mut self.troubles, &mut layers, None, &sheet, RowId(u16::MAX), &mut rename);
         crate::place::say(&mut cx);
+        if item.packet.link == LinkType::ETHERNET {
+            crate::place::say_outer(&mut cx);
+        }
     }
 
     fn payload(&mut self, registry: &Registry, at: u32, direction: usize, item: &Item<'_>, segment: Segment, stamp: Stamp) {
@@ -348,6 +354,7 @@ impl Engine {
                 tallies.add(&flow, reader.map_or(&[], |reader| &reader.operations));
             }
             said.tallies = tallies.pairs(&self.registry);
+            said.bound_peers(Tally::add);
         }
         said
     }
@@ -360,6 +367,7 @@ impl Engine {
         let mut said = SourceSaid::default();
         (said.observations, said.crowded) = self.ledger.take();
         said.tallies = self.tallies.pairs(&self.registry);
+        said.bound_peers(Tally::add);
         said.source.duplicates = self.duplicates;
         said.source.opaque = self.tallies.opaque_bytes();
         said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();

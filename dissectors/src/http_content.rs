@@ -23,8 +23,12 @@ const TITLE_MAX: usize = 256;
 /// UPnP Device Architecture 2.0 §2.3: the name space of a device description.
 const UPNP_DEVICE: &[u8] = b"urn:schemas-upnp-org:device-1-0";
 
+/// HNAP 1.2 §3: the name space of its messages.
+const HNAP_MESSAGES: &[u8] = b"http://purenetworks.com/HNAP1/";
+
 /// Keys under which bodies are handed on.
 pub(crate) const UPNP: u64 = 1;
+pub(crate) const HNAP: u64 = 2;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Media {
@@ -100,6 +104,9 @@ impl Content {
     /// What a body is, its structure says; its declared type only how much of it is worth having.
     fn plain(&self, bytes: &[u8], cx: &mut Context<'_>) -> bool {
         if contains(bytes, UPNP_DEVICE) && contains(bytes, b"</root>") && cx.under(UPNP, bytes) {
+            return true;
+        }
+        if contains(bytes, HNAP_MESSAGES) && cx.under(HNAP, bytes) {
             return true;
         }
         let Some(title) = title(bytes) else { return false };

@@ -7,6 +7,9 @@ use observations::{SourceSaid, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
+/// The canonical bytes of a key or a group.
+type Bytes = Box<[u8]>;
+
 /// Observations of one source in one engine. Each costs some 300 bytes; 100,000 devices with all that they say fit well below. Beyond it
 /// new facts are dropped and counted, and the source is not complete.
 pub(crate) const OBSERVATIONS_MAX: usize = 8_000_000;
@@ -167,7 +170,7 @@ impl Ledger {
     }
 
     /// Everything, leaving nothing behind.
-    pub(crate) fn take(&mut self) -> (BTreeMap<Box<[u8]>, Entry>, BTreeSet<Box<[u8]>>) {
+    pub(crate) fn take(&mut self) -> (BTreeMap<Bytes, Entry>, BTreeSet<Bytes>) {
         let crowded = self.crowded();
         let mut rows: Vec<(Box<[u8]>, Entry)> = std::mem::take(&mut self.rows).into_iter().map(|row| (row.key, row.entry)).collect();
         self.by_key = HashTable::new();
@@ -178,7 +181,7 @@ impl Ledger {
     }
 
     /// What changed since the last time: copies, so that a store can commit them while the engine goes on.
-    pub(crate) fn changed(&mut self) -> (Vec<(Box<[u8]>, Entry)>, BTreeSet<Box<[u8]>>) {
+    pub(crate) fn changed(&mut self) -> (Vec<(Bytes, Entry)>, BTreeSet<Bytes>) {
         let rows = self.rows.iter_mut().filter(|row| row.dirty).map(|row| {
             row.dirty = false;
             (row.key.clone(), row.entry.clone())

@@ -23,6 +23,8 @@ impl LinkType {
     pub const IPV4: Self = Self(228);
     /// Raw IPv6.
     pub const IPV6: Self = Self(229);
+    /// Linux netfilter log: what a firewall's rule handed over.
+    pub const NFLOG: Self = Self(239);
     /// Linux cooked capture v2.
     pub const LINUX_SLL2: Self = Self(276);
 
@@ -38,6 +40,7 @@ impl LinkType {
             Self::LINUX_SLL => "linux_sll".into(),
             Self::IPV4 => "ipv4".into(),
             Self::IPV6 => "ipv6".into(),
+            Self::NFLOG => "nflog".into(),
             Self::LINUX_SLL2 => "linux_sll2".into(),
             Self(other) => format!("linktype {other}"),
         }

@@ -100,7 +100,7 @@ impl Tallies {
         self.opaque.iter().map(|((transport, port), bytes)| (format!("{}/{port}", transport.name()), *bytes)).collect()
     }
 
-    /// Everything, by pair; of a client's peers at one endpoint at most [`Tally::PEERS_MAX`], the rest summed.
+    /// Everything, by pair.
     pub(crate) fn pairs(&self, registry: &Registry) -> BTreeMap<Pair, Tally> {
         let mut pairs: BTreeMap<Pair, Tally> = BTreeMap::new();
         for (at, cell) in (0u32..).zip(&self.cells) {
@@ -127,7 +127,7 @@ impl Tallies {
                 }
             }
         }
-        observations::tally::bound_peers(pairs)
+        pairs
     }
 }
 

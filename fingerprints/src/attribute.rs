@@ -35,6 +35,13 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::SshBanner, Attribute::Software, 60),
     (Field::SsdpServer, Attribute::Software, 60),
     (Field::HttpUserAgent, Attribute::Software, 40),
+    (Field::HttpPoweredBy, Attribute::Software, 50),
+    (Field::DomainName, Attribute::Domain, 80),
+    (Field::Workgroup, Attribute::Domain, 75),
+    (Field::FriendlyName, Attribute::FriendlyName, 80),
+    (Field::HttpTitle, Attribute::PageTitle, 60),
+    (Field::DhcpVendorClass, Attribute::DhcpVendorClass, 90),
+    (Field::Dhcpv6VendorClass, Attribute::DhcpVendorClass, 90),
 ];
 
 /// Fields that name a host. Domains and workgroups are no hostnames.
@@ -68,6 +75,14 @@ const FILLERS: &[&str] = &[
     "?",
     "-",
     "empty",
+    "missing",
+    "<missing>",
+    "unspecified",
+    "unnamed",
+    "no name",
+    "not set",
+    "(not set)",
+    "not available",
 ];
 
 /// Whether a text is one that makers leave where nothing was filled in.
@@ -75,6 +90,20 @@ const FILLERS: &[&str] = &[
 pub fn is_filler(value: &str) -> bool {
     let plain = value.trim().to_lowercase();
     FILLERS.contains(&plain.as_str()) || !plain.is_empty() && plain.chars().all(|c| matches!(c, '0' | 'x' | '-' | '.' | ' ' | '?'))
+}
+
+/// Serial numbers that simulators, samples and unprogrammed boards show.
+const NO_SERIALS: &[&str] = &["not available", "not applicable", "serial", "serial number", "sn", "test"];
+
+/// Whether a text is no serial number that could tell one device from another: a filler, shorter than four characters, one character
+/// again and again, or the digits counted up.
+#[must_use]
+pub fn is_no_serial(value: &str) -> bool {
+    let plain: String = value.trim().to_lowercase();
+    let bytes = plain.as_bytes();
+    let alike = bytes.windows(2).all(|pair| pair[0] == pair[1]);
+    let counted = bytes.iter().all(u8::is_ascii_digit) && bytes.windows(2).all(|pair| (pair[0] - b'0' + 1) % 10 == pair[1] - b'0');
+    is_filler(&plain) || bytes.len() < 4 || alike || counted || NO_SERIALS.contains(&plain.as_str())
 }
 
 /// Claims that need no rule.
@@ -88,7 +117,7 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
     for (index, said) in observation.fields.iter().enumerate() {
         let rows = FIELDS.iter().filter(|row| row.0 == said.field).map(|row| (row.1, row.2));
         let names = NAMES.iter().filter(|row| row.0 == said.field).map(|row| (Attribute::Hostname, row.1));
-        for (attribute, confidence) in rows.chain(names) {
+        for (attribute, confidence) in rows.chain(names).filter(|row| row.0 != Attribute::Domain || is_own_domain(observation.kind)) {
             let value = text::safe(&said.value);
             let value =
                 if attribute == Attribute::Hostname { hostname(&value) } else { Some(value.trim().to_owned()).filter(|value| !is_filler(value)) };
@@ -103,7 +132,21 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
             });
         }
     }
+    claims.extend(code_as_model(observation, &claims));
     claims
+}
+
+/// The domain that a server hands out is its network's, and not one that it is in.
+const fn is_own_domain(kind: Kind) -> bool {
+    matches!(kind, Kind::Name | Kind::Identity)
+}
+
+/// Where a device gives a product code with letters in it and no name of its model, that code is what it calls its model.
+fn code_as_model(observation: &Observation, claims: &[Claim]) -> Option<Claim> {
+    let code = claims.iter().find(|claim| claim.rule == "field:product-code" && claim.value.chars().any(char::is_alphabetic))?;
+    let named = claims.iter().any(|claim| claim.attribute == Attribute::Model);
+    let confidence = 60.min(class_of(observation).most());
+    (!named).then(|| Claim { attribute: Attribute::Model, confidence, ..code.clone() })
 }
 
 /// A device's own word is declared; another's word about it is reported.
@@ -116,7 +159,9 @@ pub fn class_of(observation: &Observation) -> Class {
 #[must_use]
 pub fn hostname(name: &str) -> Option<String> {
     let name = name.trim().trim_end_matches('.');
-    let name = name.strip_suffix(".local").or_else(|| name.strip_suffix(".LOCAL")).unwrap_or(name);
+    // RFC 6762 §3: one label below `local`. With more it is somebody's domain that ends so.
+    let bare = name.len().checked_sub(".local".len()).and_then(|at| name.split_at_checked(at)).filter(|(_, end)| end.eq_ignore_ascii_case(".local"));
+    let name = bare.map(|(label, _)| label).filter(|label| !label.contains('.')).unwrap_or(name);
     let lower = name.to_lowercase();
     let service = lower.split('.').any(|label| label == "_tcp" || label == "_udp" || label.starts_with('_'));
     let reverse = lower.ends_with(".in-addr.arpa") || lower.ends_with(".ip6.arpa");
@@ -135,6 +180,29 @@ mod tests {
         }
         assert_eq!(hostname("BRN001BA90A0023.local.").as_deref(), Some("BRN001BA90A0023"));
         assert_eq!(hostname("plc1.plant.example").as_deref(), Some("plc1.plant.example"));
+        assert_eq!(hostname("dc1.plant.local").as_deref(), Some("dc1.plant.local"));
+    }
+
+    fn told(kind: Kind, fields: &[(Field, observations::Value)]) -> Vec<(Attribute, String)> {
+        claims(&crate::testing::said("any", kind, fields)).into_iter().map(|claim| (claim.attribute, claim.value)).collect()
+    }
+
+    #[test]
+    fn a_domain_that_is_handed_out_is_not_the_servers() {
+        let domain = [(Field::DomainName, crate::testing::text("plant.example"))];
+        assert_eq!(told(Kind::Name, &domain), [(Attribute::Domain, "plant.example".to_owned())]);
+        assert!(told(Kind::Service, &domain).is_empty());
+        assert!(told(Kind::Lease, &domain).is_empty());
+    }
+
+    #[test]
+    fn a_product_code_is_the_model_where_no_model_is_named() {
+        let code = |code| (Field::ProductCode, crate::testing::text(code));
+        let model = (Attribute::Model, "BMX P34 2020".to_owned());
+        assert_eq!(told(Kind::Identity, &[code("BMX P34 2020")]), [(Attribute::OrderNumber, model.1.clone()), model]);
+        assert_eq!(told(Kind::Identity, &[code("55")]), [(Attribute::OrderNumber, "55".to_owned())]);
+        let named = told(Kind::Identity, &[code("PX-2"), (Field::ModelName, crate::testing::text("Pump"))]);
+        assert_eq!(named.iter().filter(|claim| claim.0 == Attribute::Model).count(), 1);
     }
 
     #[test]
@@ -142,5 +210,9 @@ mod tests {
         assert!(is_filler("To Be Filled By O.E.M."));
         assert!(is_filler("00000000"));
         assert!(!is_filler("S C-C2UR28922012"));
+        for serial in ["0", "To be filled by O.E.M.", "1", "XXXXXXXX", "123456789", "0123456789", "N/A"] {
+            assert!(is_no_serial(serial), "{serial}");
+        }
+        assert!(!is_no_serial("S C-C2UR28922012") && !is_no_serial("3735928559"));
     }
 }

@@ -12,7 +12,26 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("pn_dcp", "field-device", "", 50),
     ("ipp", "printing", "printer", 65),
     ("rtsp", "surveillance", "camera", 50),
+    ("omron-fins", "controller", "plc", 60),
+    ("slmp", "controller", "plc", 60),
+    ("ge-srtp", "controller", "plc", 65),
+    ("codesys", "controller", "plc", 60),
+    ("iec60870_104", "controller", "rtu", 50),
+    ("dnp3", "controller", "rtu", 50),
+    ("synphasor", "field-device", "", 55),
+    ("hart_ip", "field-device", "", 60),
+    ("c1222", "field-device", "meter", 55),
+    ("bacnet", "building", "", 55),
+    ("knxip", "building", "", 60),
+    ("fox", "building", "building-controller", 60),
+    ("dicom", "medical", "", 60),
+    ("ipmi", "server", "bmc", 60),
+    ("dhcp", "infrastructure", "", 50),
+    ("dhcpv6", "infrastructure", "", 50),
 ];
+
+/// What asking in a protocol says: that of engineering and operating of one maker's controllers.
+const ASKS: &[(&str, &str, &str, u8)] = &[("s7comm-plus", "operator-station", "", 55), ("umas", "operator-station", "", 50)];
 
 /// One role that a device plays in a protocol.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -35,14 +54,15 @@ impl Role {
 #[must_use]
 pub fn claims(roles: &[Role]) -> Vec<Claim> {
     let mut claims = Vec::new();
-    for role in roles.iter().filter(|role| role.serves) {
-        for (protocol, class, kind, confidence) in SERVES.iter().filter(|row| row.0 == role.protocol) {
+    for role in roles {
+        let (table, verb) = if role.serves { (SERVES, "serves") } else { (ASKS, "asks") };
+        for (protocol, class, kind, confidence) in table.iter().filter(|row| row.0 == role.protocol) {
             let claim = |attribute, value: &str| Claim {
                 attribute,
                 value: value.to_owned(),
                 class: Class::Inferred,
                 confidence: *confidence,
-                rule: format!("behaviour:serves-{protocol}"),
+                rule: format!("behaviour:{verb}-{protocol}"),
                 field: None,
             };
             claims.push(claim(Attribute::Class, class));
@@ -52,4 +72,21 @@ pub fn claims(roles: &[Role]) -> Vec<Claim> {
         }
     }
     claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(protocol: &str, serves: bool) -> Vec<String> {
+        claims(&[Role { protocol: protocol.to_owned(), serves }]).into_iter().map(|claim| claim.value).collect()
+    }
+
+    #[test]
+    fn who_asks_a_controller_is_none() {
+        assert_eq!(told("s7comm-plus", true), ["controller", "plc"]);
+        assert_eq!(told("s7comm-plus", false), ["operator-station"]);
+        assert!(told("s7comm", false).is_empty());
+        assert!(told("modbus", true).is_empty());
+    }
 }

@@ -6,8 +6,8 @@ use crate::table;
 use observations::{Field, Observation, Value};
 
 /// Enterprise numbers of agents that run on anybody's device: they name the software, not the vendor (RFC 3411 leaves the choice to the
-/// implementer). UCD and Net-SNMP, Microsoft's service.
-const AGENTS: &[u64] = &[2021, 8072, 311];
+/// implementer). UCD and Net-SNMP, Microsoft's service; and Frogfoot's, which radios of another maker show.
+const AGENTS: &[u64] = &[2021, 8072, 311, 10002];
 
 /// Claims from registered numbers.
 #[must_use]
@@ -29,7 +29,7 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
         if let Some(name) = name {
             claims.push(Claim {
                 attribute: Attribute::Vendor,
-                value: name.split(" (").next().unwrap_or(name).trim().to_owned(),
+                value: table::vendor_name(name).unwrap_or_else(|| name.split(" (").next().unwrap_or(name).trim()).to_owned(),
                 class,
                 confidence: confidence.min(class.most()),
                 rule: rule.to_owned(),

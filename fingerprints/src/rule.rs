@@ -2,13 +2,15 @@
 //!
 //! Rules are TOML tables (`data/*.toml`, and folders of the user's own): which observed fields they read, a regular expression, what they
 //! claim, where that is known from, and an example that must match. For each field all expressions are compiled into one set, so that a
-//! thousand more rules do not slow a text.
+//! thousand more rules do not slow a text. The built-in ones are compiled when a text first asks for them (a test has checked them all);
+//! a user's own are checked when they are read.
 
 use crate::claim::Attribute;
 use observations::Field;
 use regex::{Regex, RegexSet};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 /// The built-in rule files.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -20,6 +22,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("snmp_sysdescr.toml", include_str!("../data/snmp_sysdescr.toml")),
     ("ssdp.toml", include_str!("../data/ssdp.toml")),
     ("types.toml", include_str!("../data/types.toml")),
+    ("windows.toml", include_str!("../data/windows.toml")),
 ];
 
 /// Confidence of a rule that does not say.
@@ -89,14 +92,15 @@ pub struct Hit {
 /// Rules that read one field.
 #[derive(Default)]
 struct Set {
-    any: Option<RegexSet>,
-    rules: Vec<Compiled>,
+    any: OnceLock<Option<RegexSet>>,
+    rules: Vec<Arc<Ready>>,
 }
 
-#[derive(Clone)]
-struct Compiled {
+/// A rule that was read; its expression is compiled when it first matches within its set.
+struct Ready {
     id: String,
-    regex: Regex,
+    pattern: String,
+    regex: OnceLock<Option<Regex>>,
     claims: Vec<(Attribute, String)>,
     confidence: u8,
 }
@@ -115,30 +119,28 @@ impl Rules {
     /// # Errors
     /// [`RuleError`] for the first that is wrong.
     pub fn load(more: &[(String, String)]) -> Result<Self, RuleError> {
-        let mut rules: BTreeMap<String, (String, Rule)> = BTreeMap::new();
-        let built_in = BUILT_IN.iter().map(|(file, text)| (*file, *text));
-        for (file, text) in built_in.chain(more.iter().map(|(file, text)| (file.as_str(), text.as_str()))) {
+        let mut rules: BTreeMap<String, (&str, bool, Rule)> = BTreeMap::new();
+        let built_in = BUILT_IN.iter().map(|(file, text)| (*file, *text, false));
+        for (file, text, own) in built_in.chain(more.iter().map(|(file, text)| (file.as_str(), text.as_str(), true))) {
             let read: File = toml::from_str(text).map_err(|e| RuleError { file: file.into(), rule: None, reason: e.to_string() })?;
             for rule in read.rule {
-                rules.insert(rule.id.clone(), (file.to_owned(), rule));
+                rules.insert(rule.id.clone(), (file, own, rule));
             }
         }
         let mut all = Self { count: rules.len(), ..Self::default() };
-        for (file, rule) in rules.values() {
-            all.add(rule).map_err(|reason| RuleError { file: file.clone(), rule: Some(rule.id.clone()), reason })?;
+        for (file, own, rule) in rules.into_values() {
+            let checked = if own { check(&rule) } else { Ok(()) };
+            let id = rule.id.clone();
+            checked.and_then(|()| all.add(rule)).map_err(|reason| RuleError { file: file.to_owned(), rule: Some(id), reason })?;
         }
-        all.seal()?;
+        all.index();
+        if !more.is_empty() {
+            all.compile()?;
+        }
         Ok(all)
     }
 
-    fn add(&mut self, rule: &Rule) -> Result<(), String> {
-        let regex = Regex::new(&rule.regex).map_err(|e| format!("regex: {e}"))?;
-        if !regex.is_match(&rule.example) {
-            return Err(format!("its example {:?} does not match", rule.example));
-        }
-        if let Some(not) = rule.not.iter().find(|not| regex.is_match(not)) {
-            return Err(format!("its near miss {not:?} matches"));
-        }
+    fn add(&mut self, rule: Rule) -> Result<(), String> {
         if rule.source.trim().is_empty() || rule.claims.is_empty() || rule.field.is_empty() {
             return Err("source, field and claims must not be empty".into());
         }
@@ -148,27 +150,34 @@ impl Rules {
         });
         let claims: Vec<_> = claims.collect::<Result<_, String>>()?;
         let confidence = rule.confidence.unwrap_or(CONFIDENCE_DEFAULT);
-        for name in &rule.field {
-            let known = JOINED.iter().any(|(joined, _)| joined == name) || Field::from_name(name).is_some();
+        let ready = Arc::new(Ready { id: rule.id, pattern: rule.regex, regex: OnceLock::new(), claims, confidence });
+        for name in rule.field {
+            let known = JOINED.iter().any(|(joined, _)| *joined == name) || Field::from_name(&name).is_some();
             if !known {
                 return Err(format!("no field is called {name:?}"));
             }
-            let compiled = Compiled { id: rule.id.clone(), regex: regex.clone(), claims: claims.clone(), confidence };
-            self.sets.entry(name.clone()).or_default().rules.push(compiled);
+            self.sets.entry(name).or_default().rules.push(Arc::clone(&ready));
         }
         Ok(())
     }
 
-    fn seal(&mut self) -> Result<(), RuleError> {
-        for (name, set) in &mut self.sets {
-            let patterns = set.rules.iter().map(|rule| rule.regex.as_str());
-            set.any = Some(RegexSet::new(patterns).map_err(|e| RuleError { file: name.clone(), rule: None, reason: e.to_string() })?);
+    /// Which rules each observed field leads to.
+    fn index(&mut self) {
+        for name in self.sets.keys() {
             let joined = JOINED.iter().find(|(joined, _)| joined == name).map(|(_, fields)| *fields);
             let single = Field::from_name(name);
             let fields: BTreeSet<Field> = joined.unwrap_or_default().iter().copied().chain(single).collect();
             for field in fields {
                 self.fields.entry(field).or_default().push(name.clone());
             }
+        }
+    }
+
+    /// Compiles every set now, so that what is wrong is told now.
+    fn compile(&self) -> Result<(), RuleError> {
+        for (name, set) in &self.sets {
+            let compiled = set.compile().map_err(|e| RuleError { file: name.clone(), rule: None, reason: e.to_string() })?;
+            let _ = set.any.set(Some(compiled));
         }
         Ok(())
     }
@@ -189,7 +198,7 @@ impl Rules {
     #[must_use]
     pub fn matches_named(&self, name: &str, text: &str) -> Vec<Hit> {
         let Some(set) = self.sets.get(name) else { return Vec::new() };
-        let Some(any) = &set.any else { return Vec::new() };
+        let Some(any) = set.any.get_or_init(|| set.compile().ok()) else { return Vec::new() };
         any.matches(text).iter().filter_map(|index| set.rules.get(index)).filter_map(|rule| rule.hit(text)).collect()
     }
 
@@ -206,9 +215,27 @@ impl Rules {
     }
 }
 
-impl Compiled {
+/// Whether a rule's expression holds what the rule promises.
+fn check(rule: &Rule) -> Result<(), String> {
+    let regex = Regex::new(&rule.regex).map_err(|e| format!("regex: {e}"))?;
+    if !regex.is_match(&rule.example) {
+        return Err(format!("its example {:?} does not match", rule.example));
+    }
+    match rule.not.iter().find(|not| regex.is_match(not)) {
+        Some(not) => Err(format!("its near miss {not:?} matches")),
+        None => Ok(()),
+    }
+}
+
+impl Set {
+    fn compile(&self) -> Result<RegexSet, regex::Error> {
+        RegexSet::new(self.rules.iter().map(|rule| &rule.pattern))
+    }
+}
+
+impl Ready {
     fn hit(&self, text: &str) -> Option<Hit> {
-        let captures = self.regex.captures(text)?;
+        let captures = self.regex.get_or_init(|| Regex::new(&self.pattern).ok()).as_ref()?.captures(text)?;
         let mut claims = Vec::with_capacity(self.claims.len());
         for (attribute, template) in &self.claims {
             let mut value = String::new();
@@ -243,7 +270,9 @@ claims = { vendor = "Acme", model = "$model" }
 
     #[test]
     fn every_built_in_rule_matches_its_example_and_no_near_miss() {
-        let rules = Rules::load(&[]).unwrap_or_else(|e| panic!("{e}"));
+        // Given as a user's own they are all checked.
+        let own: Vec<(String, String)> = BUILT_IN.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
+        let rules = Rules::load(&own).unwrap_or_else(|e| panic!("{e}"));
         assert!(rules.len() >= 100, "{} rules", rules.len());
     }
 

@@ -9,6 +9,7 @@ const PROFINET_VENDOR: &str = include_str!("../data/profinet_vendor.tsv");
 const BACNET_VENDOR: &str = include_str!("../data/bacnet_vendor.tsv");
 const ENTERPRISE: &str = include_str!("../data/snmp_enterprise.tsv");
 const BUILDERS: &str = include_str!("../data/mac_vendor_builds_devices.tsv");
+const VENDOR_NAMES: &str = include_str!("../data/vendor_names.tsv");
 
 /// The organisation to which a MAC address's prefix is registered: MA-S (36 bits), MA-M (28), MA-L (24). A locally administered address
 /// belongs to nobody, unless its company identifier (CID) is registered.
@@ -22,7 +23,7 @@ pub fn organisation(mac: Mac) -> Option<&'static str> {
     if mac.is_local() {
         return None;
     }
-    [9, 7, 6].into_iter().find_map(|length| find(OUI, digits.get(..length)?, |a, b| a.cmp(b)))
+    [9, 7, 6].into_iter().find_map(|length| find(OUI, digits.get(..length)?, Ord::cmp))
 }
 
 /// The vendor whose devices carry an organisation's MAC addresses, if that organisation builds devices and not just cards and chips.
@@ -59,6 +60,13 @@ pub fn bacnet_vendor(id: u64) -> Option<&'static str> {
 #[must_use]
 pub fn enterprise(id: u64) -> Option<&'static str> {
     numbered(ENTERPRISE, id)
+}
+
+/// The usual short name of a vendor that registries spell in their own ways, so that one maker is not told as two.
+#[must_use]
+pub fn vendor_name(registered: &str) -> Option<&'static str> {
+    let plain: String = registered.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    find(VENDOR_NAMES, &plain, |a, b| a.as_bytes().cmp(b.as_bytes()))
 }
 
 fn numbered(table: &'static str, id: u64) -> Option<&'static str> {
@@ -111,6 +119,7 @@ mod tests {
         for (table, numeric) in [
             (OUI, false),
             (BUILDERS, false),
+            (VENDOR_NAMES, false),
             (CIP_VENDOR, true),
             (CIP_DEVICE_TYPE, true),
             (PROFINET_VENDOR, true),
@@ -135,5 +144,15 @@ mod tests {
         assert_eq!(profinet_vendor(42), Some("Siemens AG"));
         assert!(enterprise(9).is_some_and(|name| name.to_lowercase().contains("cisco")));
         assert_eq!(cip_vendor(999_999), None);
+    }
+
+    #[test]
+    fn registries_that_spell_one_maker_differently_agree() {
+        for name in [cip_vendor(1), enterprise(95)] {
+            assert!(name.is_some_and(|name| vendor_name(name) == Some("Rockwell Automation")), "{name:?}");
+        }
+        assert_eq!(profinet_vendor(42).and_then(vendor_name), Some("Siemens"));
+        assert_eq!(enterprise(9).and_then(vendor_name), Some("Cisco"));
+        assert_eq!(vendor_name("Nobody & Sons"), None);
     }
 }

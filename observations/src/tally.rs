@@ -1,10 +1,8 @@
 //! Counters of a pair, absolute within one source.
 
-use crate::bytes;
 use crate::evidence::Stamp;
-use crate::said::order;
 use crate::subject::{Endpoint, Subject};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Who talks to whom by what. The client's port is not part of it: a thousand connections of one kind are one conversation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -94,54 +92,6 @@ impl Tally {
         for (operation, count) in &other.operations {
             let most = self.operations.entry(operation.clone()).or_default();
             *most = (*most).max(*count);
-        }
-    }
-}
-
-/// Sums a client's peers beyond the bound into one row: the smallest by hash stay, so that any order gives the same.
-#[must_use]
-pub fn bound_peers(pairs: BTreeMap<Pair, Tally>) -> BTreeMap<Pair, Tally> {
-    // Pairs sort by client first: a crowd stands together, and its rows are looked at only if there can be one.
-    let mut bounded: BTreeMap<Pair, Tally> = BTreeMap::new();
-    let mut of_client: Vec<(Pair, Tally)> = Vec::new();
-    for (pair, tally) in pairs {
-        if of_client.first().is_some_and(|(first, _)| first.client != pair.client) {
-            bound_client(&mut of_client, &mut bounded);
-        }
-        of_client.push((pair, tally));
-    }
-    bound_client(&mut of_client, &mut bounded);
-    bounded
-}
-
-/// The rows of one client, those of its crowded endpoints bounded.
-fn bound_client(rows: &mut Vec<(Pair, Tally)>, bounded: &mut BTreeMap<Pair, Tally>) {
-    if rows.len() > Tally::PEERS_MAX {
-        let mut peers: HashMap<(Endpoint, &str), Vec<(u64, usize)>> = HashMap::new();
-        for (index, (pair, _)) in rows.iter().enumerate() {
-            if let Some(server) = &pair.server {
-                let mut bytes = Vec::new();
-                bytes::put_subject(&mut bytes, server);
-                peers.entry((pair.endpoint, &pair.protocol)).or_default().push((order(&bytes), index));
-            }
-        }
-        let mut beyond: Vec<usize> = Vec::new();
-        for servers in peers.values_mut().filter(|servers| servers.len() > Tally::PEERS_MAX) {
-            servers.sort_unstable();
-            beyond.extend(servers.iter().skip(Tally::PEERS_MAX).map(|(_, index)| *index));
-        }
-        for index in beyond {
-            if let Some((pair, _)) = rows.get_mut(index) {
-                pair.server = None;
-            }
-        }
-    }
-    for (pair, tally) in rows.drain(..) {
-        match bounded.get_mut(&pair) {
-            Some(sum) => sum.add(&tally),
-            None => {
-                bounded.insert(pair, tally);
-            }
         }
     }
 }

@@ -198,7 +198,7 @@ mod tests {
             source: "k".into(),
             protocol: "modbus".into(),
             field: "vendor_name".into(),
-            spans: vec![document::Span { packet: 1204, offset: 62, length: 3 }],
+            spans: vec![document::Span { file: None, packet: 1204, offset: 62, length: 3 }],
             quote: "hex:41000a".into(),
             dissector: "modbus@1".into(),
             ..Evidence::default()

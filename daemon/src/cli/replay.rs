@@ -60,6 +60,11 @@ impl Replay {
             None => (std::mem::take(&mut read.said), Decisions::default()),
             Some(writer) => whole(writer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner), &mut read)?,
         };
+        if read.nothing() && said.sources.values().all(|one| one.source.packets == 0) {
+            // An empty inventory would look like an empty network.
+            read.tell();
+            return Ok(ExitCode::FAILURE);
+        }
         let document = inventory::inventory(&said, &fingerprints, &decisions);
         out.document(self.format, &document)?;
         read.tell();

@@ -8,6 +8,11 @@ use crate::packet::LinkType;
 
 /// ARPHRD_ETHER of Linux: the sender's address is a MAC address.
 const ARPHRD_ETHER: u16 = 1;
+/// NFULA_HWADDR and NFULA_PAYLOAD of Linux (linux/netfilter/nfnetlink_log.h).
+const NFLOG_ADDRESS: u16 = 8;
+const NFLOG_PAYLOAD: u16 = 9;
+/// Linux knows about twenty attributes; the payload stands last.
+const NFLOG_ATTRIBUTES_MAX: usize = 32;
 
 impl Walk<'_, '_> {
     pub(super) fn link(&mut self, link: LinkType) -> Step {
@@ -20,6 +25,7 @@ impl Walk<'_, '_> {
             LinkType::LINUX_SLL => self.cooked(),
             LinkType::LINUX_SLL2 => self.cooked_2(),
             LinkType::PPP => self.ppp_link(),
+            LinkType::NFLOG => self.netfilter_log(),
             _ => Err(Stop::LinkType),
         }
     }
@@ -65,6 +71,40 @@ impl Walk<'_, '_> {
         };
         self.at += header;
         Ok(layer)
+    }
+
+    /// LINKTYPE_NFLOG: family, version and group, then attributes of length and kind in the order of the capturing machine, each padded
+    /// to four bytes. Kinds are small, so that the byte which is not zero tells the order.
+    fn netfilter_log(&mut self) -> Step {
+        let [family, version, _, _] = *self.peek::<4>()?;
+        if version != 0 || !matches!(family, 2 | 10) {
+            return Err(Stop::LinkType);
+        }
+        let mut skip = 4;
+        for _ in 0..NFLOG_ATTRIBUTES_MAX {
+            let (length, kind) = match *self.peek_behind::<4>(skip)? {
+                [l0, l1, kind, 0] => (u16::from_le_bytes([l0, l1]), u16::from(kind)),
+                [l0, l1, 0, kind] => (u16::from_be_bytes([l0, l1]), u16::from(kind)),
+                _ => return Err(Stop::Malformed),
+            };
+            match (kind, length) {
+                (_, 0..4) => return Err(Stop::Malformed),
+                (NFLOG_PAYLOAD, _) => {
+                    self.at += skip + 4;
+                    return Ok(Layer::Ip);
+                }
+                (NFLOG_ADDRESS, _) => {
+                    let [l0, l1, _, _, a, b, c, d, e, f] = *self.peek_behind::<10>(skip + 4)?;
+                    if [l0, l1] == [0, 6] {
+                        self.frame.src_mac = Mac([a, b, c, d, e, f]);
+                        self.frame.has_macs = true;
+                    }
+                }
+                _ => {}
+            }
+            skip += usize::from(length).next_multiple_of(4);
+        }
+        Err(Stop::Malformed)
     }
 
     /// LINKTYPE_PPP: RFC 1662 §3.1, with or without address and control field.
@@ -186,6 +226,22 @@ mod tests {
     fn ppp_that_negotiates_is_not_read() {
         let frame = decode(LinkType::PPP, &[0xff, 0x03, 0xc0, 0x21, 1, 1, 0, 4]);
         assert_eq!((frame.net, frame.stop), (Net::None, Some(Stop::LinkType)));
+    }
+
+    #[test]
+    fn a_firewalls_log_is_read_in_both_orders() {
+        let address = [0, 6, 0, 0, 0x00, 0x80, 0xf4, 1, 2, 3, 0, 0];
+        let whole = u16::try_from(packet().len() + 4).unwrap();
+        let little = [&[2, 0, 0, 5, 16, 0, 8, 0][..], &address, &whole.to_le_bytes(), &[9, 0], &packet()].concat();
+        let big = [&[2, 0, 0, 5, 0, 16, 0, 8][..], &address, &whole.to_be_bytes(), &[0, 9], &packet()].concat();
+        for data in [little, big] {
+            let frame = decode(LinkType::NFLOG, &data);
+            assert_eq!((frame.has_macs, frame.src_mac), (true, Mac([0x00, 0x80, 0xf4, 1, 2, 3])));
+            assert_eq!(frame.payload(&data), SAID);
+        }
+        assert_eq!(decode(LinkType::NFLOG, &[2, 0, 0, 0, 0, 0, 9, 0]).stop, Some(Stop::Malformed));
+        assert_eq!(decode(LinkType::NFLOG, &[2, 0, 0, 0, 6, 0, 10, 0]).stop, Some(Stop::Truncated));
+        assert_eq!(decode(LinkType::NFLOG, &[7, 0, 0, 0]).stop, Some(Stop::LinkType));
     }
 
     #[test]

@@ -40,8 +40,8 @@ impl Flow {
     /// SYN and SYN+ACK say who asked.
     const fn handshake(&mut self, direction: usize, flags: u8) {
         if self.key.protocol == 6 && flags & 2 != 0 {
-            let asked = if flags & 16 == 0 { direction } else { 1 - direction };
-            self.client = Client::Known(asked as u8 & 1);
+            let answers = flags & 16 != 0;
+            self.client = Client::Known(if (direction == 1) == answers { 0 } else { 1 });
         }
     }
 

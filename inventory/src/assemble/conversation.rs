@@ -3,7 +3,6 @@
 use crate::assemble::{View, time};
 use crate::document;
 use crate::gather::HostKey;
-use crate::resolve::node_of;
 use fingerprints::behaviour::Role;
 use observations::{Endpoint, Mac, SourceSaid, Subject, Tally, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,7 +85,7 @@ impl<'v, 's> Sides<'v, 's> {
     fn side(&self, subject: &Subject, at: i64) -> Side {
         let segment = self.segments.get(usize::from(subject.segment.0)).copied().unwrap_or(0);
         let key = HostKey { site: self.site, segment, mac: subject.mac, ip: subject.ip };
-        let component = node_of(&self.view.places, &key, at).and_then(|node| self.view.resolved.of_node.get(&node).copied());
+        let component = self.view.component_at(&key, at);
         let address = subject.ip.map(Address::Ip).or_else(|| subject.mac.map(Address::Mac)).unwrap_or(Address::Unknown);
         Side { component, address }
     }

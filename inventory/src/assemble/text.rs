@@ -47,18 +47,21 @@ fn civil(days: i64) -> (i64, i64, i64) {
 /// Where one field of an observation stands; without a field, the PDU alone.
 #[must_use]
 pub fn evidence(said: &Said, facts: &Facts<'_>, at: At<'_>, observation: &Observation, field: Option<usize>) -> Evidence {
-    let key = facts.sources.get(usize::from(at.source)).copied().unwrap_or_default();
+    let key = facts.sources.get(at.source as usize).copied().unwrap_or_default();
     let source = said.sources.get(&key).map(|one| &one.source);
     let stamp = observation.first.stamp;
     let part = field.and_then(|index| observation.fields_first.get(index));
     let several = source.is_some_and(|source| source.parts.len() > 1);
-    let file = source.filter(|_| several).and_then(|source| source.parts.get(usize::from(stamp.part()))).map(|part| part.name.clone());
+    let name = |part: u16| source.filter(|_| several).and_then(|source| source.parts.get(usize::from(part))).map(|part| part.name.clone());
+    let file = name(stamp.part());
     let own = part.and_then(|part| part.derivation.as_deref()).into_iter().flat_map(|names| names.split(' ')).map(str::to_owned);
     let spans = part.map(|part| {
-        part.spans
-            .iter()
-            .map(|span| Span { packet: Stamp { time: 0, packet: span.packet }.number(), offset: span.offset, length: span.length })
-            .collect()
+        let span = |span: &observations::Span| {
+            let packet = Stamp { time: 0, packet: span.packet };
+            let file = if packet.part() == stamp.part() { None } else { name(packet.part()) };
+            Span { file, packet: packet.number(), offset: span.offset, length: span.length }
+        };
+        part.spans.iter().map(span).collect()
     });
     Evidence {
         source: key.to_string(),

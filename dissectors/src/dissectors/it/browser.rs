@@ -48,7 +48,8 @@ impl Dissector for Browser {
     fn read(&self, pdu: &[u8], _: &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let Some(&opcode) = pdu.first().filter(|opcode| !OTHERS.contains(opcode)) else { return Ok(Next::Watch) };
         let (tail, frame) = announcement(pdu)?;
-        if frame.signature != SIGNATURE {
+        // Windows NT puts something else into the announcement of a group.
+        if frame.signature != SIGNATURE && opcode != DOMAIN_ANNOUNCEMENT {
             return Err(DissectError::Malformed { rule: "signature", offset: 30 });
         }
         let (sender, tail) = (cx.sender_host(), terminated(tail));
@@ -134,6 +135,8 @@ mod tests {
     fn a_master_announces_its_group_and_no_host_of_that_name() {
         let mut domain = HOST.to_vec();
         domain[0] = DOMAIN_ANNOUNCEMENT;
+        // Where others have the signature.
+        (domain[30], domain[31]) = (0x6b, 0x02);
         let said: Vec<_> = announced(&domain).into_iter().filter(|said| said.protocol == "browser").collect();
         assert_eq!(field(&said, Kind::Identity, Field::Workgroup), ["NVR9"]);
         assert!(field(&said, Kind::Identity, Field::Hostname).is_empty());

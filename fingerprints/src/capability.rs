@@ -1,0 +1,221 @@
+//! Class and type from the bits in which a device says what it does: capabilities of LLDP and CDP, MED device class, PROFINET role,
+//! the server type of browser announcements; and from what only a bridge or a router sends.
+//!
+//! A bit is a word, not a nameplate: hosts with virtual switches bridge, laptops have wireless cards, and field devices with two ports
+//! forward frames. So what the bits say is an inference, and combinations that several kinds of box show claim a class only, or nothing.
+
+use crate::claim::{Attribute, Claim, Class};
+use observations::{Field, Kind, Observation};
+
+/// What is inferred: class, type (empty: none), confidence, the rule's name.
+type Inferred = (&'static str, &'static str, u8, &'static str);
+
+/// IEEE 802.1AB §8.5.8.1, table 8-4.
+mod lldp {
+    pub(super) const REPEATER: u64 = 1 << 1;
+    pub(super) const BRIDGE: u64 = 1 << 2;
+    pub(super) const WLAN: u64 = 1 << 3;
+    pub(super) const ROUTER: u64 = 1 << 4;
+    pub(super) const TELEPHONE: u64 = 1 << 5;
+    pub(super) const DOCSIS: u64 = 1 << 6;
+    pub(super) const STATION: u64 = 1 << 7;
+    pub(super) const VLAN_BRIDGE: u64 = 1 << 8 | 1 << 9;
+}
+
+/// CDP capabilities, as Cisco documents them for the CISCO-CDP-MIB (cdpCacheCapabilities).
+mod cdp {
+    pub(super) const ROUTER: u64 = 1;
+    pub(super) const BRIDGE: u64 = 1 << 1 | 1 << 2;
+    pub(super) const SWITCH: u64 = 1 << 3;
+    pub(super) const REPEATER: u64 = 1 << 6;
+    pub(super) const PHONE: u64 = 1 << 7;
+}
+
+/// MS-BRWS §2.2.1 and MS-RAP: bits of the server type.
+mod browser {
+    pub(super) const CONTROLLER: u64 = 0x08 | 0x10;
+    pub(super) const UNIX: u64 = 0x800;
+    pub(super) const NT: u64 = 0x1000;
+    pub(super) const SERVER_NT: u64 = 0x8000;
+}
+
+/// Claims from what a device says that it does.
+#[must_use]
+pub fn claims(observation: &Observation) -> Vec<Claim> {
+    if !observation.of_itself() {
+        return Vec::new();
+    }
+    let of = |index: Option<usize>, (class, kind, confidence, rule): Inferred| {
+        let claim = move |attribute, value: &str| Claim {
+            attribute,
+            value: value.to_owned(),
+            class: Class::Inferred,
+            confidence: confidence.min(Class::Inferred.most()),
+            rule: format!("capability:{rule}"),
+            field: index,
+        };
+        let class = Some(class).filter(|class| !class.is_empty()).map(|class| claim(Attribute::Class, class));
+        let kind = Some(kind).filter(|kind| !kind.is_empty()).map(|kind| claim(Attribute::Type, kind));
+        class.into_iter().chain(kind)
+    };
+    let bits = observation.fields.iter().enumerate().filter_map(|(index, said)| Some((index, said.field, said.value.number()?)));
+    let told = bits.filter_map(|(index, field, bits)| Some((index, inferred(observation, field, bits)?)));
+    let mut claims: Vec<Claim> = told.flat_map(|(index, inferred)| of(Some(index), inferred)).collect();
+    let bridge = observation.fields.iter().position(|said| said.field == Field::BridgeId);
+    match observation.kind {
+        Kind::Topology if observation.protocol == "stp" && bridge.is_some() => claims.extend(of(bridge, ("network", "switch", 55, "sends-bpdu"))),
+        Kind::Router => claims.extend(of(None, ("network", "router", 60, "announces-itself-as-router"))),
+        _ => {}
+    }
+    claims
+}
+
+fn inferred(observation: &Observation, field: Field, bits: u64) -> Option<Inferred> {
+    match (observation.protocol.as_str(), field) {
+        ("lldp", Field::Capabilities) => of_lldp(bits, observation),
+        ("cdp", Field::Capabilities) => of_cdp(bits),
+        // ANSI/TIA-1057 §10.2.2.2: class III endpoints are communication devices, class 4 is network connectivity.
+        (_, Field::MedDeviceClass) if bits == 3 => Some(("office", "phone", 65, "med-class-3")),
+        (_, Field::MedDeviceClass) if bits == 4 => Some(("network", "", 60, "med-network-connectivity")),
+        // IEC 61158-6-10, DeviceRoleDetails: IO device 1, IO controller 2, supervisor 8.
+        (_, Field::ProfinetRole) if bits & 2 != 0 => Some(("controller", "plc", 60, "profinet-controller")),
+        (_, Field::ProfinetRole) if bits & 8 != 0 => Some(("operator-station", "engineering-station", 55, "profinet-supervisor")),
+        (_, Field::ProfinetRole) if bits & 1 != 0 => Some(("field-device", "", 60, "profinet-device")),
+        (_, Field::BrowserServerType) => of_browser(bits),
+        _ => None,
+    }
+}
+
+fn of_lldp(bits: u64, observation: &Observation) -> Option<Inferred> {
+    let has = |mask: u64| bits & mask != 0;
+    // Two-port field devices bridge, and hosts that say "station" beside it run a virtual switch.
+    let not_its_work = [Field::StationName, Field::StationAlias].iter().any(|field| observation.get(*field).is_some()) || has(lldp::STATION);
+    if has(lldp::TELEPHONE) {
+        return Some(("office", "phone", 70, "lldp-telephone"));
+    }
+    if has(lldp::DOCSIS) {
+        return Some(("network", "", 60, "lldp-cable-modem"));
+    }
+    if not_its_work {
+        return None;
+    }
+    let bridge = has(lldp::BRIDGE | lldp::VLAN_BRIDGE);
+    match (bridge, has(lldp::ROUTER), has(lldp::WLAN)) {
+        (true, false, true) => Some(("network", "access-point", 55, "lldp-bridge-and-wlan")),
+        (true, false, false) => Some(("network", "switch", 60, "lldp-bridge")),
+        // Layer 3 switches, routers with switch ports and hosts of virtual machines all show both.
+        (true, true, _) => Some(("network", "", 60, "lldp-bridge-and-router")),
+        (false, true, _) => Some(("network", "router", 60, "lldp-router")),
+        (false, false, true) => None,
+        (false, false, false) => has(lldp::REPEATER).then_some(("network", "", 55, "lldp-repeater")),
+    }
+}
+
+const fn of_cdp(bits: u64) -> Option<Inferred> {
+    if bits & cdp::PHONE != 0 {
+        Some(("office", "phone", 70, "cdp-phone"))
+    } else if bits & cdp::SWITCH != 0 {
+        Some(("network", "switch", 65, "cdp-switch"))
+    } else if bits & cdp::BRIDGE != 0 {
+        Some(("network", "", 60, "cdp-bridge"))
+    } else if bits & cdp::ROUTER != 0 {
+        Some(("network", "router", 65, "cdp-router"))
+    } else if bits & cdp::REPEATER != 0 {
+        Some(("network", "", 55, "cdp-repeater"))
+    } else {
+        None
+    }
+}
+
+/// Samba sets the bit of Unix; what runs it may be anything. A Windows PC in a plant may be an operator's station: only its type is told.
+const fn of_browser(bits: u64) -> Option<Inferred> {
+    if bits & browser::UNIX != 0 {
+        None
+    } else if bits & browser::CONTROLLER != 0 {
+        Some(("server", "server", 65, "browser-domain-controller"))
+    } else if bits & browser::SERVER_NT != 0 {
+        Some(("server", "server", 60, "browser-server"))
+    } else if bits & browser::NT != 0 {
+        Some(("", "workstation", 55, "browser-workstation"))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{said, text};
+    use observations::Value;
+
+    fn told(protocol: &str, kind: Kind, fields: &[(Field, Value)]) -> Vec<String> {
+        claims(&said(protocol, kind, fields)).into_iter().map(|claim| claim.value).collect()
+    }
+
+    fn lldp(bits: u64) -> Vec<String> {
+        told("lldp", Kind::Identity, &[(Field::Capabilities, Value::Number(bits))])
+    }
+
+    #[test]
+    fn a_bridge_is_a_switch_unless_it_is_more_or_says_that_it_is_a_station() {
+        assert_eq!(lldp(0x0004), ["network", "switch"]);
+        assert_eq!(lldp(0x0014), ["network"]);
+        assert_eq!(lldp(0x0010), ["network", "router"]);
+        assert_eq!(lldp(0x000c), ["network", "access-point"]);
+        assert!(lldp(0x0084).is_empty());
+        assert!(lldp(0x0080).is_empty());
+        assert!(lldp(0x0008).is_empty());
+    }
+
+    #[test]
+    fn a_phone_with_a_port_for_a_computer_is_a_phone() {
+        assert_eq!(lldp(0x0024), ["office", "phone"]);
+        assert_eq!(told("cdp", Kind::Identity, &[(Field::Capabilities, Value::Number(0x490))]), ["office", "phone"]);
+    }
+
+    #[test]
+    fn a_profinet_device_with_two_ports_is_no_switch() {
+        let fields = [(Field::StationName, text("et200-1")), (Field::Capabilities, Value::Number(0x0004))];
+        assert!(told("lldp", Kind::Identity, &fields).is_empty());
+    }
+
+    #[test]
+    fn cdp_switches_route_too() {
+        assert_eq!(told("cdp", Kind::Identity, &[(Field::Capabilities, Value::Number(0x29))]), ["network", "switch"]);
+        assert_eq!(told("cdp", Kind::Identity, &[(Field::Capabilities, Value::Number(0x01))]), ["network", "router"]);
+        assert!(told("cdp", Kind::Identity, &[(Field::Capabilities, Value::Number(0x10))]).is_empty());
+    }
+
+    #[test]
+    fn profinet_roles_tell_controllers_from_devices() {
+        let role = |bits| told("pn_dcp", Kind::Identity, &[(Field::ProfinetRole, Value::Number(bits))]);
+        assert_eq!(role(1), ["field-device"]);
+        assert_eq!(role(3), ["controller", "plc"]);
+        assert_eq!(role(8), ["operator-station", "engineering-station"]);
+        assert!(role(0).is_empty());
+    }
+
+    #[test]
+    fn samba_says_nothing_of_its_box() {
+        let host = |bits| told("browser", Kind::Identity, &[(Field::BrowserServerType, Value::Number(bits))]);
+        assert_eq!(host(0x0001_1003), ["workstation"]);
+        assert_eq!(host(0x0000_9003), ["server", "server"]);
+        assert!(host(0x0081_9a03).is_empty());
+    }
+
+    #[test]
+    fn who_sends_bpdus_bridges_and_who_announces_itself_routes() {
+        let bridge = (Field::BridgeId, Value::Bytes(vec![0x80, 0, 0, 1, 2, 3, 4, 5]));
+        assert_eq!(told("stp", Kind::Topology, std::slice::from_ref(&bridge)), ["network", "switch"]);
+        assert!(told("stp", Kind::Binding, &[bridge]).is_empty());
+        assert_eq!(told("icmpv6", Kind::Router, &[]), ["network", "router"]);
+    }
+
+    #[test]
+    fn what_is_said_of_another_is_no_bit_of_ones_own() {
+        let mut report = said("lldp", Kind::Neighbor, &[(Field::Capabilities, Value::Number(4))]);
+        report.about.mac = "00:80:f4:01:02:09".parse().ok();
+        report.about.ip = None;
+        assert!(claims(&report).is_empty());
+    }
+}
