@@ -8,6 +8,7 @@
 //! | `determinism` | workers, order, packing and cuts change nothing |
 //! | `promise` | the millionth poll is watched as the first |
 //! | `cli` | what the command says and how it ends |
+//! | `cli_database` | databases: killed, completed, decided upon, compared |
 //! | `hostile` | names made to harm a terminal, a page or a spreadsheet |
 //! | `secrets` | no secret of the lab in anything that comes out |
 //! | `architecture` | which crate and which module may know which |
@@ -16,6 +17,7 @@
 mod architecture;
 mod captures;
 mod cli;
+mod cli_database;
 mod command;
 mod determinism;
 mod evidence;

@@ -7,6 +7,8 @@ use super::text::shown;
 pub struct Interface {
     /// As the system calls it.
     pub name: String,
+    /// The system's number for it: another one after it was taken away and came back.
+    pub index: u32,
     /// Its MAC address, if it has one.
     pub mac: Option<[u8; 6]>,
     /// Whether it is switched on.
@@ -33,6 +35,7 @@ impl Interface {
         addresses.sort();
         Self {
             name: found.name.clone(),
+            index: found.index,
             mac: found.mac.map(|mac| mac.octets()).filter(|mac| *mac != [0; 6]),
             up: found.is_up(),
             running: found.is_running(),

@@ -79,6 +79,10 @@ impl std::error::Error for LiveError {}
 pub struct Live {
     capture: Capture<Active>,
     interface: String,
+    /// The interface's number; none for all interfaces together.
+    index: Option<u32>,
+    /// The interface is no longer there. libpcap would wait for it for ever.
+    gone: bool,
     link: LinkType,
     snaplen: usize,
     stop: Arc<AtomicBool>,
@@ -135,6 +139,8 @@ impl Live {
             link: if link == LinkType::RAW_OLD { LinkType::RAW } else { link },
             capture,
             interface: interface.to_owned(),
+            index: known.iter().find(|known| known.name == interface).map(|known| known.index),
+            gone: false,
             snaplen: snaplen as usize,
             stop: Arc::clone(&options.stop),
             number: 0,
@@ -165,14 +171,16 @@ impl Live {
         Ok((filled, true))
     }
 
-    /// Asks the kernel what it lost, now and then.
+    /// Asks the kernel what it lost, now and then, and whether the interface is still there.
     fn ask(&mut self, at_once: bool) {
-        if (at_once || self.asked.elapsed() >= STATISTICS_EVERY)
-            && let Ok(stat) = self.capture.stats()
-        {
-            self.losses.see(stat.dropped, stat.if_dropped);
-            self.asked = Instant::now();
+        if !at_once && self.asked.elapsed() < STATISTICS_EVERY {
+            return;
         }
+        self.asked = Instant::now();
+        if let Ok(stat) = self.capture.stats() {
+            self.losses.see(stat.dropped, stat.if_dropped);
+        }
+        self.gone = self.index.is_some_and(|index| interfaces::interfaces().iter().all(|known| known.index != index));
     }
 
     /// Ends the capture with what libpcap or the system says: the interface is gone, or down.
@@ -195,6 +203,9 @@ impl Blocks for Live {
             return Ok(false);
         }
         self.ask(false);
+        if self.gone {
+            return Err(self.fail("the interface is gone"));
+        }
         let mut result = self.drain(block, 0);
         if matches!(result, Ok((0, false))) {
             let waited = poll(&mut [PollFd::new(&self.capture, PollFlags::IN)], Some(&WAIT));

@@ -33,11 +33,11 @@ impl Derive {
         let fingerprints = reading.fingerprints()?;
         let begun = Instant::now();
         let step = |what: &str| eprintln!("{:6.1} s  {what}", begun.elapsed().as_secs_f64());
-        step("reading what was said");
         if !self.db.exists() {
             return Err(StoreError::Missing { path: self.db.clone() }.into());
         }
         let mut store = Store::open(&self.db)?;
+        step("reading what was said");
         let (said, changes) = rows(&store)?;
         let decisions = Decisions::of(store.decisions()?);
         let observations: usize = said.sources.values().map(|one| one.observations.len()).sum();

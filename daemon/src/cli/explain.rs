@@ -6,7 +6,7 @@ use crate::capture::text::{grouped, shown};
 use fingerprints::Fingerprints;
 use inventory::View;
 use inventory::document::{AttributeRecord, Device, Document, Evidence, Rival};
-use inventory::key::Key;
+use inventory::explain::explain_in;
 use inventory::resolve::Join;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -67,11 +67,7 @@ fn explained(material: Material, fingerprints: &Fingerprints, text: &str) -> Res
     let document = view.document();
     let device = find::find(&document, text)?;
     let id = device.parent.as_ref().unwrap_or(&device.id);
-    let at = (0..view.resolved.components.len()).find(|at| view.id(*at) == Some(id.as_str()));
-    let keys: Vec<String> =
-        at.and_then(|at| view.resolved.components.get(at)).map(|component| component.keys.keys().map(Key::text).collect()).unwrap_or_default();
-    let concerns = |join: &&Join| keys.contains(&join.key) || join.of.iter().any(|key| keys.contains(key));
-    let joins = view.resolved.joins.iter().filter(concerns).cloned().collect();
+    let joins = explain_in(&view, &document, id, None).map(|explanation| explanation.joins).unwrap_or_default();
     Ok((document, joins))
 }
 

@@ -13,14 +13,15 @@ const LISTED_MAX: usize = 20;
 /// Names that are offered where none fits.
 const NEAREST: usize = 3;
 
-/// Characters of an id that stand for it.
-const ID_PREFIX_MIN: usize = 4;
-
 /// Finds the one device that `text` names.
 ///
 /// # Errors
 /// Several (status 2, listed) or none (status 1, with the nearest names).
 pub(super) fn find<'d>(document: &'d Document, text: &str) -> Result<&'d Device, Failure> {
+    let shared = document.coverage.shared_keys.iter().find(|shared| shared.id == text.trim() || shared.key == text.trim());
+    if let Some(shared) = shared {
+        return Err(Failure::usage(format!("{} is shown by several devices, and names none: {}", shown(text), shared.devices.join(", "))));
+    }
     match all(document, text).as_slice() {
         [device] => Ok(device),
         [] => Err(Failure::new(nowhere(document, text))),
@@ -38,18 +39,17 @@ pub(super) fn find<'d>(document: &'d Document, text: &str) -> Result<&'d Device,
     }
 }
 
-/// All devices that `text` names: exactly if any does, else those of which it is a part.
+/// All devices that `text` names: by id, address or hostname; else by what stands on its label; else by a part of its names.
 fn all<'d>(document: &'d Document, text: &str) -> Vec<&'d Device> {
     let text = plain(text);
-    let fitting = |fits: &dyn Fn(&Device) -> bool| document.devices.iter().filter(|device| fits(device)).collect::<Vec<_>>();
-    let exact = fitting(&|device| names(device).any(|name| name.to_lowercase() == text));
-    if !exact.is_empty() || text.is_empty() {
-        return exact;
+    let found = inventory::explain::find(document, &text);
+    if !found.is_empty() || text.is_empty() {
+        return found;
     }
-    let by_id = |device: &Device| std::iter::once(&device.id).chain(&device.aliases).any(|id| id.starts_with(&text));
-    let by_id = if text.len() >= ID_PREFIX_MIN { fitting(&by_id) } else { Vec::new() };
-    if !by_id.is_empty() {
-        return by_id;
+    let fitting = |fits: &dyn Fn(&Device) -> bool| document.devices.iter().filter(|device| fits(device)).collect::<Vec<_>>();
+    let labelled = fitting(&|device| labels(device).any(|label| label.to_lowercase() == text));
+    if !labelled.is_empty() {
+        return labelled;
     }
     let words = |device: &Device| {
         let attributes = ["vendor", "model", "order_number"].into_iter().filter_map(|name| device.attributes.get(name));
@@ -58,17 +58,10 @@ fn all<'d>(document: &'d Document, text: &str) -> Vec<&'d Device> {
     fitting(&words)
 }
 
-/// Everything that names a device.
-fn names(device: &Device) -> impl Iterator<Item = &String> {
+/// What stands on a device's label: station name, serial number, tag.
+fn labels(device: &Device) -> impl Iterator<Item = &String> {
     let attributes = ["station_name", "serial", "asset_id"].into_iter().filter_map(|name| device.attributes.get(name));
-    let annotations = device.annotations.iter().filter(|(name, _)| *name == "tag").map(|(_, value)| value);
-    std::iter::once(&device.id)
-        .chain(&device.aliases)
-        .chain(&device.macs)
-        .chain(&device.ips)
-        .chain(&device.hostnames)
-        .chain(attributes.map(|record| &record.value))
-        .chain(annotations)
+    attributes.map(|record| &record.value).chain(device.annotations.iter().filter(|(name, _)| *name == "tag").map(|(_, value)| value))
 }
 
 /// As it stands in the document: lower case, addresses in their usual spelling, without the kind of a key.

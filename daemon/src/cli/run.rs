@@ -72,8 +72,6 @@ impl Run {
             Filter::compile(expression).map_err(|what| Failure::usage(format!("--bpf: {what}")))?;
         }
         let fingerprints = Fingerprints::new()?;
-        let store = Store::open(&self.db)?;
-        let sensor = store.origin()?;
         let stop = stop_at_signals()?;
         let options = LiveOptions { bpf: self.bpf.clone(), stop: Arc::clone(&stop), ..LiveOptions::default() };
         let mut names = self.interfaces.clone();
@@ -81,6 +79,8 @@ impl Run {
         names.dedup();
         // All are opened before any is read: a wrong name ends the command at once.
         let live = names.iter().map(|name| Ok((name, Live::open(name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
+        let store = Store::open(&self.db)?;
+        let sensor = store.origin()?;
         for (name, _) in &live {
             self.announce(name);
         }
