@@ -6,7 +6,7 @@
 
 use crate::claim::Attribute;
 use observations::Field;
-use regex::{Regex, RegexSet};
+use regex::{Regex, RegexSet, RegexSetBuilder};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,6 +101,9 @@ struct Compiled {
     confidence: u8,
 }
 
+/// What a set of rules may take, in bytes, to read text in one pass. With less it falls back to a way that is fifty times slower.
+const DFA_MAX: usize = 64 << 20;
+
 /// Every rule, by field.
 #[derive(Default)]
 pub struct Rules {
@@ -162,7 +165,11 @@ impl Rules {
     fn seal(&mut self) -> Result<(), RuleError> {
         for (name, set) in &mut self.sets {
             let patterns = set.rules.iter().map(|rule| rule.regex.as_str());
-            set.any = Some(RegexSet::new(patterns).map_err(|e| RuleError { file: name.clone(), rule: None, reason: e.to_string() })?);
+            set.any = Some(RegexSetBuilder::new(patterns).dfa_size_limit(DFA_MAX).build().map_err(|e| RuleError {
+                file: name.clone(),
+                rule: None,
+                reason: e.to_string(),
+            })?);
             let joined = JOINED.iter().find(|(joined, _)| joined == name).map(|(_, fields)| *fields);
             let single = Field::from_name(name);
             let fields: BTreeSet<Field> = joined.unwrap_or_default().iter().copied().chain(single).collect();

@@ -98,13 +98,19 @@ impl View<'_> {
     pub(crate) fn record(&self, decided: &Decided<'_, '_>) -> AttributeRecord {
         let winner = &decided.winner;
         let best = winner.claims.first();
-        let raw = best.and_then(|claim| self.raw(claim));
+        let mut raw = None;
         let mut evidence: Vec<document::Evidence> = Vec::new();
         let mut voices = BTreeSet::new();
         for claim in &winner.claims {
             // One quotation a protocol is enough to see where the value comes from.
-            if voices.insert(claim.protocol) && evidence.len() < EVIDENCE_MAX {
-                evidence.extend(self.evidence_of(claim));
+            if voices.insert(claim.protocol)
+                && evidence.len() < EVIDENCE_MAX
+                && let Some(said) = Self::decode(claim.at)
+            {
+                if evidence.is_empty() {
+                    raw = claim.claim.field.and_then(|index| raw_bytes(&said.fields.get(index)?.value));
+                }
+                evidence.push(super::evidence(self.said, &self.facts, claim.at, &said, claim.claim.field));
             }
         }
         AttributeRecord {
@@ -123,19 +129,13 @@ impl View<'_> {
     fn decode(at: At<'_>) -> Option<Observation> {
         Observation::decode(at.key, &at.entry.evidence, at.entry.first, at.entry.last, at.entry.revision).ok()
     }
+}
 
-    fn evidence_of(&self, claim: &ClaimAt<'_>) -> Option<document::Evidence> {
-        let said = Self::decode(claim.at)?;
-        Some(evidence(self.said, &self.facts, claim.at, &said, claim.claim.field))
-    }
-
-    fn raw(&self, claim: &ClaimAt<'_>) -> Option<String> {
-        let said = Self::decode(claim.at)?;
-        let value = &said.fields.get(claim.claim.field?)?.value;
-        if !fingerprints::text::loses(value) {
-            return None;
-        }
-        if let Value::Text(bytes) = value { Some(observations::value::hex(bytes)) } else { None }
+/// The bytes in hexadecimal, where showing them as text loses something.
+fn raw_bytes(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(bytes) if fingerprints::text::loses(value) => Some(observations::value::hex(bytes)),
+        _ => None,
     }
 }
 
