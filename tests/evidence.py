@@ -563,6 +563,7 @@ def stands_inside(value, made):
 
 
 TABLES = {}
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "snmp-enterprise")
 
 
 def table(name):
@@ -574,6 +575,10 @@ def table(name):
             rows = (line.rstrip("\n").split("\t") for line in file if not line.startswith("#"))
             TABLES[name] = {row[0]: row[1] for row in rows if len(row) == 2}
     return TABLES[name]
+
+
+def normal(text):
+    return text.strip()
 
 
 def registered(raw, texts, registry):
@@ -636,13 +641,20 @@ def check_value(evidence, capture, value, attribute, rule):
     raw = capture.cut(evidence["spans"])
     first = evidence["spans"][0]
     kind, _, name = rule.partition(":")
-    # The last step of a registry's name is the look-up itself, done below.
-    steps = [step for step in evidence["derivation"] if not (kind == "registry" and step == name)]
+    steps = list(evidence["derivation"])
+    # The last step of a registry's name is the look-up itself, done below, whichever rule made the claim that stands.
+    if steps and steps[-1] in REGISTRIES:
+        kind, name = "registry", steps.pop()
     texts, made = derived(raw, steps, (capture.of(first).packet(first["packet"]), first["offset"]))
     check_quote(evidence, capture, raw, made)
     if kind == "registry":
         if value not in registered(bytes(made), texts, name):
             raise NotObtained(f"{name} has no {value!r} for {bytes(made)[:16].hex()}")
+    elif kind == "field" and "=" in (texts or plain(bytes(made)))[0] and " " in name:
+        # A text of key and value: the rule names the key (`field:mdns-txt fn`).
+        key, _, text = (texts or plain(bytes(made)))[0].partition("=")
+        if key.strip().lower() != name.split(" ", 1)[1].lower() or normal(text) != normal(value):
+            raise NotObtained(f"{key!r} is {text!r} there")
     elif kind == "field":
         if is_read_as(value, texts if texts is not None else plain(bytes(made)), attribute):
             return

@@ -62,7 +62,7 @@ def run():
     assert "is read there" in follows("hmi2.plant.example", evidence(3, [(3, name, 7)], ["dns-name"]), "hostname", "field:dns-name")
 
     assert oid(bytes.fromhex("2b06010401a1690603")) == "1.3.6.1.4.1.4329.6.3"
-    assert registered(b"", ["1.3.6.1.4.1.9.1.516"], "snmp-enterprise") == {table("snmp-enterprise")["9"].split(" (")[0].strip()}
+    assert registered(b"", ["1.3.6.1.4.1.9.1.516"], "snmp-enterprise") == {table("snmp-enterprise")["9"].split(" (")[0].strip(), "Cisco"}
     assert netbios_name(b"EIEJFDFEEPFCEJEBEODBCACACACACACA") == ["HISTORIAN1", "HISTORIAN1"]
     assert derived(gzip.compress(b"<title>IQ</title>"), ["http-gzip"], None) == (None, b"<title>IQ</title>")
     assert derived(b"VABJAFQATABFAA==", ["base64", "utf-16le"], None)[0] == ["TITLE"]

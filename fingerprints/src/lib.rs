@@ -36,11 +36,11 @@ use std::sync::Mutex;
 pub struct Fingerprints {
     rules: Rules,
     /// Rules are asked once for each distinct text.
-    known: Mutex<HashMap<Text, Vec<rule::Hit>>>,
+    known: Mutex<HashMap<Asked, Vec<rule::Hit>>>,
 }
 
-/// A text, and the field in which it stood.
-type Text = (Field, Vec<u8>);
+/// A field and its text.
+type Asked = (Field, String);
 
 /// Distinct texts that are remembered; beyond it they are matched again each time.
 const KNOWN_MAX: usize = 100_000;
@@ -92,11 +92,11 @@ impl Fingerprints {
             return Vec::new();
         }
         let text = said.value.display();
-        let key = (said.field, text.clone().into_bytes());
+        let key = (said.field, text);
         if let Some(known) = self.known.lock().ok().and_then(|known| known.get(&key).cloned()) {
             return known;
         }
-        let hits = self.rules.matches(said.field, &text);
+        let hits = self.rules.matches(said.field, &key.1);
         if let Ok(mut known) = self.known.lock()
             && known.len() < KNOWN_MAX
         {

@@ -158,7 +158,7 @@ fn of_moved_address<'d>(document: &'d Document, id: &str) -> Vec<&'d Device> {
 
 /// Who had an IP address at a time (nanoseconds since 1970), by the bindings of that time; of a MAC address, by the device's.
 #[must_use]
-pub fn who_had<'d>(document: &'d Document, address: IpAddr, time: i64) -> Vec<(&'d Device, &'d Binding)> {
+pub fn who_had(document: &Document, address: IpAddr, time: i64) -> Vec<(&Device, &Binding)> {
     let Some(time) = crate::assemble::time(time) else { return Vec::new() };
     let address = address.to_string();
     // RFC 3339 with a fixed number of digits orders as the times do.

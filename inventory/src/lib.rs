@@ -10,6 +10,7 @@
 //! | [`place`] | which IP address belongs to which MAC address, when; next hops; virtual addresses |
 //! | [`key`] | what identifies a device, by strength, and the id that names a key |
 //! | [`resolve`] | keys joined by strata into components |
+//! | [`parts`] | units, slots and stations that are real parts |
 //! | [`attribute`] | of several claims the one that stands, its rivals and its history |
 //! | [`document`] | the published schema, as serde types |
 //! | [`assemble`] | components to the document |

@@ -109,7 +109,7 @@ proptest! {
         shares in prop::collection::vec(prop::collection::vec(statement(), 0..30), 3),
         crowded in 30u16..60,
     ) {
-        // No pair of addresses is in two shares: each share's talks have a client of its own, but for the crowd's peers.
+        // No pair of addresses is in two shares: of conversations only the crowd's are taken, whose peers differ by share.
         let share = |number: usize| {
             let mut wire = Wire::new("one");
             for statement in shares[number].iter().filter(|statement| statement.0 < 12) {

@@ -4,7 +4,7 @@ use crate::bytes::{self, DecodeError};
 use crate::evidence::Stamp;
 use crate::observation::Observation;
 use crate::source::{Source, SourceKey};
-use crate::subject::{Endpoint, Subject};
+use crate::subject::Endpoint;
 use crate::tally::{Pair, Tally};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,27 +132,18 @@ impl SourceSaid {
     /// Keeps of a client's peers at one endpoint at most [`Tally::PEERS_MAX`], the smallest by hash; the rest becomes one row, *many*.
     /// Workers' shares are summed into it; of copies of one source each has counted the rest in its own, and the most stands.
     pub fn bound_peers(&mut self, take: fn(&mut Tally, &Tally)) {
-        let mut from = 0;
-        let pairs: Vec<&Pair> = self.tallies.keys().collect();
         let mut over: Vec<Pair> = Vec::new();
-        let mut clients: BTreeMap<(&Subject, Endpoint, &str), Vec<(u64, &Pair)>> = BTreeMap::new();
+        let pairs: Vec<&Pair> = self.tallies.keys().collect();
         // A client's pairs stand together; few clients have many.
-        while let Some(first) = pairs.get(from) {
-            let of_client = pairs[from..].iter().take_while(|pair| pair.client == first.client).count();
-            if of_client > Tally::PEERS_MAX {
-                clients.clear();
-                for pair in &pairs[from..from + of_client] {
-                    let Some(server) = &pair.server else { continue };
-                    let mut bytes = Vec::new();
-                    bytes::put_subject(&mut bytes, server);
-                    clients.entry((&pair.client, pair.endpoint, &pair.protocol)).or_default().push((order(&bytes), pair));
-                }
-                for peers in clients.values_mut().filter(|peers| peers.len() > Tally::PEERS_MAX) {
-                    peers.sort_unstable_by(|a, b| (a.0, &a.1.server).cmp(&(b.0, &b.1.server)));
-                    over.extend(peers[Tally::PEERS_MAX..].iter().map(|(_, pair)| (*pair).clone()));
-                }
+        for of_client in pairs.chunk_by(|a, b| a.client == b.client).filter(|pairs| pairs.len() > Tally::PEERS_MAX) {
+            let mut services: BTreeMap<(Endpoint, &str), Vec<&Pair>> = BTreeMap::new();
+            for pair in of_client.iter().filter(|pair| pair.server.is_some()) {
+                services.entry((pair.endpoint, &pair.protocol)).or_default().push(pair);
             }
-            from += of_client;
+            for peers in services.values_mut().filter(|peers| peers.len() > Tally::PEERS_MAX) {
+                peers.sort_by_cached_key(|pair| (server_order(pair), pair.server.as_ref()));
+                over.extend(peers[Tally::PEERS_MAX..].iter().map(|pair| (*pair).clone()));
+            }
         }
         for pair in over {
             if let Some(tally) = self.tallies.remove(&pair) {
@@ -176,6 +167,13 @@ pub fn order(key: &[u8]) -> u64 {
     let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ (mixed >> 29)
+}
+
+/// The hash by which a client's peers are thinned.
+fn server_order(pair: &Pair) -> u64 {
+    let mut bytes = Vec::new();
+    pair.server.iter().for_each(|server| bytes::put_subject(&mut bytes, server));
+    order(&bytes)
 }
 
 /// Everything that was said, by source.

@@ -74,7 +74,7 @@ impl View<'_> {
                 class: acts.class.name().into(),
                 rule: acts.rule.clone(),
                 rivals: rivals.into_iter().filter(|rival| rival.value != acts.value).collect(),
-                evidence: said_in(spoke, acts).and_then(|claim| self.evidence_of(claim)).into_iter().collect(),
+                evidence: said_in(spoke, acts).and_then(|claim| Some(self.evidence_of(claim, &Self::decode(claim.at)?))).into_iter().collect(),
                 ..AttributeRecord::default()
             });
         }
@@ -133,13 +133,19 @@ impl View<'_> {
     pub(crate) fn record(&self, decided: &Decided<'_, '_>) -> AttributeRecord {
         let winner = &decided.winner;
         let best = winner.claims.first();
-        let raw = best.and_then(|claim| self.raw(claim));
+        let mut raw = None;
         let mut evidence: Vec<document::Evidence> = Vec::new();
         let mut voices = BTreeSet::new();
         for claim in &winner.claims {
             // One quotation a protocol is enough to see where the value comes from.
-            if voices.insert(claim.protocol) && evidence.len() < EVIDENCE_MAX {
-                evidence.extend(self.evidence_of(claim));
+            if voices.insert(claim.protocol)
+                && evidence.len() < EVIDENCE_MAX
+                && let Some(said) = Self::decode(claim.at)
+            {
+                if evidence.is_empty() {
+                    raw = claim.claim.field.and_then(|index| raw_bytes(&said.fields.get(index)?.value));
+                }
+                evidence.push(self.evidence_of(claim, &said));
             }
         }
         AttributeRecord {
@@ -155,25 +161,23 @@ impl View<'_> {
         }
     }
 
+    /// Where a claim's field stands. Of a registry's name the bytes are a number: the look-up is the last step.
+    fn evidence_of(&self, claim: &ClaimAt<'_>, said: &Observation) -> document::Evidence {
+        let mut evidence = evidence(self.said, &self.facts, claim.at, said, claim.claim.field);
+        evidence.derivation.extend(claim.claim.rule.strip_prefix("registry:").map(str::to_owned));
+        evidence
+    }
+
     fn decode(at: At<'_>) -> Option<Observation> {
         Observation::decode(at.key, &at.entry.evidence, at.entry.first, at.entry.last, at.entry.revision).ok()
     }
+}
 
-    fn evidence_of(&self, claim: &ClaimAt<'_>) -> Option<document::Evidence> {
-        let said = Self::decode(claim.at)?;
-        let mut evidence = evidence(self.said, &self.facts, claim.at, &said, claim.claim.field);
-        // The bytes are a number: its name stands in the registry.
-        evidence.derivation.extend(claim.claim.rule.strip_prefix("registry:").map(str::to_owned));
-        Some(evidence)
-    }
-
-    fn raw(&self, claim: &ClaimAt<'_>) -> Option<String> {
-        let said = Self::decode(claim.at)?;
-        let value = &said.fields.get(claim.claim.field?)?.value;
-        if !fingerprints::text::loses(value) {
-            return None;
-        }
-        if let Value::Text(bytes) = value { Some(observations::value::hex(bytes)) } else { None }
+/// The bytes in hexadecimal, where showing them as text loses something.
+fn raw_bytes(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(bytes) if fingerprints::text::loses(value) => Some(observations::value::hex(bytes)),
+        _ => None,
     }
 }
 

@@ -19,8 +19,11 @@ pub(crate) struct Member<'v, 'a> {
     pub(super) protocols: BTreeSet<&'static str>,
     pub(super) vlans: BTreeSet<u16>,
     pub(super) segments: BTreeSet<u16>,
-    pub(super) parts: BTreeMap<(Option<Endpoint>, &'v [PathStep]), (i64, i64)>,
+    pub(super) parts: BTreeMap<PartOf<'v>, (i64, i64)>,
 }
+
+/// An endpoint, and the way to a part behind it.
+type PartOf<'v> = (Option<Endpoint>, &'v [PathStep]);
 
 /// Addresses at which nobody was seen, and the MAC addresses that they were leased to.
 pub(super) type Ghosts = BTreeMap<Address, BTreeSet<Mac>>;
