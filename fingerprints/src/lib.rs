@@ -36,8 +36,11 @@ use std::sync::Mutex;
 pub struct Fingerprints {
     rules: Rules,
     /// Rules are asked once for each distinct text.
-    known: Mutex<HashMap<(Field, Vec<u8>), Vec<rule::Hit>>>,
+    known: Mutex<Known>,
 }
+
+/// What the rules said of a field's text.
+type Known = HashMap<(Field, Vec<u8>), Vec<rule::Hit>>;
 
 /// Distinct texts that are remembered; beyond it they are matched again each time.
 const KNOWN_MAX: usize = 100_000;

@@ -23,7 +23,7 @@ pub fn organisation(mac: Mac) -> Option<&'static str> {
     if mac.is_local() {
         return None;
     }
-    [9, 7, 6].into_iter().find_map(|length| find(OUI, digits.get(..length)?, |a, b| a.cmp(b)))
+    [9, 7, 6].into_iter().find_map(|length| find(OUI, digits.get(..length)?, Ord::cmp))
 }
 
 /// The vendor whose devices carry an organisation's MAC addresses, if that organisation builds devices and not just cards and chips.
