@@ -1,13 +1,17 @@
-//! The daemon's library: sources, pipeline, exports and commands. The only crate with I/O.
+//! The daemon's library: sources, pipeline, store, exports and commands. The only crate with I/O.
 //!
 //! | module | is |
 //! |---|---|
 //! | [`capture`] | where packets come from: files and interfaces |
 //! | [`pipeline`] | source → workers → what was said |
+//! | [`store`] | what was said, decided and derived, in one SQLite file |
 //! | [`export`] | one file a format |
 //! | [`cli`] | one file a subcommand |
+//! | [`clock`] | operational time |
 
 pub mod capture;
 pub mod cli;
+pub mod clock;
 pub mod export;
 pub mod pipeline;
+pub mod store;

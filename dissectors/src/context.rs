@@ -270,18 +270,12 @@ impl<'a> Context<'a> {
     /// Begins an observation about a subject; the sender of the frame is its speaker. It is recorded when the builder is dropped, also
     /// on the way out of a failed parse.
     pub fn say(&mut self, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
-        let protocol = self.registry.name(self.row);
-        self.say_as(protocol, about, kind)
+        let (protocol, speaker) = (self.registry.name(self.row), self.sender_host());
+        self.say_as(protocol, &speaker, about, kind)
     }
 
     /// As [`Context::say`], in the name of what lies below all dissectors.
-    pub(crate) fn say_as(&mut self, protocol: &'static str, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
-        let speaker = self.sender_host();
-        self.say_by(&speaker, protocol, about, kind)
-    }
-
-    /// As [`Context::say_as`], where the speaker is not the innermost sender: a tunnel's end.
-    pub(crate) fn say_by(&mut self, speaker: &Subject, protocol: &'static str, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
+    pub(crate) fn say_as(&mut self, protocol: &'static str, speaker: &Subject, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
         self.scratch.key.clear();
         self.scratch.places.clear();
         // A service's host speaks for the service: the speaker carries no endpoint, so that "of itself" is host against host.

@@ -133,6 +133,7 @@ impl Flow {
         if self.key.protocol == 6 { IDLE_TCP_NS_MAX } else { IDLE_NS_MAX }
     }
 
+    #[allow(clippy::wrong_self_convention, reason = "whether what goes this way comes from the client")]
     pub(crate) const fn from_client(&self, direction: usize) -> Option<bool> {
         match self.client {
             Client::Unknown => None,
@@ -189,14 +190,14 @@ impl Table {
             *slot = Flow { live: true, ..flow };
         }
         let (flows, hasher) = (&self.flows, &self.hasher);
-        self.index.insert_unique(hash, at, |&other| flows.get(other as usize).map_or(0, |flow| hasher.0.hash_one(&flow.key)));
+        self.index.insert_unique(hash, at, |&other| flows.get(other as usize).map_or(0, |flow| hasher.0.hash_one(flow.key)));
         at
     }
 
     /// Takes a conversation out.
     pub(crate) fn remove(&mut self, at: u32) -> Option<Flow> {
         let flow = self.flows.get_mut(at as usize).filter(|flow| flow.live)?;
-        let hash = self.hasher.0.hash_one(&flow.key);
+        let hash = self.hasher.0.hash_one(flow.key);
         if let Ok(found) = self.index.find_entry(hash, |&other| other == at) {
             found.remove();
         }

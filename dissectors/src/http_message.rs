@@ -149,6 +149,13 @@ pub(crate) fn head(bytes: &[u8]) -> Option<Head<'_>> {
 
 /// Whether the first bytes of a payload begin a request or a response.
 pub(crate) fn gate(head: &[u8]) -> Gate {
+    // A version and every registered method begin with a capital letter: bodies are told at a glance.
+    match head.first() {
+        None => return Gate::More,
+        Some(first) if !first.is_ascii_uppercase() => return Gate::NotMine,
+        Some(_) => {}
+    }
+    let head = head.get(..crate::engine::GATE_BYTES).unwrap_or(head);
     let line = head.iter().position(|byte| *byte == b'\n');
     let first = head.get(..line.unwrap_or(head.len())).unwrap_or_default();
     let first = first.strip_suffix(b"\r").unwrap_or(first);

@@ -7,11 +7,17 @@ use observations::{SourceSaid, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
+/// The canonical bytes of a key or a group.
+type Bytes = Box<[u8]>;
+
 /// Observations of one source in one engine. Each costs some 300 bytes; 100,000 devices with all that they say fit well below. Beyond it
 /// new facts are dropped and counted, and the source is not complete.
 pub(crate) const OBSERVATIONS_MAX: usize = 8_000_000;
 
 struct Row {
+    /// Of the key, seeded. Keys whose 64-bit hashes agree are taken for equal: with a seed that nobody knows that happens once in
+    /// millions of full ledgers.
+    hash: u64,
     key: Box<[u8]>,
     entry: Entry,
     /// The next of the same group, as index plus one.
@@ -45,7 +51,8 @@ impl<F: Fn() -> Box<[u8]>> Witness for F {
 pub(crate) struct Ledger {
     hasher: RandomState,
     rows: Vec<Row>,
-    by_key: HashTable<u32>,
+    /// (hash, row): a look-up touches the table and the row that it is about, nothing else.
+    by_key: HashTable<(u64, u32)>,
     groups: Vec<Group>,
     by_group: HashTable<u32>,
     dropped: u64,
@@ -55,7 +62,7 @@ impl Ledger {
     /// Records an observation. `group` is the length of the key's head that it shares with its group.
     pub(crate) fn say(&mut self, key: &[u8], group: usize, stamp: Stamp, revision: u16, witness: &impl Witness) {
         let hash = self.hasher.hash_one(key);
-        if let Some(row) = self.find(hash, key).and_then(|index| self.rows.get_mut(index)) {
+        if let Some(row) = self.find(hash).and_then(|index| self.rows.get_mut(index)) {
             if stamp > row.entry.last {
                 row.entry.last = stamp;
                 row.dirty = true;
@@ -72,7 +79,7 @@ impl Ledger {
     /// Records that an observation still holds, if it was made.
     pub(crate) fn touch(&mut self, key: &[u8], stamp: Stamp) {
         let hash = self.hasher.hash_one(key);
-        if let Some(row) = self.find(hash, key).and_then(|index| self.rows.get_mut(index))
+        if let Some(row) = self.find(hash).and_then(|index| self.rows.get_mut(index))
             && stamp > row.entry.last
         {
             row.entry.last = stamp;
@@ -80,9 +87,8 @@ impl Ledger {
         }
     }
 
-    fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        let index = self.by_key.find(hash, |&index| self.rows.get(index as usize).is_some_and(|row| *row.key == *key))?;
-        Some(*index as usize)
+    fn find(&self, hash: u64) -> Option<usize> {
+        self.by_key.find(hash, |known| known.0 == hash).map(|known| known.1 as usize)
     }
 
     fn add(&mut self, hash: u64, key: &[u8], group_len: usize, mut entry: Entry, witness: &impl Witness) {
@@ -95,7 +101,7 @@ impl Ledger {
         if usize::from(group.count) < SourceSaid::GROUP_MAX {
             let next = group.head;
             entry.evidence = witness.evidence();
-            self.rows.push(Row { key: key.into(), entry, next, dirty: true });
+            self.rows.push(Row { hash, key: key.into(), entry, next, dirty: true });
             if let Some(group) = self.groups.get_mut(at) {
                 group.head = index + 1;
                 group.count += 1;
@@ -133,8 +139,7 @@ impl Ledger {
     }
 
     fn index(&mut self, hash: u64, index: u32) {
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        self.by_key.insert_unique(hash, index, |&other| rows.get(other as usize).map_or(0, |row| hasher.hash_one(&*row.key)));
+        self.by_key.insert_unique(hash, (hash, index), |known| known.0);
     }
 
     /// The greatest by [`order`] in a group's list.
@@ -149,12 +154,12 @@ impl Ledger {
 
     /// Puts an observation in the place of another of its group.
     fn replace(&mut self, index: u32, hash: u64, key: &[u8], entry: Entry) {
-        let Some(old) = self.rows.get(index as usize).map(|row| self.hasher.hash_one(&*row.key)) else { return };
-        if let Ok(found) = self.by_key.find_entry(old, |&other| other == index) {
+        let Some(old) = self.rows.get(index as usize).map(|row| row.hash) else { return };
+        if let Ok(found) = self.by_key.find_entry(old, |known| known.1 == index) {
             found.remove();
         }
         if let Some(row) = self.rows.get_mut(index as usize) {
-            *row = Row { key: key.into(), entry, next: row.next, dirty: true };
+            *row = Row { hash, key: key.into(), entry, next: row.next, dirty: true };
         }
         self.index(hash, index);
     }
@@ -165,7 +170,7 @@ impl Ledger {
     }
 
     /// Everything, leaving nothing behind.
-    pub(crate) fn take(&mut self) -> (BTreeMap<Box<[u8]>, Entry>, BTreeSet<Box<[u8]>>) {
+    pub(crate) fn take(&mut self) -> (BTreeMap<Bytes, Entry>, BTreeSet<Bytes>) {
         let crowded = self.crowded();
         let mut rows: Vec<(Box<[u8]>, Entry)> = std::mem::take(&mut self.rows).into_iter().map(|row| (row.key, row.entry)).collect();
         self.by_key = HashTable::new();
@@ -176,7 +181,7 @@ impl Ledger {
     }
 
     /// What changed since the last time: copies, so that a store can commit them while the engine goes on.
-    pub(crate) fn changed(&mut self) -> (Vec<(Box<[u8]>, Entry)>, BTreeSet<Box<[u8]>>) {
+    pub(crate) fn changed(&mut self) -> (Vec<(Bytes, Entry)>, BTreeSet<Bytes>) {
         let rows = self.rows.iter_mut().filter(|row| row.dirty).map(|row| {
             row.dirty = false;
             (row.key.clone(), row.entry.clone())

@@ -29,7 +29,8 @@ pub(crate) fn say(cx: &mut Context<'_>) {
         let vlan = Some(frame.vlan).filter(|vlan| *vlan != Frame::NO_VLAN).unwrap_or(0);
         let mac = Value::Mac(frame.src_mac);
         let plain = cx.stands_at(SOURCE_OFFSET, &frame.src_mac.0);
-        let saying = cx.say_as(ETHERNET, &about, Kind::Presence).implied(Field::VlanId, &Value::Number(u64::from(vlan)));
+        // The MAC speaks for itself, whatever address it sends for: one row a MAC and VLAN, also where it is a router's.
+        let saying = cx.say_as(ETHERNET, &about, &about, Kind::Presence).implied(Field::VlanId, &Value::Number(u64::from(vlan)));
         if plain {
             saying.in_frame(Field::MacAddress, &mac, 6, 6);
         } else {
@@ -43,7 +44,7 @@ pub(crate) fn say(cx: &mut Context<'_>) {
         _ => (IPV6, Field::Ipv6Address, 8, 16, 7),
     };
     let net = frame.net_offset;
-    cx.say_as(name, &host, Kind::Binding).in_frame(field, &Value::Ip(ip), net.saturating_add(at), length).in_frame(
+    cx.say_as(name, &host, &host, Kind::Binding).in_frame(field, &Value::Ip(ip), net.saturating_add(at), length).in_frame(
         Field::TimeToLive,
         &Value::Number(u64::from(frame.ttl)),
         net.saturating_add(ttl),
@@ -63,7 +64,7 @@ pub(crate) fn say_outer(cx: &mut Context<'_>) {
         return;
     }
     let about = cx.by_mac(mac);
-    let saying = cx.say_by(&about, ETHERNET, &about, Kind::Presence).implied(Field::VlanId, &Value::Number(u64::from(vlan)));
+    let saying = cx.say_as(ETHERNET, &about, &about, Kind::Presence).implied(Field::VlanId, &Value::Number(u64::from(vlan)));
     drop(saying.in_frame(Field::MacAddress, &Value::Mac(mac), 6, 6));
     let (name, field, ip, ttl, at, length) = match ether_type {
         ETHER_TYPE_IPV4 => (IP, Field::Ipv4Address, array::<4>(data, net + 12).map(IpAddr::from), net + 8, net + 12, 4),
@@ -73,7 +74,7 @@ pub(crate) fn say_outer(cx: &mut Context<'_>) {
     let (Some(ip), Some(left)) = (ip.filter(is_host), data.get(ttl)) else { return };
     let about = cx.by_mac_and_ip(mac, ip);
     let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    let saying = cx.say_by(&about, name, &about, Kind::Binding).in_frame(field, &Value::Ip(ip), offset(at), length);
+    let saying = cx.say_as(name, &about, &about, Kind::Binding).in_frame(field, &Value::Ip(ip), offset(at), length);
     drop(saying.in_frame(Field::TimeToLive, &Value::Number(u64::from(*left)), offset(ttl), 1));
 }
 

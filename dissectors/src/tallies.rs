@@ -4,7 +4,6 @@ use crate::flow::{Client, Flow};
 use crate::registry::{Registry, RowId};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use observations::said::order;
 use observations::{Endpoint, Mac, Pair, Segment, Stamp, Subject, Tally, Transport};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
@@ -101,7 +100,7 @@ impl Tallies {
         self.opaque.iter().map(|((transport, port), bytes)| (format!("{}/{port}", transport.name()), *bytes)).collect()
     }
 
-    /// Everything, by pair; of a client's peers at one endpoint at most [`Tally::PEERS_MAX`], the rest summed.
+    /// Everything, by pair.
     pub(crate) fn pairs(&self, registry: &Registry) -> BTreeMap<Pair, Tally> {
         let mut pairs: BTreeMap<Pair, Tally> = BTreeMap::new();
         for (at, cell) in (0u32..).zip(&self.cells) {
@@ -121,9 +120,14 @@ impl Tallies {
                 directions: u8::from(cell.packets[0] > 0) | u8::from(cell.packets[1] > 0) << 1,
                 roles_known: cell.known,
             };
-            pairs.entry(pair(&cell.key, registry)).or_default().add(&tally);
+            match pairs.entry(pair(&cell.key, registry)) {
+                std::collections::btree_map::Entry::Occupied(mut sum) => sum.get_mut().add(&tally),
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    place.insert(tally);
+                }
+            }
         }
-        bound_peers(pairs)
+        pairs
     }
 }
 
@@ -187,35 +191,4 @@ fn pair(key: &PairKey, registry: &Registry) -> Pair {
         endpoint: Endpoint { transport: key.transport, port: key.port },
         protocol,
     }
-}
-
-/// Sums a client's peers beyond the bound into one row: the smallest by hash stay, so that any order gives the same.
-pub(crate) fn bound_peers(pairs: BTreeMap<Pair, Tally>) -> BTreeMap<Pair, Tally> {
-    let mut peers: BTreeMap<(Subject, Endpoint, String), Vec<(u64, Subject)>> = BTreeMap::new();
-    for pair in pairs.keys() {
-        if let Some(server) = &pair.server {
-            let mut bytes = Vec::new();
-            observations::bytes::put_subject(&mut bytes, server);
-            peers.entry((pair.client.clone(), pair.endpoint, pair.protocol.clone())).or_default().push((order(&bytes), server.clone()));
-        }
-    }
-    peers.retain(|_, servers| servers.len() > Tally::PEERS_MAX);
-    if peers.is_empty() {
-        return pairs;
-    }
-    for servers in peers.values_mut() {
-        servers.sort_unstable();
-        servers.truncate(Tally::PEERS_MAX);
-    }
-    let mut bounded: BTreeMap<Pair, Tally> = BTreeMap::new();
-    for (mut pair, tally) in pairs {
-        let kept = peers.get(&(pair.client.clone(), pair.endpoint, pair.protocol.clone()));
-        if let (Some(kept), Some(server)) = (kept, &pair.server)
-            && !kept.iter().any(|(_, kept)| kept == server)
-        {
-            pair.server = None;
-        }
-        bounded.entry(pair).or_default().add(&tally);
-    }
-    bounded
 }

@@ -92,6 +92,20 @@ pub fn is_filler(value: &str) -> bool {
     FILLERS.contains(&plain.as_str()) || !plain.is_empty() && plain.chars().all(|c| matches!(c, '0' | 'x' | '-' | '.' | ' ' | '?'))
 }
 
+/// Serial numbers that simulators, samples and unprogrammed boards show.
+const NO_SERIALS: &[&str] = &["not available", "not applicable", "serial", "serial number", "sn", "test"];
+
+/// Whether a text is no serial number that could tell one device from another: a filler, shorter than four characters, one character
+/// again and again, or the digits counted up.
+#[must_use]
+pub fn is_no_serial(value: &str) -> bool {
+    let plain: String = value.trim().to_lowercase();
+    let bytes = plain.as_bytes();
+    let alike = bytes.windows(2).all(|pair| pair[0] == pair[1]);
+    let counted = bytes.iter().all(u8::is_ascii_digit) && bytes.windows(2).all(|pair| (pair[0] - b'0' + 1) % 10 == pair[1] - b'0');
+    is_filler(&plain) || bytes.len() < 4 || alike || counted || NO_SERIALS.contains(&plain.as_str())
+}
+
 /// Claims that need no rule.
 #[must_use]
 pub fn claims(observation: &Observation) -> Vec<Claim> {
@@ -211,5 +225,9 @@ mod tests {
         assert!(is_filler("To Be Filled By O.E.M."));
         assert!(is_filler("00000000"));
         assert!(!is_filler("S C-C2UR28922012"));
+        for serial in ["0", "To be filled by O.E.M.", "1", "XXXXXXXX", "123456789", "0123456789", "N/A"] {
+            assert!(is_no_serial(serial), "{serial}");
+        }
+        assert!(!is_no_serial("S C-C2UR28922012") && !is_no_serial("3735928559"));
     }
 }

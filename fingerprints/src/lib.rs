@@ -36,11 +36,11 @@ use std::sync::Mutex;
 pub struct Fingerprints {
     rules: Rules,
     /// Rules are asked once for each distinct text.
-    known: Mutex<Known>,
+    known: Mutex<HashMap<Text, Vec<rule::Hit>>>,
 }
 
-/// What the rules said of a field's text.
-type Known = HashMap<(Field, Vec<u8>), Vec<rule::Hit>>;
+/// A text, and the field in which it stood.
+type Text = (Field, Vec<u8>);
 
 /// Distinct texts that are remembered; beyond it they are matched again each time.
 const KNOWN_MAX: usize = 100_000;

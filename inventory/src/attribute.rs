@@ -2,7 +2,8 @@
 
 use crate::gather::ClaimAt;
 use fingerprints::{Attribute, Class};
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Below this, in percent, an inferred class or type is not told: `unknown` is a valid answer.
 pub const TOLD_MIN: u8 = 50;
@@ -24,8 +25,10 @@ pub struct Candidate<'c, 'a> {
     pub confidence: u8,
     /// The best claim first.
     pub claims: Vec<&'c ClaimAt<'a>>,
-    /// First and last time that it was said.
+    /// First and last time that it was said, by clocks that are believed, if any.
     pub span: (i64, i64),
+    /// Said only where the clock is not believed.
+    pub doubtful: bool,
 }
 
 /// An attribute decided.
@@ -41,16 +44,71 @@ pub struct Decided<'c, 'a> {
     pub conflict: bool,
 }
 
-/// Two spellings of one value compare equal: case, spaces and punctuation apart.
+/// Words by which the law knows a company's form, as they end its name. They tell no two makers apart.
+const LEGAL_FORMS: &[&str] = &[
+    "ab",
+    "ag",
+    "as",
+    "asa",
+    "bv",
+    "co",
+    "company",
+    "corp",
+    "corporation",
+    "gmbh",
+    "inc",
+    "incorporated",
+    "kg",
+    "kgaa",
+    "kk",
+    "limited",
+    "llc",
+    "ltd",
+    "nv",
+    "oy",
+    "oyj",
+    "plc",
+    "pte",
+    "pty",
+    "sa",
+    "sarl",
+    "sas",
+    "se",
+    "spa",
+    "srl",
+];
+
+/// Two spellings of one value compare equal. Of names and numbers of things: case, spaces and punctuation apart; of a maker's also the
+/// legal form at its end. Of versions and hostnames punctuation is part of the value.
 #[must_use]
-pub fn normal(value: &str) -> String {
-    value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+pub fn normal(attribute: Attribute, value: &str) -> String {
+    let letters = |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
+    match attribute {
+        Attribute::Vendor => {
+            let plain = value.replace('.', "").to_lowercase();
+            let mut words: Vec<&str> = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+            while words.len() > 1 && words.last().is_some_and(|word| LEGAL_FORMS.contains(word)) {
+                words.pop();
+            }
+            words.concat()
+        }
+        Attribute::Firmware | Attribute::Hardware | Attribute::Software | Attribute::Os => {
+            let plain = value.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+            match plain.strip_prefix('v').map(str::trim_start).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+                Some(version) => version.to_owned(),
+                None => plain,
+            }
+        }
+        Attribute::Hostname | Attribute::StationName | Attribute::Location | Attribute::Description => value.trim().to_lowercase(),
+        // What is punctuation through and through is compared as it is.
+        _ => Some(letters(value)).filter(|letters| !letters.is_empty()).unwrap_or_else(|| value.trim().to_owned()),
+    }
 }
 
 /// Decides an attribute; `None` without claims.
 #[must_use]
 pub fn decide<'c, 'a>(attribute: Attribute, claims: &[&'c ClaimAt<'a>]) -> Option<Decided<'c, 'a>> {
-    let mut candidates = candidates(claims);
+    let mut candidates = candidates(attribute, claims);
     candidates.sort_by(|a, b| rank(attribute, a).cmp(&rank(attribute, b)));
     let mut rest = candidates.into_iter();
     let winner = rest.next()?;
@@ -75,10 +133,13 @@ pub fn decide<'c, 'a>(attribute: Attribute, claims: &[&'c ClaimAt<'a>]) -> Optio
 }
 
 /// Groups claims by value.
-fn candidates<'c, 'a>(claims: &[&'c ClaimAt<'a>]) -> Vec<Candidate<'c, 'a>> {
-    let mut groups: std::collections::BTreeMap<String, Vec<&'c ClaimAt<'a>>> = std::collections::BTreeMap::new();
+fn candidates<'c, 'a>(attribute: Attribute, claims: &[&'c ClaimAt<'a>]) -> Vec<Candidate<'c, 'a>> {
+    let mut groups: BTreeMap<String, Vec<&'c ClaimAt<'a>>> = BTreeMap::new();
     for claim in claims {
-        groups.entry(normal(&claim.claim.value)).or_default().push(claim);
+        groups.entry(normal(attribute, &claim.claim.value)).or_default().push(claim);
+    }
+    if attribute == Attribute::Hostname {
+        join_labels(&mut groups);
     }
     let groups = groups.into_values().filter_map(|mut claims| {
         claims.sort_by_key(|claim| order(claim));
@@ -89,29 +150,65 @@ fn candidates<'c, 'a>(claims: &[&'c ClaimAt<'a>]) -> Vec<Candidate<'c, 'a>> {
             value: &best.claim.value,
             class: best.claim.class,
             confidence: best.claim.confidence.saturating_add(more).min(best.claim.class.most()),
-            span: (claims.iter().map(|claim| claim.at.entry.first.time).min()?, claims.iter().map(|claim| claim.at.entry.last.time).max()?),
+            span: span(&claims)?,
+            doubtful: claims.iter().all(|claim| claim.doubtful),
             claims,
         })
     });
     groups.collect()
 }
 
-/// The order of claims within one value, and of the evidence that is shown.
-fn order<'c>(claim: &&'c ClaimAt<'_>) -> (Class, std::cmp::Reverse<u8>, i64, &'c str, u16, u64, &'c str) {
-    let entry = claim.at.entry;
-    (
-        claim.claim.class,
-        std::cmp::Reverse(claim.claim.confidence),
-        entry.first.time,
-        claim.protocol,
-        claim.at.source,
-        entry.first.packet,
-        &claim.claim.value,
-    )
+/// A host's name and the same with its domain are one, where only one domain comes with it.
+fn join_labels(groups: &mut BTreeMap<String, Vec<&ClaimAt<'_>>>) {
+    let labels: Vec<String> = groups.keys().filter(|name| !name.contains('.')).cloned().collect();
+    for label in labels {
+        let full = format!("{label}.");
+        let mut whole = groups.range(full.clone()..).map(|(name, _)| name).take_while(|name| name.starts_with(&full));
+        if let (Some(name), None) = (whole.next().cloned(), whole.next()) {
+            let claims = groups.remove(&label).unwrap_or_default();
+            groups.entry(name).or_default().extend(claims);
+        }
+    }
 }
 
-/// The order of values: class, confidence, then the latest for what changes and the earliest for what lasts, then the bytes.
-fn rank<'c>(attribute: Attribute, candidate: &Candidate<'c, '_>) -> (Class, std::cmp::Reverse<u8>, i64, &'c str) {
+fn span(claims: &[&ClaimAt<'_>]) -> Option<(i64, i64)> {
+    let all_doubtful = claims.iter().all(|claim| claim.doubtful);
+    let spans = claims.iter().filter(|claim| all_doubtful || !claim.doubtful).map(|claim| (claim.at.entry.first.time, claim.at.entry.last.time));
+    spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}
+
+/// The order of claims within one value, and of the evidence that is shown.
+fn order<'c>(claim: &&'c ClaimAt<'_>) -> impl Ord + use<'c> {
+    let entry = claim.at.entry;
+    let said = (claim.claim.class, Reverse(claim.claim.confidence), claim.doubtful, entry.first.time);
+    (said, claim.claim.value.as_str(), claim.protocol, claim.at.source, entry.first.packet, claim.claim.field)
+}
+
+/// The order of values: class, confidence, a clock that is believed, then the latest for what changes and the earliest for what lasts,
+/// then the bytes.
+fn rank<'c>(attribute: Attribute, candidate: &Candidate<'c, '_>) -> impl Ord + use<'c> {
     let time = if attribute.changes() { candidate.span.1.saturating_neg() } else { candidate.span.0 };
-    (candidate.class, std::cmp::Reverse(candidate.confidence), time, candidate.value)
+    (candidate.class, Reverse(candidate.confidence), candidate.doubtful, time, candidate.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_legal_form_tells_no_makers_apart() {
+        for (a, b) in [("SIEMENS AG", "Siemens"), ("Moxa Inc.", "MOXA"), ("Advantech Co., Ltd.", "Advantech"), ("Gefran S.p.A.", "GEFRAN")] {
+            assert_eq!(normal(Attribute::Vendor, a), normal(Attribute::Vendor, b), "{a}");
+        }
+        assert_ne!(normal(Attribute::Vendor, "WAGO Kontakttechnik GmbH & Co. KG"), normal(Attribute::Vendor, "WAGO"));
+        assert_eq!(normal(Attribute::Vendor, "AG"), "ag", "a name is never all legal form");
+    }
+
+    #[test]
+    fn points_are_part_of_a_version_and_of_a_name() {
+        assert_ne!(normal(Attribute::Firmware, "1.12"), normal(Attribute::Firmware, "11.2"));
+        assert_eq!(normal(Attribute::Firmware, "V1.12"), normal(Attribute::Firmware, "1.12"));
+        assert_ne!(normal(Attribute::Hostname, "plc-1"), normal(Attribute::Hostname, "plc1"));
+        assert_eq!(normal(Attribute::OrderNumber, "6ES7 315-2EH14-0AB0"), normal(Attribute::OrderNumber, "6ES7315-2EH14-0AB0"));
+    }
 }

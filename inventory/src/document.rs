@@ -134,8 +134,12 @@ schema! {
     SharedKey {
         /// The key.
         key: String,
+        /// The id that names it, which leads to no single device.
+        id: String,
         /// The devices that show it.
         devices: Vec<String>,
+        /// At the same time; else one after the other.
+        at_once: bool,
     }
 
     /// A device, a component of one, or a ghost.
@@ -160,6 +164,12 @@ schema! {
         /// What it is of its parent: `unit 3`.
         #[serde(skip_serializing_if = "Option::is_none")]
         part: Option<String>,
+        /// The device that took its place: same address and name, later.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaced_by: Option<String>,
+        /// The devices whose place it took.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        replaces: Vec<String>,
         /// MAC addresses.
         macs: Vec<String>,
         /// IP addresses.
@@ -293,6 +303,9 @@ schema! {
 
     /// Bytes of one captured frame.
     Span {
+        /// The file, where it is not the evidence's: a PDU that began in one file of a rotation and ended in the next.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
         /// Counted from 1 in its file.
         packet: u64,
         /// From the start of the captured frame.

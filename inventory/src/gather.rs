@@ -1,5 +1,6 @@
 //! One pass over all that was said: who is spoken of, what is claimed of each, and which keys each says of itself.
 
+use crate::attribute::normal;
 use crate::key::Key;
 use fingerprints::{Attribute, Claim, Fingerprints};
 use observations::said::Entry;
@@ -27,7 +28,7 @@ pub struct HostKey {
 #[derive(Clone, Copy, Debug)]
 pub struct At<'a> {
     /// Index into [`Facts::sources`].
-    pub source: u16,
+    pub source: u32,
     /// Its canonical bytes.
     pub key: &'a [u8],
     /// Its evidence.
@@ -47,6 +48,8 @@ pub struct ClaimAt<'a> {
     pub endpoint: Option<Endpoint>,
     /// The part.
     pub path: Vec<PathStep>,
+    /// The clock of its source is not believed.
+    pub doubtful: bool,
 }
 
 /// A key that was presented: a certificate, a host key, an engine id.
@@ -60,17 +63,28 @@ pub struct Presented<'a> {
     pub endpoint: Option<Endpoint>,
 }
 
+/// A key that a host said of itself, and where it answers for it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct OwnKey {
+    /// The key.
+    pub key: Key,
+    /// In which protocol.
+    pub protocol: &'static str,
+    /// At which service.
+    pub endpoint: Option<Endpoint>,
+    /// Of which part.
+    pub path: Vec<PathStep>,
+}
+
 /// What is known of one host.
 #[derive(Default, Debug)]
 pub struct Host<'a> {
     /// Claims about it.
     pub claims: Vec<ClaimAt<'a>>,
-    /// Keys that it said of itself, with the time.
-    pub keys: BTreeMap<Key, i64>,
-    /// MAC addresses that it named as its own.
-    pub own_macs: BTreeMap<Mac, &'static str>,
-    /// IP addresses that it named as its own.
-    pub own_ips: BTreeSet<IpAddr>,
+    /// Keys that it said of itself, from when to when.
+    pub keys: BTreeMap<OwnKey, (i64, i64)>,
+    /// MAC addresses that it named as its own, in which protocol, when first.
+    pub own_macs: BTreeMap<(Mac, &'static str), i64>,
     /// Protocols in which it spoke.
     pub protocols: BTreeSet<&'static str>,
     /// VLANs that it was seen in; 0 is untagged.
@@ -81,12 +95,18 @@ pub struct Host<'a> {
     pub parts: BTreeMap<(Option<Endpoint>, Vec<PathStep>), (i64, i64)>,
     /// First and last time that it was spoken of.
     pub span: Option<(i64, i64)>,
+    /// First and last time that it spoke.
+    pub active: Option<(i64, i64)>,
+    /// An address was leased to it.
+    pub leased: bool,
     /// It sent something itself.
     pub spoke: bool,
     /// Others asked for it.
     pub asked_for: bool,
     /// It announced itself as a router.
     pub router: bool,
+    /// Relays that handed on what it said itself (DHCP).
+    pub relays: BTreeSet<HostKey>,
 }
 
 /// That an address is at a MAC address.
@@ -100,6 +120,8 @@ pub struct Sighting {
     pub mac: Mac,
     /// ARP, NDP, DHCP, DCP or LLDP said so; else frames were merely seen.
     pub confirmed: bool,
+    /// Said in a protocol in which nobody answers for others: any but ARP and NDP.
+    pub firm: bool,
     /// TTL of the frames.
     pub ttl: Option<u8>,
     /// First and last.
@@ -117,10 +139,14 @@ pub struct Facts<'a> {
     pub segments: Vec<String>,
     /// Sources by number.
     pub sources: Vec<SourceKey>,
+    /// Whether the clock of a source is not believed, by number.
+    pub doubtful: Vec<bool>,
     /// Hosts.
     pub hosts: BTreeMap<HostKey, Host<'a>>,
     /// Addresses.
     pub sightings: Vec<Sighting>,
+    /// Where each MAC address was first seen in a frame.
+    pub presence: BTreeMap<(Name, Mac), At<'a>>,
     /// Observations that could not be read back.
     pub damaged: u64,
 }
@@ -128,18 +154,26 @@ pub struct Facts<'a> {
 /// Protocols of the link layer whose frames no router passes on: an address in them is the sender's own.
 const LINK_LOCAL: &[&str] = &["lldp", "cdp", "pn_dcp", "stp", "eth", "arp", "mndp", "edp", "fdp"];
 
+/// Protocols in which a router may answer for others (RFC 1027, RFC 4389).
+const PROXIED: &[&str] = &["arp", "icmpv6"];
+
+/// Protocols whose relays hand on a client's own words (RFC 2131 §4.1, RFC 8415 §19).
+const RELAYED: &[&str] = &["dhcp", "dhcpv6"];
+
 /// Reads everything once.
 #[must_use]
 pub fn gather<'a>(said: &'a Said, fingerprints: &Fingerprints) -> Facts<'a> {
     let mut facts = Facts { segments: vec![String::new()], ..Facts::default() };
     let mut names = Interner::default();
     for (source, one) in said.sources.values().enumerate() {
-        let Ok(source) = u16::try_from(source) else { break };
+        let Ok(source) = u32::try_from(source) else { break };
         facts.sources.push(one.source.key);
+        facts.doubtful.push(one.source.clock.is_some());
         let site = number(&mut facts.sites, &one.source.site);
         let segments: Vec<Name> = one.source.segments.iter().map(|name| number(&mut facts.segments, name)).collect();
         for (key, entry) in &one.observations {
-            let Ok(said) = Observation::decode(key, &entry.evidence, entry.first, entry.last, entry.revision) else {
+            // Where it stands is read for what is shown only.
+            let Ok(said) = Observation::decode(key, &[], entry.first, entry.last, entry.revision) else {
                 facts.damaged += 1;
                 continue;
             };
@@ -185,18 +219,28 @@ impl<'a> Facts<'a> {
         let itself = said.of_itself();
         self.sight(said, place, itself);
         let about = host_key(place, &said.about);
-        if said.speaker != said.about.host() && !itself {
-            let speaker = self.hosts.entry(host_key(place, &said.speaker)).or_default();
+        let speaker_key = host_key(place, &said.speaker);
+        if !itself && speaker_key != about {
+            let speaker = self.hosts.entry(speaker_key).or_default();
             speaker.spoke = true;
             speaker.protocols.insert(protocol);
-            speaker.see(said);
+            speaker.see(said, true);
         }
         let host = self.hosts.entry(about).or_default();
-        if said.kind == Kind::Request && !itself {
+        if !itself && about.mac.is_some() && RELAYED.contains(&protocol) && matches!(said.kind, Kind::Identity | Kind::Client | Kind::Request) {
+            host.relays.insert(speaker_key);
+        } else if said.kind == Kind::Request && !itself {
             host.asked_for = true;
             return;
         }
-        host.see(said);
+        if let (Kind::Presence, "eth", true, Some(mac)) = (said.kind, protocol, itself, about.mac) {
+            let known = self.presence.entry((place.0, mac)).or_insert(at);
+            if (at.entry.first, at.source) < (known.entry.first, known.source) {
+                *known = at;
+            }
+        }
+        host.see(said, itself);
+        host.leased |= said.kind == Kind::Lease;
         host.spoke |= itself;
         if itself {
             host.protocols.insert(protocol);
@@ -211,11 +255,12 @@ impl<'a> Facts<'a> {
         }
         let claims = fingerprints.claims(said);
         // What it looks for, or was told to be, is no key of its own.
-        if itself && said.about.path.is_empty() && said.kind != Kind::Request {
+        if itself && said.kind != Kind::Request {
             host.take_keys(said, protocol, &claims);
         }
         host.present(said, at);
-        let of = |claim| ClaimAt { claim, at, protocol, endpoint: said.about.endpoint, path: said.about.path.clone() };
+        let doubtful = self.doubtful.get(at.source as usize).copied().unwrap_or(false);
+        let of = |claim| ClaimAt { claim, at, protocol, endpoint: said.about.endpoint, path: said.about.path.clone(), doubtful };
         host.claims.extend(claims.into_iter().map(of));
     }
 
@@ -224,9 +269,10 @@ impl<'a> Facts<'a> {
         let Some(mac) = said.about.mac else { return };
         let span = (said.first.stamp.time, said.last.time);
         let frames = matches!(said.protocol.as_str(), "ip" | "ipv6");
+        let firm = !frames && !PROXIED.contains(&said.protocol.as_str());
         if let (Kind::Binding | Kind::Lease, Some(ip)) = (said.kind, said.about.ip) {
             let ttl = said.get(Field::TimeToLive).and_then(Value::number).and_then(|ttl| u8::try_from(ttl).ok());
-            self.sightings.push(Sighting { place, ip, mac, confirmed: !frames, ttl, span, declared: itself && !frames });
+            self.sightings.push(Sighting { place, ip, mac, confirmed: !frames, firm, ttl, span, declared: itself && !frames });
         }
         if frames || !itself || !LINK_LOCAL.contains(&said.protocol.as_str()) {
             return;
@@ -234,7 +280,7 @@ impl<'a> Facts<'a> {
         for field in [Field::Ipv4Address, Field::Ipv6Address, Field::ManagementAddress] {
             for ip in said.all(field).filter_map(ip_of).filter(|ip| Some(*ip) != said.about.ip && !ip.is_unspecified()) {
                 if said.kind != Kind::Request {
-                    self.sightings.push(Sighting { place, ip, mac, confirmed: true, ttl: None, span, declared: true });
+                    self.sightings.push(Sighting { place, ip, mac, confirmed: true, firm, ttl: None, span, declared: true });
                 }
             }
         }
@@ -250,25 +296,21 @@ const fn ip_of(value: &Value) -> Option<IpAddr> {
 }
 
 impl<'a> Host<'a> {
-    fn see(&mut self, said: &Observation) {
+    fn see(&mut self, said: &Observation, speaks: bool) {
         let (first, last) = (said.first.stamp.time, said.last.time);
-        self.span = Some(self.span.map_or((first, last), |span| (span.0.min(first), span.1.max(last))));
+        let wider = |span: Option<(i64, i64)>| Some(span.map_or((first, last), |span| (span.0.min(first), span.1.max(last))));
+        self.span = wider(self.span);
+        if speaks {
+            self.active = wider(self.active);
+        }
     }
 
     /// Keys that one speaker says of itself in one PDU.
     fn take_keys(&mut self, said: &Observation, protocol: &'static str, claims: &[Claim]) {
-        let first = said.first.stamp.time;
+        let (first, last) = (said.first.stamp.time, said.last.time);
         for field in &said.fields {
             let key = match (field.field, &field.value) {
-                (Field::SerialNumber, value) => {
-                    let serial = fingerprints::text::safe(value);
-                    // Without a vendor the protocol is the name space: numbers of two makers may agree.
-                    let vendor = claims
-                        .iter()
-                        .find(|claim| claim.attribute == Attribute::Vendor)
-                        .map_or_else(|| format!("proto {protocol}"), |claim| claim.value.to_lowercase());
-                    Some(Key::Serial(vendor, serial)).filter(|_| !fingerprints::attribute::is_filler(&fingerprints::text::safe(value)))
-                }
+                (Field::SerialNumber, value) => serial(value, protocol, claims),
                 (Field::EngineId, Value::Bytes(id)) => Some(Key::EngineId(id.clone())),
                 (Field::StationName, Value::Text(name)) if !name.is_empty() => Some(Key::StationName(String::from_utf8_lossy(name).to_lowercase())),
                 (Field::DhcpClientId | Field::Duid, Value::Bytes(id)) => client_id(id),
@@ -276,19 +318,17 @@ impl<'a> Host<'a> {
                 _ => None,
             };
             if let Some(key) = key {
-                let time = self.keys.entry(key).or_insert(first);
-                *time = (*time).min(first);
+                let own = OwnKey { key, protocol, endpoint: said.about.endpoint, path: said.about.path.clone() };
+                let span = self.keys.entry(own).or_insert((first, last));
+                *span = (span.0.min(first), span.1.max(last));
             }
-            if let (Field::MacAddress | Field::ChassisId | Field::BridgeId, Value::Mac(mac)) = (field.field, &field.value)
+            if let (Field::MacAddress | Field::ChassisId | Field::BridgeId, Value::Mac(mac), []) = (field.field, &field.value, &said.about.path[..])
                 && mac.is_device()
                 && said.about.mac != Some(*mac)
             {
-                self.own_macs.insert(*mac, protocol);
+                let time = self.own_macs.entry((*mac, protocol)).or_insert(first);
+                *time = (*time).min(first);
             }
-        }
-        if matches!(said.kind, Kind::Identity | Kind::Binding | Kind::Name) && !matches!(protocol, "ip" | "ipv6") {
-            self.own_ips
-                .extend(said.all(Field::Ipv4Address).chain(said.all(Field::Ipv6Address)).chain(said.all(Field::ManagementAddress)).filter_map(ip_of));
         }
     }
 
@@ -308,7 +348,20 @@ fn is_leaf(said: &Observation) -> bool {
     said.kind == Kind::Certificate && said.get(Field::ChainPosition).and_then(Value::number).unwrap_or(0) == 0
 }
 
-/// A client identifier, unless it is the hardware address again (RFC 2132 §9.14, type 1): that is the MAC address already.
+/// A serial number with its vendor. Without one the protocol is the name space: numbers of two makers may agree.
+fn serial(value: &Value, protocol: &str, claims: &[Claim]) -> Option<Key> {
+    let serial = fingerprints::text::safe(value).trim().to_owned();
+    let vendor = claims.iter().find(|claim| claim.attribute == Attribute::Vendor && claim.class != fingerprints::Class::Inferred);
+    let vendor = vendor.map_or_else(|| format!("proto {protocol}"), |claim| normal(Attribute::Vendor, &claim.value));
+    (!fingerprints::attribute::is_no_serial(&serial)).then_some(Key::Serial(vendor, serial))
+}
+
+/// A client identifier, unless it is the hardware address again (RFC 2132 §9.14, type 1): that is the MAC address already. Of an
+/// identifier by RFC 4361 §6.1 (type 255, number of the interface, DUID) the DUID: the rest tells the host's cards apart.
 fn client_id(id: &[u8]) -> Option<Key> {
-    (!matches!(id, [] | [1, _, _, _, _, _, _]) && id.len() >= 4).then(|| Key::ClientId(id.to_vec()))
+    match id {
+        [] | [1, _, _, _, _, _, _] => None,
+        [255, _, _, _, _, duid @ ..] if duid.len() >= 4 => Some(Key::ClientId(duid.to_vec())),
+        _ => (id.len() >= 4).then(|| Key::ClientId(id.to_vec())),
+    }
 }

@@ -83,9 +83,20 @@ impl Key {
     /// The id that names this key within a site.
     #[must_use]
     pub fn id(&self, site: &str) -> String {
-        let site = Uuid::new_v5(&SITES, site.as_bytes());
+        self.id_in(namespace(site))
+    }
+
+    /// The id that names this key within a site whose [`namespace`] is at hand.
+    #[must_use]
+    pub fn id_in(&self, site: Uuid) -> String {
         Uuid::new_v5(&site, self.text().as_bytes()).to_string()
     }
+}
+
+/// The name space of a site's ids.
+#[must_use]
+pub fn namespace(site: &str) -> Uuid {
+    Uuid::new_v5(&SITES, site.as_bytes())
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod document;
 pub mod explain;
 pub mod gather;
 pub mod key;
+pub mod parts;
 pub mod place;
 pub mod resolve;
 

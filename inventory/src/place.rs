@@ -1,7 +1,8 @@
 //! Which IP address belongs to which MAC address, when; next hops; virtual addresses.
 //!
 //! An address belongs to a MAC address where ARP, NDP, DHCP, DCP or LLDP says so, or where its frames have a TTL that no router has
-//! touched. Else it is *via* that MAC address: the MAC is a next hop, and lends its vendor to nobody.
+//! touched. Else it is *via* that MAC address: the MAC is a next hop, and lends its vendor to nobody. A router answers ARP and NDP for
+//! others, too: where its frames, or another's claim to the same address, show that, the address is not its own.
 
 use crate::gather::{Facts, HostKey, Name, Sighting};
 use observations::Mac;
@@ -29,6 +30,12 @@ pub struct Holder {
     pub confirmed: bool,
     /// Said by the holder itself.
     pub declared: bool,
+    /// Its own frames show it: their TTL is one that no router has touched.
+    pub initial: bool,
+    /// Confirmed in a protocol in which nobody answers for others.
+    pub firm: bool,
+    /// Frames from this address are its own and others' that a router has touched: address translation or port forwarding.
+    pub mixed: bool,
 }
 
 /// An address in its address space.
@@ -51,6 +58,7 @@ pub struct Places {
 #[derive(Default)]
 struct Pair {
     confirmed: bool,
+    firm: bool,
     declared: bool,
     initial: bool,
     odd: bool,
@@ -74,17 +82,64 @@ impl Places {
         for ((site, mac), addresses) in &pairs {
             places.settle(*site, *mac, addresses, announced.contains(&(*site, *mac)));
         }
+        places.drop_reports();
+        places.drop_proxies();
         places
+    }
+
+    /// What others report of an address gives way to what a holder shows at the same time.
+    fn drop_reports(&mut self) {
+        for holders in self.holders.values_mut().filter(|holders| holders.len() > 1) {
+            let shown: Vec<Holder> = holders.iter().filter(|holder| holder.declared || holder.initial).copied().collect();
+            holders.retain(|holder| holder.declared || holder.initial || !shown.iter().any(|other| overlap(holder.span, other.span)));
+        }
+    }
+
+    /// An address for which a MAC address only answers ARP or NDP, while another shows it at the same time, is that other's: the first is
+    /// a router's proxy (RFC 1027), or somebody who redirects traffic. It must be a next hop, or do so for several addresses: a single
+    /// address that two devices claim is one that both use.
+    fn drop_proxies(&mut self) {
+        let answers_only = |holder: &Holder| holder.confirmed && !holder.firm && !holder.initial;
+        let mut contested: BTreeMap<(Name, Mac), Vec<Address>> = BTreeMap::new();
+        for (address, holders) in self.holders.iter().filter(|(_, holders)| holders.len() > 1) {
+            for holder in holders.iter().filter(|holder| answers_only(holder)) {
+                let owns = |other: &&Holder| {
+                    let its_own = other.initial || other.firm || !self.next_hops.contains(&(address.0, other.mac));
+                    other.mac != holder.mac && its_own && overlap(holder.span, other.span)
+                };
+                let strong = |other: &Holder| other.initial || other.firm;
+                let hop = self.next_hops.contains(&(address.0, holder.mac));
+                if holders.iter().filter(owns).any(|other| hop || strong(other)) {
+                    contested.entry((address.0, holder.mac)).or_default().push(*address);
+                }
+            }
+        }
+        for ((site, mac), addresses) in contested {
+            if addresses.len() < 2 && !self.next_hops.contains(&(site, mac)) {
+                continue;
+            }
+            for address in addresses {
+                if let Some(holders) = self.holders.get_mut(&address) {
+                    holders.retain(|holder| holder.mac != mac);
+                }
+            }
+        }
     }
 
     fn settle(&mut self, site: Name, mac: Mac, addresses: &BTreeMap<Address, Pair>, announced: bool) {
         if mac.is_virtual_router() {
-            let own = addresses.iter().filter(|(_, pair)| pair.confirmed || pair.initial);
-            self.virtual_addresses.extend(own.map(|(address, _)| (*address, mac)));
+            for (address, pair) in addresses {
+                // Routers send their own hellos from it, too: only an address that it answers for is virtual.
+                if pair.confirmed {
+                    self.virtual_addresses.insert((*address, mac));
+                } else if pair.is_foreign(false, is_public(&address.2)) {
+                    self.behind.entry(*address).or_default();
+                }
+            }
             return;
         }
         let alone = addresses.iter().filter(|(address, _)| !is_link_local(&address.2)).count() <= 1;
-        let foreign = addresses.iter().filter(|(address, pair)| pair.is_foreign(alone, is_public(&address.2))).count();
+        let foreign = addresses.iter().filter(|(address, pair)| pair.is_foreign(alone, is_public(&address.2)) || pair.is_proxied(alone)).count();
         let next_hop = foreign > 0 || announced;
         if next_hop {
             self.next_hops.insert((site, mac));
@@ -92,7 +147,8 @@ impl Places {
         for (address, pair) in addresses {
             let span = pair.span.unwrap_or_default();
             if pair.belongs(next_hop, alone, is_public(&address.2)) {
-                let holder = Holder { mac, span, confirmed: pair.confirmed, declared: pair.declared };
+                let Pair { confirmed, firm, declared, initial, odd, touched, .. } = *pair;
+                let holder = Holder { mac, span, confirmed, declared, initial, firm, mixed: initial && touched && !odd };
                 self.holders.entry(*address).or_default().push(holder);
             } else {
                 self.behind.entry(*address).or_default().insert(mac);
@@ -106,15 +162,45 @@ impl Places {
         self.holders.get(address).is_some_and(|holders| holders.iter().any(|holder| holder.mac == mac))
     }
 
-    /// Who had an address at a time: the one whose time includes it, else the last before, else the first after.
+    /// Whether an address is one of redundant routers, and no device's own.
+    #[must_use]
+    pub fn is_virtual(&self, address: &Address) -> bool {
+        let first = (*address, Mac::default());
+        let virtual_address = self.virtual_addresses.range(first..).next().is_some_and(|(found, _)| found == address);
+        virtual_address && !self.is_held(address)
+    }
+
+    /// Whether any MAC address has it.
+    #[must_use]
+    pub fn is_held(&self, address: &Address) -> bool {
+        self.holders.get(address).is_some_and(|holders| !holders.is_empty())
+    }
+
+    /// Whether one MAC address had it after another, or several at a time.
+    #[must_use]
+    pub fn has_moved(&self, address: &Address) -> bool {
+        self.holders.get(address).is_some_and(|holders| holders.len() > 1)
+    }
+
+    /// Who had an address at a time: those whose time includes it, of them who was confirmed; else the last before, else the first after.
+    #[must_use]
+    pub fn holders_at(&self, address: &Address, time: i64) -> Vec<Mac> {
+        let Some(holders) = self.holders.get(address) else { return Vec::new() };
+        let mut found: Vec<&Holder> = holders.iter().filter(|holder| (holder.span.0..=holder.span.1).contains(&time)).collect();
+        if found.iter().any(|holder| holder.confirmed) {
+            found.retain(|holder| holder.confirmed);
+        }
+        if found.is_empty() {
+            let before = holders.iter().filter(|holder| holder.span.1 <= time).max_by_key(|holder| (holder.span.1, holder.mac));
+            found.extend(before.or_else(|| holders.iter().min_by_key(|holder| (holder.span.0, holder.mac))));
+        }
+        found.into_iter().map(|holder| holder.mac).collect()
+    }
+
+    /// Who had an address at a time; nobody where several had it at once: what is said of the address alone is then nobody's.
     #[must_use]
     pub fn holder(&self, address: &Address, time: i64) -> Option<Mac> {
-        let holders = self.holders.get(address)?;
-        let includes = holders.iter().filter(|holder| (holder.span.0..=holder.span.1).contains(&time));
-        let before = holders.iter().filter(|holder| holder.span.0 <= time);
-        let best = |holder: &&Holder| (holder.confirmed, holder.span.1, holder.mac);
-        let found = includes.max_by_key(best).or_else(|| before.max_by_key(|holder| (holder.span.1, holder.mac)));
-        found.or_else(|| holders.iter().min_by_key(|holder| (holder.span.0, holder.mac))).map(|holder| holder.mac)
+        if let [mac] = self.holders_at(address, time)[..] { Some(mac) } else { None }
     }
 
     /// The MAC address that a host is, if it is one and no next hop's.
@@ -132,6 +218,7 @@ impl Places {
 impl Pair {
     fn see(&mut self, sighting: &Sighting) {
         self.confirmed |= sighting.confirmed;
+        self.firm |= sighting.firm;
         self.declared |= sighting.declared;
         if let Some(ttl) = sighting.ttl {
             self.initial |= INITIAL.contains(&ttl);
@@ -148,10 +235,16 @@ impl Pair {
         !self.confirmed && !self.initial && self.touched && !odd_stack
     }
 
+    /// Whether the MAC address answers for an address and yet sends no frame from it that a router has not touched. A host's only
+    /// address is its own, however its stack counts.
+    const fn is_proxied(&self, alone: bool) -> bool {
+        self.confirmed && !self.firm && !self.initial && self.touched && !self.odd && !alone
+    }
+
     /// Whether the address belongs to the MAC address.
     const fn belongs(&self, next_hop: bool, alone: bool, public: bool) -> bool {
         if self.confirmed {
-            return true;
+            return !self.is_proxied(alone);
         }
         // A public address at a next hop is beyond it, whatever TTL it arrives with.
         if next_hop && public {
@@ -161,7 +254,15 @@ impl Pair {
     }
 }
 
-fn is_link_local(ip: &IpAddr) -> bool {
+/// Whether two spans have a time in common.
+#[must_use]
+pub fn overlap(a: (i64, i64), b: (i64, i64)) -> bool {
+    a.0 <= b.1 && b.0 <= a.1
+}
+
+/// Whether an address means something on its link only (RFC 3927, RFC 4291 §2.5.6): two links may both have it.
+#[must_use]
+pub fn is_link_local(ip: &IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),

@@ -4,18 +4,27 @@
 //! 2. An edge is two keys that one speaker said *of itself* in one PDU. Reports about others never join.
 //! 3. A key joins only if it is *exclusive*: bound to one family of MAC addresses (one prefix, close together), or to addresses that
 //!    were named together in one PDU. Else it is *shared*, joins nothing and is shown.
-//! 4. Strata from strong to weak; an operator's `pin` and `split` come before all.
+//! 4. Strata from strong to weak; an operator's `pin` and `split` come before all, and a `split` holds through all of them. Within a
+//!    stratum plain union; then each weaker component attaches to the one stronger component that it touches, and to none if it touches
+//!    several.
+//!
+#![doc = include_str!("resolve/CASES.md")]
 
 use crate::decision::Decisions;
 use crate::gather::{Facts, HostKey, Name};
 use crate::key::Key;
 use crate::place::{Address, Places, is_unicast};
+use edges::{Edges, Named};
 use observations::Mac;
+use sets::{Edge, Sets};
 use std::collections::{BTreeMap, BTreeSet};
+use table::{Table, widest};
 
-/// Addresses of one box are counted on from one another: switches number their ports, cards their interfaces. A block of this size
-/// holds the largest switches in use; two boxes of one delivery lie further apart or do not share a serial number.
-const FAMILY_SPREAD_MAX: u64 = 256;
+mod edges;
+mod sets;
+mod table;
+
+pub use table::PartAt;
 
 /// What components are made of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -37,13 +46,30 @@ pub struct Join {
     pub refused: Option<String>,
 }
 
-/// One device: its nodes, and the hosts that frames showed of it.
+/// One device: its nodes and its keys.
 #[derive(Default, Debug)]
 pub struct Component {
-    /// Its nodes.
-    pub nodes: BTreeSet<Node>,
+    /// Its nodes, in their order.
+    pub nodes: Vec<Node>,
     /// Its keys with the time of each's first sight.
     pub keys: BTreeMap<Key, i64>,
+    /// Frames of its own were seen on a watched segment.
+    pub heard: bool,
+    /// Relays that handed on what it said.
+    pub relays: BTreeSet<HostKey>,
+    /// When it was spoken of.
+    pub span: Option<(i64, i64)>,
+    /// When each node was, in their order.
+    pub spans: Vec<Option<(i64, i64)>>,
+}
+
+/// A key that several show.
+#[derive(Debug)]
+pub struct Shared {
+    /// The components.
+    pub owners: BTreeSet<usize>,
+    /// At the same time; else one after the other.
+    pub at_once: bool,
 }
 
 /// Everything resolved.
@@ -55,223 +81,164 @@ pub struct Resolved {
     pub of_node: BTreeMap<Node, usize>,
     /// Joins made and refused.
     pub joins: BTreeSet<Join>,
-    /// Keys that several components show.
-    pub shared: BTreeMap<Key, BTreeSet<usize>>,
+    /// Keys that several components, or several parts, show.
+    pub shared: BTreeMap<(Name, Key), Shared>,
+    /// Keys of parts, by component and part.
+    pub part_keys: BTreeMap<(usize, PartAt), Vec<Key>>,
 }
 
-/// Disjoint sets of nodes.
-#[derive(Default)]
-struct Sets {
-    parent: BTreeMap<Node, Node>,
-}
-
-impl Sets {
-    fn find(&mut self, node: Node) -> Node {
-        let mut root = node;
-        while let Some(parent) = self.parent.get(&root).copied().filter(|parent| *parent != root) {
-            root = parent;
-        }
-        let mut at = node;
-        while at != root {
-            at = self.parent.insert(at, root).unwrap_or(root);
-        }
-        self.parent.entry(root).or_insert(root);
-        root
-    }
-
-    /// The smaller root stays, so that the result does not depend on the order.
-    fn union(&mut self, a: Node, b: Node) {
-        let (a, b) = (self.find(a), self.find(b));
-        let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        self.parent.insert(high, low);
-    }
-}
-
-/// A host's node at a time; none for addresses that are no host's.
+/// A host's node at a time; none for addresses that are no host's, or that several had at that time.
 #[must_use]
 pub fn node_of(places: &Places, host: &HostKey, time: i64) -> Option<Node> {
-    match places.mac_of(host, time) {
-        Some(mac) if mac.is_device() && !mac.is_virtual_router() => Some(Node::Mac(host.site, mac)),
-        _ => host.ip.filter(is_unicast).map(|ip| Node::Ip((host.site, host.segment, ip))),
+    if let Some(mac) = places.mac_of(host, time).filter(|mac| mac.is_device() && !mac.is_virtual_router()) {
+        return Some(Node::Mac(host.site, mac));
     }
+    let address = (host.site, host.segment, host.ip.filter(is_unicast)?);
+    (!places.is_held(&address) && !places.is_virtual(&address)).then_some(Node::Ip(address))
 }
 
 /// Joins keys into components.
 #[must_use]
 pub fn resolve(facts: &Facts<'_>, places: &Places, decisions: &Decisions) -> Resolved {
-    let mut sets = Sets::default();
+    let table = Table::of(facts, places);
     let mut resolved = Resolved::default();
-    let mut by_key: BTreeMap<(Name, Key), BTreeMap<Node, i64>> = BTreeMap::new();
-    let mut named: BTreeMap<(Name, Mac), BTreeMap<Node, &'static str>> = BTreeMap::new();
-    for (host_key, host) in &facts.hosts {
-        let time = host.span.map_or(0, |span| span.0);
-        let Some(node) = node_of(places, host_key, time) else { continue };
-        if host.spoke || matches!(node, Node::Mac(..)) && !host.claims.is_empty() {
-            sets.find(node);
-        }
-        for (key, first) in &host.keys {
-            let seen = by_key.entry((host_key.site, key.clone())).or_default().entry(node).or_insert(*first);
-            *seen = (*seen).min(*first);
-        }
-        for (mac, protocol) in host.own_macs.iter().filter(|(mac, _)| !mac.is_virtual_router()) {
-            named.entry((host_key.site, *mac)).or_default().insert(node, protocol);
-        }
-    }
-    pins(&mut sets, facts, decisions, &mut resolved);
-    join_named(&mut sets, &named, facts, decisions, &mut resolved);
-    for ((_, key), nodes) in &by_key {
-        join_key(&mut sets, key, nodes, facts, decisions, &mut resolved);
-    }
-    components(&mut sets, facts, places, &by_key, &mut resolved);
+    let mut sets = strata(&table, facts, places, decisions, &mut resolved);
+    number(&mut sets, &table, &mut resolved);
+    give_keys(&table, facts, places, &mut resolved);
     resolved
 }
 
-fn text(node: &Node, facts: &Facts<'_>) -> String {
-    match node {
-        Node::Mac(_, mac) => Key::of_mac(*mac).text(),
-        Node::Ip(address) => ip_key(address, facts).text(),
-    }
-}
-
-fn ip_key(address: &Address, facts: &Facts<'_>) -> Key {
-    Key::Ip(facts.segments.get(usize::from(address.1)).cloned().unwrap_or_default(), address.2)
-}
-
-/// What an operator said: first of all strata.
-fn pins(sets: &mut Sets, facts: &Facts<'_>, decisions: &Decisions, resolved: &mut Resolved) {
-    if decisions.pins.is_empty() {
-        return;
-    }
-    let nodes: Vec<Node> = sets.parent.keys().copied().collect();
-    let by_text: BTreeMap<String, Node> = nodes.iter().map(|node| (text(node, facts), *node)).collect();
-    for (a, b) in &decisions.pins {
-        if let (Some(x), Some(y)) = (by_text.get(a), by_text.get(b)) {
-            sets.union(*x, *y);
-            resolved.joins.insert(Join { key: "pinned by an operator".into(), of: vec![a.clone(), b.clone()], refused: None });
-        }
-    }
-}
-
-/// MAC addresses that a device names as its own: chassis, bridge, interfaces.
-fn join_named(
-    sets: &mut Sets,
-    named: &BTreeMap<(Name, Mac), BTreeMap<Node, &'static str>>,
-    facts: &Facts<'_>,
-    decisions: &Decisions,
-    resolved: &mut Resolved,
-) {
-    for ((site, mac), speakers) in named {
-        let own = Node::Mac(*site, *mac);
-        let macs: Vec<Mac> = speakers.keys().filter_map(mac_of).collect();
-        let mut of: Vec<String> = speakers.keys().map(|node| text(node, facts)).collect();
-        of.push(Key::of_mac(*mac).text());
-        of.sort();
-        of.dedup();
-        let protocols: BTreeSet<&str> = speakers.values().copied().collect();
-        let key = format!("named as its own in {}", protocols.into_iter().collect::<Vec<_>>().join(", "));
-        // One speaker, or ports of one box: two strangers that name the same address are no reason to make them one.
-        let refused =
-            if speakers.len() > 1 && !is_family(&macs) { Some("several devices name it as theirs".to_owned()) } else { split(&of, decisions) };
-        if refused.is_none() {
-            for node in speakers.keys() {
-                sets.union(own, *node);
-            }
-        }
-        resolved.joins.insert(Join { key, of, refused });
-    }
-}
-
-/// Joins the nodes that show one key, if it is exclusive.
-fn join_key(sets: &mut Sets, key: &Key, nodes: &BTreeMap<Node, i64>, facts: &Facts<'_>, decisions: &Decisions, resolved: &mut Resolved) {
-    let roots: BTreeSet<Node> = nodes.keys().map(|node| sets.find(*node)).collect();
-    if roots.len() < 2 {
-        return;
-    }
-    let mut of: Vec<String> = nodes.keys().map(|node| text(node, facts)).collect();
-    of.sort();
-    let macs: Vec<Mac> = nodes.keys().filter_map(mac_of).collect();
-    let (global, local): (Vec<Mac>, Vec<Mac>) = macs.iter().partition(|mac| !mac.is_local());
-    let exclusive = match key {
-        // A hardware serial number belongs to one box, wherever it is seen from.
-        Key::Serial(..) => macs.is_empty() || is_family(&macs),
-        // Keys and engine identifiers are copied from device to device: they join ports of one box only.
-        Key::CertificateKey(_) | Key::EngineId(_) => macs.len() == nodes.len() && is_family(&macs),
-        // A client identifier outlives the addresses that a device makes up for itself, not its hardware.
-        Key::ClientId(_) => macs.len() == nodes.len() && (global.is_empty() || is_family(&global)) && !(local.is_empty() && !is_family(&global)),
-        _ => false,
+/// Strata from strong to weak.
+fn strata(table: &Table<'_>, facts: &Facts<'_>, places: &Places, decisions: &Decisions, resolved: &mut Resolved) -> Sets {
+    let mut sets = Sets::new(table.nodes.len());
+    let decided = !decisions.pins.is_empty() || !decisions.splits.is_empty();
+    let names = decided.then(|| Named::of(table, facts, places));
+    let cuts = names.as_ref().map(|names| names.cuts(&decisions.splits)).unwrap_or_default();
+    let pins = names.as_ref().map(|names| names.pins(&decisions.pins)).unwrap_or_default();
+    let mut edges = Edges::of(table);
+    let mac = |node: u32| table.mac(node).is_some();
+    let hardware = |node: u32| table.mac(node).is_some_and(|mac| !mac.is_local());
+    let mut pass = |edges: &mut Vec<Edge>, strong: &dyn Fn(u32) -> bool| {
+        sets.stratum(edges, strong, &cuts);
+        record(edges, table, facts, resolved);
     };
-    let refused = if exclusive { split(&of, decisions) } else { Some("shared: devices with different hardware show it".to_owned()) };
-    if refused.is_none() {
-        let mut roots = roots.into_iter();
-        if let Some(first) = roots.next() {
-            roots.for_each(|other| sets.union(first, other));
-        }
+    pass(&mut { pins }, &|_| true);
+    pass(&mut edges.serials, &mac);
+    pass(&mut Edges::of_macs(&edges.engines, table), &mac);
+    pass(&mut edges.named, &mac);
+    let mut of_macs = Edges::of_macs(&edges.clients, table);
+    pass(&mut of_macs, &hardware);
+    // Addresses without a MAC address attach to what has just been joined, or to nothing.
+    for (edge, of_macs) in edges.clients.iter_mut().zip(&of_macs) {
+        edge.refused = of_macs.refused;
     }
-    resolved.joins.insert(Join { key: key.text(), of, refused });
+    pass(&mut edges.clients, &mac);
+    record(&edges.others, table, facts, resolved);
+    sets
 }
 
-fn split(of: &[String], decisions: &Decisions) -> Option<String> {
-    let apart = of.iter().enumerate().any(|(index, a)| of[index + 1..].iter().any(|b| decisions.is_split(a, b)));
-    apart.then(|| "split by an operator".to_owned())
-}
-
-const fn mac_of(node: &Node) -> Option<Mac> {
-    if let Node::Mac(_, mac) = node { Some(*mac) } else { None }
-}
-
-/// Whether MAC addresses are of one box: one prefix, close together.
-fn is_family(macs: &[Mac]) -> bool {
-    let numbers = macs.iter().map(|mac| mac.0.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte)));
-    let (mut low, mut high) = (u64::MAX, 0);
-    for number in numbers {
-        low = low.min(number);
-        high = high.max(number);
+fn record(edges: &[Edge], table: &Table<'_>, facts: &Facts<'_>, resolved: &mut Resolved) {
+    for edge in edges.iter().filter(|edge| edge.nodes.len() > 1) {
+        let mut of: Vec<String> = edge.nodes.iter().map(|node| text(&table.nodes[*node as usize], facts)).collect();
+        of.sort();
+        resolved.joins.insert(Join { key: edge.key.clone(), of, refused: edge.refused.map(str::to_owned) });
     }
-    macs.len() <= 1 || low >> 24 == high >> 24 && high - low < FAMILY_SPREAD_MAX
 }
 
-/// Numbers the components by their least node, and gives each its keys.
-fn components(sets: &mut Sets, facts: &Facts<'_>, places: &Places, by_key: &BTreeMap<(Name, Key), BTreeMap<Node, i64>>, resolved: &mut Resolved) {
-    let nodes: Vec<Node> = sets.parent.keys().copied().collect();
-    let mut of_root: BTreeMap<Node, usize> = BTreeMap::new();
-    for node in nodes {
+fn text(node: &Node, facts: &Facts<'_>) -> String {
+    node.key(facts).text()
+}
+
+/// Numbers the components by their least node. What was only named is a part of a device, or nothing.
+fn number(sets: &mut Sets, table: &Table<'_>, resolved: &mut Resolved) {
+    let count = u32::try_from(table.nodes.len()).unwrap_or(u32::MAX);
+    let alive: BTreeSet<u32> = (0..count).filter(|node| table.alive[*node as usize]).map(|node| sets.find(node)).collect();
+    let mut of_root: BTreeMap<u32, usize> = BTreeMap::new();
+    for node in 0..count {
         let root = sets.find(node);
+        if !alive.contains(&root) {
+            continue;
+        }
         let at = *of_root.entry(root).or_insert_with(|| {
             resolved.components.push(Component::default());
             resolved.components.len() - 1
         });
-        resolved.components[at].nodes.insert(node);
-        resolved.of_node.insert(node, at);
-    }
-    for (host_key, host) in &facts.hosts {
-        let Some(span) = host.span else { continue };
-        let Some(at) = node_of(places, host_key, span.0).and_then(|node| resolved.of_node.get(&node).copied()) else { continue };
         let component = &mut resolved.components[at];
-        for node in component.nodes.clone() {
-            let key = match node {
-                Node::Mac(_, mac) => Key::of_mac(mac),
-                Node::Ip(address) => ip_key(&address, facts),
-            };
-            let first = component.keys.entry(key).or_insert(span.0);
-            *first = (*first).min(span.0);
+        component.nodes.push(table.nodes[node as usize]);
+        component.spans.push(table.spans[node as usize]);
+        component.heard |= table.heard[node as usize];
+        component.span = widest(component.span, table.spans[node as usize]);
+        component.relays.extend(table.relays.get(&node).into_iter().flatten());
+        resolved.of_node.insert(table.nodes[node as usize], at);
+    }
+}
+
+/// Gives each component its keys. A key that several show is none of theirs.
+fn give_keys(table: &Table<'_>, facts: &Facts<'_>, places: &Places, resolved: &mut Resolved) {
+    let Resolved { components, of_node, shared, part_keys, .. } = resolved;
+    for component in components.iter_mut() {
+        let whole = component.span.map_or(0, |span| span.0);
+        for node in &component.nodes {
+            let own = table.index(node).and_then(|at| table.spans[at as usize]);
+            component.keys.insert(node.key(facts), own.map_or(whole, |span| span.0));
         }
     }
     for (address, holders) in &places.holders {
-        for holder in holders {
-            // An address is a key of its device only while nobody else has it.
-            if let (1, Some(at)) = (holders.len(), resolved.of_node.get(&Node::Mac(address.0, holder.mac))) {
-                let first = resolved.components[*at].keys.entry(ip_key(address, facts)).or_insert(holder.span.0);
-                *first = (*first).min(holder.span.0);
-            }
+        // An address is a key of its device only while nobody else has it.
+        if let [holder] = holders[..]
+            && let Some(at) = of_node.get(&Node::Mac(address.0, holder.mac))
+        {
+            let first = components[*at].keys.entry(Node::Ip(*address).key(facts)).or_insert(holder.span.0);
+            *first = (*first).min(holder.span.0);
         }
     }
-    for ((_, key), nodes) in by_key {
-        let owners: BTreeSet<usize> = nodes.keys().filter_map(|node| resolved.of_node.get(node).copied()).collect();
-        if let (1, Some(at)) = (owners.len(), owners.first()) {
-            let first = nodes.values().min().copied().unwrap_or_default();
-            resolved.components[*at].keys.insert(key.clone(), first);
+    let component_of = |node: u32| of_node.get(&table.nodes[node as usize]).copied();
+    for ((site, key), shown) in &table.keys {
+        let mut owners: BTreeMap<usize, (i64, i64)> = BTreeMap::new();
+        for (at, span) in shown.iter().filter_map(|(node, span)| Some((component_of(*node)?, span))) {
+            let known = owners.entry(at).or_insert(*span);
+            *known = (known.0.min(span.0), known.1.max(span.1));
+        }
+        if let (1, Some((at, span))) = (owners.len(), owners.first_key_value()) {
+            components[*at].keys.insert((*key).clone(), span.0);
         } else if owners.len() > 1 {
-            resolved.shared.insert(key.clone(), owners);
+            let at_once = at_once(owners.values().copied().collect());
+            shared.insert((*site, (*key).clone()), Shared { owners: owners.into_keys().collect(), at_once });
+        }
+    }
+    for ((site, key), shown) in table.parts.iter().filter(|(key, _)| !table.keys.contains_key(key)) {
+        let parts: BTreeSet<(usize, &PartAt)> = shown.iter().filter_map(|(node, part)| Some((component_of(*node)?, part))).collect();
+        match parts.first() {
+            Some((at, part)) if parts.len() == 1 => part_keys.entry((*at, (*part).clone())).or_default().push((*key).clone()),
+            Some(_) => {
+                let owners = parts.iter().map(|(at, _)| *at).collect();
+                shared.insert((*site, (*key).clone()), Shared { owners, at_once: true });
+            }
+            None => {}
+        }
+    }
+}
+
+/// Whether any two spans have a time in common.
+fn at_once(mut spans: Vec<(i64, i64)>) -> bool {
+    spans.sort_unstable();
+    let mut until = None;
+    for span in spans {
+        if until.is_some_and(|until| span.0 <= until) {
+            return true;
+        }
+        until = until.max(Some(span.1));
+    }
+    false
+}
+
+impl Node {
+    /// The key that it is.
+    #[must_use]
+    pub fn key(&self, facts: &Facts<'_>) -> Key {
+        match self {
+            Self::Mac(_, mac) => Key::of_mac(*mac),
+            Self::Ip(address) => Key::Ip(facts.segments.get(usize::from(address.1)).cloned().unwrap_or_default(), address.2),
         }
     }
 }
@@ -290,5 +257,10 @@ impl Component {
             Node::Mac(site, _) => *site,
             Node::Ip(address) => address.0,
         })
+    }
+
+    /// Its MAC addresses, in their order.
+    pub fn macs(&self) -> impl Iterator<Item = Mac> {
+        self.nodes.iter().filter_map(|node| if let Node::Mac(_, mac) = node { Some(*mac) } else { None })
     }
 }

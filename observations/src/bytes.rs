@@ -51,12 +51,12 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-const HAS_MAC: u8 = 1;
-const HAS_IPV4: u8 = 2;
-const HAS_IPV6: u8 = 4;
-const HAS_ENDPOINT: u8 = 8;
-const HAS_PATH: u8 = 16;
-const HAS_SEGMENT: u8 = 32;
+pub(crate) const HAS_MAC: u8 = 1;
+pub(crate) const HAS_IPV4: u8 = 2;
+pub(crate) const HAS_IPV6: u8 = 4;
+pub(crate) const HAS_ENDPOINT: u8 = 8;
+pub(crate) const HAS_PATH: u8 = 16;
+pub(crate) const HAS_SEGMENT: u8 = 32;
 
 /// Appends a subject.
 pub fn put_subject(out: &mut Vec<u8>, subject: &Subject) {

@@ -11,6 +11,7 @@
 //! | [`tally`] | [`Tally`]: a pair's counters, absolute within one source |
 //! | [`source`] | [`Source`]: one capture, or live: one sensor, boot and month |
 //! | [`bytes`] | canonical bytes of all of these |
+//! | [`rows`] | the same packed into rows, for the database and for messages between sensors |
 //! | [`said`] | [`Said`]: everything that was said, and the join over sources |
 //!
 //! No dependency and no I/O. The join is associative, commutative and idempotent: minima of first-seen, maxima of last-seen, unions of
@@ -21,6 +22,7 @@ pub mod bytes;
 pub mod evidence;
 pub mod field;
 pub mod observation;
+pub mod rows;
 pub mod said;
 pub mod source;
 pub mod subject;

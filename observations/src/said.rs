@@ -4,6 +4,7 @@ use crate::bytes::{self, DecodeError};
 use crate::evidence::Stamp;
 use crate::observation::Observation;
 use crate::source::{Source, SourceKey};
+use crate::subject::{Endpoint, Subject};
 use crate::tally::{Pair, Tally};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,10 +63,18 @@ impl SourceSaid {
 
     /// Joins another record of the same source: a killed run, or a message that came twice.
     pub fn join(&mut self, other: Self) {
-        self.source.join(&other.source);
-        for (pair, tally) in other.tallies {
-            self.tallies.entry(pair).or_default().join(&tally);
+        // What was counted of half a source names conversations before they were known; the whole outranks it.
+        match (self.source.complete, other.source.complete) {
+            (true, false) => {}
+            (false, true) => self.tallies = other.tallies,
+            _ => {
+                for (pair, tally) in other.tallies {
+                    self.tallies.entry(pair).or_default().join(&tally);
+                }
+                self.bound_peers(Tally::join);
+            }
         }
+        self.source.join(&other.source);
         self.take_observations(other.observations, other.crowded);
     }
 
@@ -74,6 +83,7 @@ impl SourceSaid {
         for (pair, tally) in other.tallies {
             self.tallies.entry(pair).or_default().add(&tally);
         }
+        self.bound_peers(Tally::add);
         self.take_observations(other.observations, other.crowded);
     }
 
@@ -92,13 +102,18 @@ impl SourceSaid {
     /// Keeps the smallest by hash of each group that is too large: "at most k values, then many and the k smallest by hash", the form
     /// of a bound that is the same in any order and grouping.
     pub fn bound_groups(&mut self) {
-        let mut sizes: BTreeMap<&[u8], usize> = BTreeMap::new();
+        // A group's bytes begin its keys, and no group's begin another's: in the order of keys each group stands together.
+        let mut over: Vec<Box<[u8]>> = Vec::new();
+        let (mut current, mut size): (&[u8], usize) = (&[], 0);
         for key in self.observations.keys() {
-            if let Ok(group) = bytes::group(key) {
-                *sizes.entry(group).or_default() += 1;
+            if current.is_empty() || !key.starts_with(current) {
+                (current, size) = (bytes::group(key).unwrap_or_default(), 0);
+            }
+            size += 1;
+            if size == Self::GROUP_MAX + 1 && !current.is_empty() {
+                over.push(current.into());
             }
         }
-        let over: Vec<Box<[u8]>> = sizes.iter().filter(|(_, size)| **size > Self::GROUP_MAX).map(|(group, _)| Box::from(*group)).collect();
         for group in over {
             let mut keys: Vec<(u64, Box<[u8]>)> = self
                 .observations
@@ -111,6 +126,38 @@ impl SourceSaid {
                 self.observations.remove(key);
             }
             self.crowded.insert(group);
+        }
+    }
+
+    /// Keeps of a client's peers at one endpoint at most [`Tally::PEERS_MAX`], the smallest by hash; the rest becomes one row, *many*.
+    /// Workers' shares are summed into it; of copies of one source each has counted the rest in its own, and the most stands.
+    pub fn bound_peers(&mut self, take: fn(&mut Tally, &Tally)) {
+        let mut from = 0;
+        let pairs: Vec<&Pair> = self.tallies.keys().collect();
+        let mut over: Vec<Pair> = Vec::new();
+        let mut clients: BTreeMap<(&Subject, Endpoint, &str), Vec<(u64, &Pair)>> = BTreeMap::new();
+        // A client's pairs stand together; few clients have many.
+        while let Some(first) = pairs.get(from) {
+            let of_client = pairs[from..].iter().take_while(|pair| pair.client == first.client).count();
+            if of_client > Tally::PEERS_MAX {
+                clients.clear();
+                for pair in &pairs[from..from + of_client] {
+                    let Some(server) = &pair.server else { continue };
+                    let mut bytes = Vec::new();
+                    bytes::put_subject(&mut bytes, server);
+                    clients.entry((&pair.client, pair.endpoint, &pair.protocol)).or_default().push((order(&bytes), pair));
+                }
+                for peers in clients.values_mut().filter(|peers| peers.len() > Tally::PEERS_MAX) {
+                    peers.sort_unstable_by(|a, b| (a.0, &a.1.server).cmp(&(b.0, &b.1.server)));
+                    over.extend(peers[Tally::PEERS_MAX..].iter().map(|(_, pair)| (*pair).clone()));
+                }
+            }
+            from += of_client;
+        }
+        for pair in over {
+            if let Some(tally) = self.tallies.remove(&pair) {
+                take(self.tallies.entry(Pair { server: None, ..pair }).or_default(), &tally);
+            }
         }
     }
 

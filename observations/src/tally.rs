@@ -49,6 +49,9 @@ impl Tally {
 
     /// Adds what another worker, or another flow, of the *same* source counted of the same pair.
     pub fn add(&mut self, other: &Self) {
+        if other.flows == 0 {
+            return;
+        }
         if self.flows == 0 {
             *self = other.clone();
             return;
@@ -70,6 +73,9 @@ impl Tally {
 
     /// Joins another copy of the same row: a killed run, or a message delivered twice. Maxima, so that nothing is counted twice.
     pub fn join(&mut self, other: &Self) {
+        if other.flows == 0 {
+            return;
+        }
         if self.flows == 0 {
             *self = other.clone();
             return;

@@ -13,6 +13,7 @@
 //! | [`mod@plan`] | from files and folders to sources |
 //! | [`sources`], [`segments`] | `--sources FILE.toml`; which segment a VLAN is |
 //! | [`report`] | `--plan` |
+//! | [`months`] | a live capture by months of packet time |
 //! | [`interfaces`], `live` | network interfaces |
 //! | [`text`] | names, numbers and times for people |
 //!
@@ -28,6 +29,7 @@ pub mod interfaces;
 #[cfg(feature = "pcap-live")]
 pub mod live;
 mod merge;
+pub mod months;
 mod pcap;
 mod pcapng;
 pub mod plan;
@@ -45,6 +47,7 @@ pub use block::{BLOCK_BYTES, Block, Blocks, Damage, Health, MAX_SNAPLEN, Reason,
 pub use file::{FileReader, completeness, sha256};
 pub use filter::Filter;
 pub use input::{OpenError, Progress, STDIN, Why};
+pub use months::Months;
 pub use plan::{Plan, PlanOptions, PlannedPart, PlannedSource, Skipped, plan};
 pub use reader::{Counts, Direction, Reader, Settings, open, open_reader};
 pub use report::plan_report;

@@ -131,6 +131,28 @@ impl Reader {
         Ok(reader)
     }
 
+    /// A live source. Its packets cannot name it, since they are still to come: `identity` does, and is never the same again. A filter
+    /// expression of `settings` counts in the key and is applied by the kernel.
+    #[must_use]
+    pub fn live(name: &str, blocks: Box<dyn Blocks>, settings: &Settings, identity: &[&[u8]]) -> Self {
+        let mut hash = seed(settings, &BTreeSet::from([(settings.clock_offset, settings.direction)]));
+        for part in [&b"live"[..]].iter().chain(identity) {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Self {
+            blocks,
+            settings: settings.clone(),
+            name: name.to_owned(),
+            key: KeyInMaking { hash, wanted: 0 },
+            ahead: VecDeque::new(),
+            filter: None,
+            counts: Counts::default(),
+            progress: None,
+            ended: false,
+        }
+    }
+
     /// Opens a planned source: its one file, or the merge of several.
     pub(crate) fn of_plan(plan: &PlannedSource) -> Result<Self, OpenError> {
         if let [part] = plan.parts.as_slice() {

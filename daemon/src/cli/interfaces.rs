@@ -2,14 +2,15 @@
 
 use super::Done;
 use crate::capture::interfaces;
-use std::process::ExitCode;
+use crate::capture::text::shown;
 
-/// Lists the interfaces.
+/// Lists the interfaces that `run` can listen on. A port that gets a mirror has no address.
 #[derive(clap::Args)]
-pub struct Interfaces {}
+pub(super) struct Interfaces {}
 
 impl Interfaces {
     pub(super) fn run(&self) -> Done {
+        let mut text = String::new();
         for interface in interfaces::interfaces() {
             let mac = interface.mac.map_or_else(|| "-".to_owned(), |mac| observations::Mac(mac).to_string());
             let state = match (interface.up, interface.running, interface.loopback) {
@@ -20,8 +21,8 @@ impl Interfaces {
             };
             // A mirrored port has no address; one that has is somebody's way into this machine.
             let addresses = if interface.addresses.is_empty() { "no address".to_owned() } else { interface.addresses.join(" ") };
-            println!("{:<16} {mac:<17} {state:<8} {addresses}", interface.name);
+            text.push_str(&format!("{:<16} {mac:<17} {state:<8} {addresses}\n", shown(&interface.name)));
         }
-        Ok(ExitCode::SUCCESS)
+        super::output::answer(&text)
     }
 }

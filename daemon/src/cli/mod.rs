@@ -2,10 +2,27 @@
 //!
 //! Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, and the gate that was asked for found something.
 
+mod annotate;
+mod decide;
+mod derive;
+mod devices;
+mod diff;
+mod explain;
+mod export;
+mod find;
+mod input;
 mod interfaces;
+mod merge;
+mod output;
+mod pin;
 mod progress;
 mod protocols;
+mod reading;
 mod replay;
+#[cfg(feature = "pcap-live")]
+mod run;
+mod split;
+mod who_had;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -21,28 +38,37 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Reads captures and prints the inventory.
     Replay(replay::Replay),
-    /// Lists the interfaces that `run` can listen on.
+    #[cfg(feature = "pcap-live")]
+    Run(run::Run),
+    Devices(devices::Devices),
+    Export(export::Export),
+    Explain(explain::Explain),
+    WhoHad(who_had::WhoHad),
+    Diff(diff::Diff),
+    Merge(merge::Merge),
+    Derive(derive::Derive),
+    Pin(pin::Pin),
+    Split(split::Split),
+    Annotate(annotate::Annotate),
     Interfaces(interfaces::Interfaces),
-    /// Lists the protocols that are read, and what each tells of a device.
     Protocols(protocols::Protocols),
 }
 
 /// Why a command failed, for people.
-pub struct Failure {
+struct Failure {
     status: u8,
     message: String,
 }
 
 impl Failure {
     /// Failed: which file, packet, offset, and what to do.
-    pub fn new(message: impl Into<String>) -> Self {
+    fn new(message: impl Into<String>) -> Self {
         Self { status: 1, message: message.into() }
     }
 
     /// Wrong usage.
-    pub fn usage(message: impl Into<String>) -> Self {
+    fn usage(message: impl Into<String>) -> Self {
         Self { status: 2, message: message.into() }
     }
 }
@@ -61,6 +87,18 @@ type Done = Result<ExitCode, Failure>;
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Replay(command) => command.run(),
+        #[cfg(feature = "pcap-live")]
+        Command::Run(command) => command.run(),
+        Command::Devices(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::WhoHad(command) => command.run(),
+        Command::Diff(command) => command.run(),
+        Command::Merge(command) => command.run(),
+        Command::Derive(command) => command.run(),
+        Command::Pin(command) => command.run(),
+        Command::Split(command) => command.run(),
+        Command::Annotate(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
     };

@@ -2,19 +2,16 @@
 
 use super::Done;
 use dissectors::registry::Registry;
-use std::process::ExitCode;
 
-/// Lists the protocols that are read.
+/// Lists the protocols that are read, what each tells of a device, and its specification.
 #[derive(clap::Args)]
-pub struct Protocols {}
+pub(super) struct Protocols {}
 
 impl Protocols {
     pub(super) fn run(&self) -> Done {
         let mut rows: Vec<_> = Registry::new().rows().map(|(_, row)| row).collect();
         rows.sort_by_key(|row| row.name);
-        for row in rows {
-            println!("{:<16} {}\n{:<16} {}", row.name, row.tells, "", row.spec);
-        }
-        Ok(ExitCode::SUCCESS)
+        let row = |row: &&dissectors::dissector::Row| format!("{:<16} {}\n{:<16} {}\n", row.name, row.tells, "", row.spec);
+        super::output::answer(&rows.iter().map(row).collect::<String>())
     }
 }

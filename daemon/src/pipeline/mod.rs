@@ -3,6 +3,7 @@
 //! One stage reads blocks and takes frames apart, in the order of the capture: fragments and tunnels are settled there, so that what
 //! follows depends on no schedule. Each frame goes to the worker that its pair of innermost addresses names; workers share nothing.
 
+pub mod keep;
 mod worker;
 
 use crate::capture::block::{Block, Blocks, Damage};
@@ -72,13 +73,13 @@ pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Sn
     let mut stage = Stage::default();
     let mut damages = Vec::new();
     let said = if options.workers > 1 {
-        worker::read(reader, options, &mut stage, &mut damages)
+        worker::read(reader, options, &mut stage, &mut damages, &mut tick)
     } else {
         let mut engine = options.engine(reader);
         let mut block = Block::default();
         while next(reader, &mut block, options, &mut damages) {
             stage.feed(&block, &mut engine);
-            tick(&mut Snapshot { engine: &mut engine, reader });
+            tick(&mut Snapshot { heard: &mut |counters| engine.changes(counters), reader });
         }
         engine.finish()
     };
@@ -87,14 +88,14 @@ pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Sn
 
 /// What was read up to now, for those who store it.
 pub struct Snapshot<'s> {
-    engine: &'s mut Engine,
+    heard: &'s mut dyn FnMut(bool) -> SourceSaid,
     reader: &'s mut Reader,
 }
 
 impl Snapshot<'_> {
     /// The observations that are new or changed since the last call, with the source's record; with `counters` the tallies too.
     pub fn changes(&mut self, counters: bool) -> SourceSaid {
-        let mut said = self.engine.changes(counters);
+        let mut said = (self.heard)(counters);
         let limits = std::mem::take(&mut said.source.limits);
         let mut source = self.reader.source();
         source.complete = false;

@@ -1,6 +1,6 @@
 //! Several engines side by side: one thread reads and takes apart, each engine runs its share to completion.
 
-use super::{Options, Stage, next};
+use super::{Options, Snapshot, Stage, next};
 use crate::capture::block::Block;
 use crate::capture::block::Damage;
 use crate::capture::reader::Reader;
@@ -25,10 +25,24 @@ struct Batch {
     shares: Vec<Vec<u32>>,
 }
 
-pub(super) fn read(reader: &mut Reader, options: &Options, stage: &mut Stage, damages: &mut Vec<Damage>) -> SourceSaid {
+/// What a worker is given to do.
+enum Task {
+    /// Its packets of this.
+    Read(Arc<Batch>),
+    /// To say what changed, with counters or without.
+    Tell(bool, SyncSender<SourceSaid>),
+}
+
+pub(super) fn read(
+    reader: &mut Reader,
+    options: &Options,
+    stage: &mut Stage,
+    damages: &mut Vec<Damage>,
+    tick: &mut dyn FnMut(&mut Snapshot<'_>),
+) -> SourceSaid {
     let workers = options.workers;
     std::thread::scope(|scope| {
-        let mut queues: Vec<SyncSender<Arc<Batch>>> = Vec::with_capacity(workers);
+        let mut queues: Vec<SyncSender<Task>> = Vec::with_capacity(workers);
         let mut threads = Vec::with_capacity(workers);
         for index in 0..workers {
             let (sender, receiver) = sync_channel(QUEUE);
@@ -46,9 +60,10 @@ pub(super) fn read(reader: &mut Reader, options: &Options, stage: &mut Stage, da
             let batch = Arc::new(batch);
             for queue in &queues {
                 // A worker that has gone has panicked: joining it below passes that on.
-                let _ = queue.send(Arc::clone(&batch));
+                let _ = queue.send(Task::Read(Arc::clone(&batch)));
             }
             pool.push(batch);
+            tick(&mut Snapshot { heard: &mut |counters| ask(&queues, counters), reader });
         }
         drop(queues);
         let mut said = SourceSaid::default();
@@ -68,11 +83,32 @@ fn reuse(pool: &mut Vec<Arc<Batch>>) -> Batch {
     done.and_then(|at| Arc::try_unwrap(pool.swap_remove(at)).ok()).unwrap_or_default()
 }
 
+/// What changed with all workers, as of the batch that they were given last.
+fn ask(queues: &[SyncSender<Task>], counters: bool) -> SourceSaid {
+    let (sender, receiver) = sync_channel(queues.len());
+    for queue in queues {
+        let _ = queue.send(Task::Tell(counters, sender.clone()));
+    }
+    drop(sender);
+    let mut said = SourceSaid::default();
+    while let Ok(one) = receiver.recv() {
+        add(&mut said, one);
+    }
+    said
+}
+
 /// One worker: its packets of each batch, in order.
-fn run(mut engine: Engine, index: usize, queue: &Receiver<Arc<Batch>>) -> SourceSaid {
+fn run(mut engine: Engine, index: usize, queue: &Receiver<Task>) -> SourceSaid {
     /// Packets that are looked up together.
     const TOGETHER: usize = 64;
-    while let Ok(batch) = queue.recv() {
+    while let Ok(task) = queue.recv() {
+        let batch = match task {
+            Task::Read(batch) => batch,
+            Task::Tell(counters, answer) => {
+                let _ = answer.send(engine.changes(counters));
+                continue;
+            }
+        };
         let mut items = Vec::with_capacity(TOGETHER);
         let share = batch.shares.get(index).map_or(&[][..], Vec::as_slice);
         for share in share.chunks(TOGETHER) {

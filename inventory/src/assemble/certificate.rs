@@ -2,11 +2,12 @@
 
 use crate::assemble::{View, evidence, time};
 use crate::document;
-use crate::gather::Presented;
+use crate::gather::{Name, Presented};
+use crate::key::Key;
 use fingerprints::text::safe;
 use observations::value::hex;
 use observations::{Field, Observation, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 fn decode(presented: &Presented<'_>) -> Option<Observation> {
     let at = presented.at;
@@ -28,17 +29,20 @@ fn digest(said: &Observation, field: Field) -> Option<String> {
     }
 }
 
+fn bytes(said: &Observation, field: Field) -> Option<Vec<u8>> {
+    if let Some(Value::Bytes(bytes)) = said.get(field) { Some(bytes.clone()) } else { None }
+}
+
 /// The keys that a device presented, each once.
-pub(super) fn identities(view: &View<'_>, presented: &[&Presented<'_>]) -> Vec<document::Identity> {
-    let shared: BTreeSet<String> = view.resolved.shared.keys().map(crate::key::Key::text).collect();
+pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_>]) -> Vec<document::Identity> {
     let mut found: BTreeMap<(String, String), document::Identity> = BTreeMap::new();
     for one in presented {
         let Some(said) = decode(one) else { continue };
         let (field, of_key) = match one.kind {
-            "x509" => (Field::CertificateSha256, digest(&said, Field::SpkiSha256).map(|key| format!("certificate-key:{key}"))),
+            "x509" => (Field::CertificateSha256, bytes(&said, Field::SpkiSha256).map(Key::CertificateKey)),
             "ssh-host-key" => (Field::SshHostKey, None),
             "uuid" => (Field::Uuid, None),
-            _ => (Field::EngineId, digest(&said, Field::EngineId).map(|id| format!("engine-id:{id}"))),
+            _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(&said, field) else { continue };
         let identity = document::Identity {
@@ -47,7 +51,7 @@ pub(super) fn identities(view: &View<'_>, presented: &[&Presented<'_>]) -> Vec<d
             issuer: text(&said, Field::CertificateIssuer),
             not_after: date(&said, Field::NotAfter),
             proven: false,
-            unique: of_key.is_none_or(|key| !shared.contains(&key)),
+            unique: of_key.is_none_or(|key| !view.resolved.shared.contains_key(&(site, key))),
         };
         found.insert((one.kind.to_owned(), value), identity);
     }

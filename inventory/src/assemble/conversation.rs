@@ -3,10 +3,10 @@
 use crate::assemble::{View, time};
 use crate::document;
 use crate::gather::HostKey;
-use crate::resolve::node_of;
 use fingerprints::behaviour::Role;
-use observations::{Endpoint, Subject, Tally, Transport};
+use observations::{Endpoint, Mac, SourceSaid, Subject, Tally, Transport};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Everything that tallies tell of components.
 #[derive(Default)]
@@ -33,39 +33,88 @@ struct Served {
 }
 
 /// One side of a conversation.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Side {
     component: Option<usize>,
-    address: String,
+    address: Address,
 }
+
+/// An address as it is shown.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Address {
+    Ip(IpAddr),
+    Mac(Mac),
+    Unknown,
+    Many,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ip(ip) => ip.fmt(f),
+            Self::Mac(mac) => mac.fmt(f),
+            Self::Unknown => Ok(()),
+            Self::Many => f.write_str("many"),
+        }
+    }
+}
+
+/// What makes two rows one conversation.
+type Row<'s> = (Side, Side, &'s str, Endpoint);
 
 /// Protocols whose frames are announcements: speaking them is no service to a client.
 const NO_ROLES: &[&str] = &["arp", "eth", "ip", "ipv6", "tcp", "udp", "sctp", "ethernet", "icmpv6", "lldp", "cdp", "stp"];
 
+/// Whom a source's subjects are.
+struct Sides<'v, 's> {
+    view: &'v View<'s>,
+    site: u16,
+    segments: Vec<u16>,
+}
+
+impl<'v, 's> Sides<'v, 's> {
+    fn of(view: &'v View<'s>, one: &SourceSaid) -> Self {
+        let number = |names: &[String], name: &str| names.iter().position(|known| known == name).and_then(|at| u16::try_from(at).ok()).unwrap_or(0);
+        Self {
+            view,
+            site: number(&view.facts.sites, &one.source.site),
+            segments: one.source.segments.iter().map(|name| number(&view.facts.segments, name)).collect(),
+        }
+    }
+
+    fn side(&self, subject: &Subject, at: i64) -> Side {
+        let segment = self.segments.get(usize::from(subject.segment.0)).copied().unwrap_or(0);
+        let key = HostKey { site: self.site, segment, mac: subject.mac, ip: subject.ip };
+        let component = self.view.component_at(&key, at);
+        let address = subject.ip.map(Address::Ip).or_else(|| subject.mac.map(Address::Mac)).unwrap_or(Address::Unknown);
+        Side { component, address }
+    }
+}
+
 impl Traffic {
     pub(super) fn of(view: &View<'_>) -> Self {
         let mut traffic = Self::default();
-        let mut sums: BTreeMap<(Side, Side, String, Endpoint), Tally> = BTreeMap::new();
+        let mut rows: Vec<(Row<'_>, &Tally)> = Vec::new();
         for one in view.said.sources.values() {
-            let site = view.facts.sites.iter().position(|name| *name == one.source.site).and_then(|at| u16::try_from(at).ok()).unwrap_or(0);
-            let segment = |subject: &Subject| {
-                let name = one.source.segments.get(usize::from(subject.segment.0));
-                name.and_then(|name| view.facts.segments.iter().position(|known| known == name)).and_then(|at| u16::try_from(at).ok()).unwrap_or(0)
-            };
-            let side = |subject: &Subject, at: i64| {
-                let key = HostKey { site, segment: segment(subject), mac: subject.mac, ip: subject.ip };
-                let component = node_of(&view.places, &key, at).and_then(|node| view.resolved.of_node.get(&node).copied());
-                let address = subject.ip.map(|ip| ip.to_string()).or_else(|| subject.mac.map(|mac| mac.to_string())).unwrap_or_default();
-                Side { component, address }
-            };
+            let sides = Sides::of(view, one);
             for (pair, tally) in &one.tallies {
-                let client = side(&pair.client, tally.first.time);
-                let server = pair.server.as_ref().map_or(Side { component: None, address: "many".into() }, |server| side(server, tally.first.time));
-                sums.entry((client, server, pair.protocol.clone(), pair.endpoint)).or_default().add(tally);
+                let client = sides.side(&pair.client, tally.first.time);
+                let server =
+                    pair.server.as_ref().map_or(Side { component: None, address: Address::Many }, |server| sides.side(server, tally.first.time));
+                rows.push(((client, server, pair.protocol.as_str(), pair.endpoint), tally));
             }
         }
-        for ((client, server, protocol, endpoint), tally) in &sums {
-            traffic.take(view, client, server, protocol, *endpoint, tally);
+        rows.sort_by_key(|row| row.0);
+        for same in rows.chunk_by(|a, b| a.0 == b.0) {
+            let Some(((client, server, protocol, endpoint), first)) = same.first() else { continue };
+            // Most pairs stand in one source with one row; only others are summed.
+            if let [_] = same {
+                traffic.take(view, client, server, protocol, *endpoint, first);
+                continue;
+            }
+            let mut sum = Tally::default();
+            same.iter().for_each(|(_, tally)| sum.add(tally));
+            traffic.take(view, client, server, protocol, *endpoint, &sum);
         }
         traffic.conversations.sort_by(|a, b| order(a).cmp(&order(b)));
         for of in traffic.of.values_mut() {
@@ -81,7 +130,7 @@ impl Traffic {
             let of = self.of.entry(at).or_default();
             of.add(tally.packets_out, tally.bytes_out, tally.packets_in, tally.bytes_in, (tally.packets_out > 0).then_some(span));
             if !NO_ROLES.contains(&protocol) && tally.packets_out > 0 {
-                of.roles.push(Role { protocol: protocol.to_owned(), serves: false });
+                of.plays(protocol, false);
             }
         }
         if let Some(at) = server.component {
@@ -89,17 +138,17 @@ impl Traffic {
             of.add(tally.packets_in, tally.bytes_in, tally.packets_out, tally.bytes_out, (tally.packets_in > 0).then_some(span));
             if is_service(protocol, endpoint, tally) {
                 let served = of.services.entry((protocol.to_owned(), endpoint)).or_default();
-                served.clients.insert(client.clone());
+                served.clients.insert(*client);
                 served.span = Some(served.span.map_or(span, |old| (old.0.min(span.0), old.1.max(span.1))));
                 if !NO_ROLES.contains(&protocol) {
-                    of.roles.push(Role { protocol: protocol.to_owned(), serves: true });
+                    of.plays(protocol, true);
                 }
             }
         }
         let unicast = server.component.is_some() || endpoint.transport == Transport::Tcp;
         self.one_way += u64::from(unicast && tally.directions != 3);
         let party =
-            |side: &Side| document::Party { device: side.component.and_then(|at| view.id(at)).map(str::to_owned), address: side.address.clone() };
+            |side: &Side| document::Party { device: side.component.and_then(|at| view.id(at)).map(str::to_owned), address: side.address.to_string() };
         self.conversations.push(document::Conversation {
             client: party(client),
             server: party(server),
@@ -146,6 +195,12 @@ impl Traffic {
 }
 
 impl Of {
+    fn plays(&mut self, protocol: &str, serves: bool) {
+        if !self.roles.iter().any(|role| role.serves == serves && role.protocol == protocol) {
+            self.roles.push(Role { protocol: protocol.to_owned(), serves });
+        }
+    }
+
     fn add(&mut self, sent: u64, sent_bytes: u64, received: u64, received_bytes: u64, spoke: Option<(i64, i64)>) {
         self.sent.packets += sent;
         self.sent.bytes += sent_bytes;

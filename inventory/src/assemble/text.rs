@@ -5,28 +5,63 @@ use crate::gather::{At, Facts};
 use observations::value::hex;
 use observations::{Observation, Said, Stamp};
 
-/// RFC 3339 UTC with nanoseconds; `None` for what no calendar holds.
+/// RFC 3339 UTC with nanoseconds. Every instant that 64 bits of nanoseconds hold lies between the years 1677 and 2262.
 #[must_use]
 pub fn time(nanoseconds: i64) -> Option<String> {
-    let time = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).ok()?;
-    Some(time.strftime("%Y-%m-%dT%H:%M:%S%.9fZ").to_string())
+    const DAY: i64 = 86_400;
+    let (seconds, nanos) = (nanoseconds.div_euclid(1_000_000_000), nanoseconds.rem_euclid(1_000_000_000));
+    let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
+    let (year, month, day) = civil(days);
+    let mut out = String::with_capacity(30);
+    for (number, digits, after) in
+        [(year, 4, '-'), (month, 2, '-'), (day, 2, 'T'), (second / 3600, 2, ':'), (second / 60 % 60, 2, ':'), (second % 60, 2, '.'), (nanos, 9, 'Z')]
+    {
+        put(&mut out, number, digits);
+        out.push(after);
+    }
+    Some(out)
+}
+
+/// Appends a number with leading zeros.
+fn put(out: &mut String, number: i64, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = number / 10i64.pow(place) % 10;
+        out.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar: in eras of 400 years that begin in March,
+/// so that the day that comes and goes is an era's last.
+fn civil(days: i64) -> (i64, i64, i64) {
+    const ERA: i64 = 146_097;
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(ERA), days.rem_euclid(ERA));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, date)
 }
 
 /// Where one field of an observation stands; without a field, the PDU alone.
 #[must_use]
 pub fn evidence(said: &Said, facts: &Facts<'_>, at: At<'_>, observation: &Observation, field: Option<usize>) -> Evidence {
-    let key = facts.sources.get(usize::from(at.source)).copied().unwrap_or_default();
+    let key = facts.sources.get(at.source as usize).copied().unwrap_or_default();
     let source = said.sources.get(&key).map(|one| &one.source);
     let stamp = observation.first.stamp;
     let part = field.and_then(|index| observation.fields_first.get(index));
     let several = source.is_some_and(|source| source.parts.len() > 1);
-    let file = source.filter(|_| several).and_then(|source| source.parts.get(usize::from(stamp.part()))).map(|part| part.name.clone());
+    let name = |part: u16| source.filter(|_| several).and_then(|source| source.parts.get(usize::from(part))).map(|part| part.name.clone());
+    let file = name(stamp.part());
     let own = part.and_then(|part| part.derivation.as_deref()).into_iter().flat_map(|names| names.split(' ')).map(str::to_owned);
     let spans = part.map(|part| {
-        part.spans
-            .iter()
-            .map(|span| Span { packet: Stamp { time: 0, packet: span.packet }.number(), offset: span.offset, length: span.length })
-            .collect()
+        let span = |span: &observations::Span| {
+            let packet = Stamp { time: 0, packet: span.packet };
+            let file = if packet.part() == stamp.part() { None } else { name(packet.part()) };
+            Span { file, packet: packet.number(), offset: span.offset, length: span.length }
+        };
+        part.spans.iter().map(span).collect()
     });
     Evidence {
         source: key.to_string(),
@@ -56,6 +91,15 @@ fn quote(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_agree_with_a_calendar_over_five_centuries() {
+        for step in -2000..2000i64 {
+            let nanoseconds = step * 4_600_000_123_456_789;
+            let calendar = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap().strftime("%Y-%m-%dT%H:%M:%S%.9fZ").to_string();
+            assert_eq!(time(nanoseconds), Some(calendar));
+        }
+    }
 
     #[test]
     fn times_have_nanoseconds_and_end_in_z() {

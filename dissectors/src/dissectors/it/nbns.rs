@@ -16,8 +16,11 @@ pub(crate) struct Nbns;
 
 const PORT: u16 = 137;
 /// §4.2.1.1: operation codes; 8 and 9 are both refresh, 15 is Microsoft's registration of a host with several addresses (MS-NBTE §2.2.1).
-const OPCODES: &[u16] = &[0, 5, 6, 7, 8, 9, 15];
-const OPERATIONS: &[&str] = &["query", "registration", "release", "wack", "refresh", "refresh", "multi_homed_registration"];
+const OPCODES: &[u16] = &[0, 5, 6, 7, REFRESH, 15, REFRESH_TOO];
+const REFRESH: u16 = 8;
+const REFRESH_TOO: u16 = 9;
+/// Names of all but the second refresh.
+const OPERATIONS: &[&str] = &["query", "registration", "release", "wack", "refresh", "multi_homed_registration"];
 const QUERY: u16 = 0;
 const REGISTRATIONS: &[u16] = &[5, 8, 9, 15];
 /// §4.2.1.1: two bits of NM_FLAGS that must be zero.
@@ -71,6 +74,7 @@ impl Dissector for Nbns {
     fn glance(&self, head: &[u8], _: &At) -> Glance {
         let Some(&flags) = head.get(2) else { return Glance::SKIP };
         let opcode = u16::from(flags >> 3 & 0xf);
+        let opcode = if opcode == REFRESH_TOO { REFRESH } else { opcode };
         let operation = OPCODES.iter().position(|code| *code == opcode).and_then(|index| u16::try_from(index).ok());
         Glance { operation: operation.filter(|_| flags & 0x80 == 0), look: Look::Always, inner: None }
     }

@@ -1,0 +1,40 @@
+# The front door. `make` alone lists what there is.
+
+CARGO  ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DEMO   := pcaps/plant-and-office.pcap
+
+# Seconds that each fuzz target runs, and what is passed on to the bench.
+FUZZ_SECONDS ?= 600
+BENCH        ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench fuzz golden lab
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+setup: ## install what building needs: a C compiler, pkg-config, libpcap
+	@scripts/setup.sh build > /dev/null
+
+demo: ## build wirecensus and read the plant of pcaps/ with it
+	@scripts/demo.sh $(DEMO)
+
+test: ## all tests
+	@features=$$(scripts/setup.sh build) && exec $(CARGO) test --workspace --locked $$features
+
+check: ## what CI checks: format, lints, tests, docs, evidence, licences, advisories, unused dependencies
+	@scripts/check.sh
+
+bench: ## the figures of bench/README.md; BENCH="--only mix" passes options on
+	@features=$$(scripts/setup.sh build) && $(CARGO) build --release --locked $$features && exec $(TARGET)/release/bench $(BENCH)
+
+fuzz: ## both fuzz targets, each for FUZZ_SECONDS (600); needs a nightly toolchain
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
+
+golden: ## write tests/golden/ anew from pcaps/; read the difference before you commit it
+	@features=$$(scripts/setup.sh build) && UPDATE_GOLDEN=1 $(CARGO) test --locked $$features -p daemon --test wirecensus golden::
+	@git --no-pager diff --stat -- tests/golden
+
+lab: ## record the captures of pcaps/ again from real stacks (Debian 12, root)
+	@pcaps/lab/setup.sh && exec pcaps/lab/record.sh

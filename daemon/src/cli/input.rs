@@ -1,0 +1,217 @@
+//! What a command reads an inventory from: databases, captures, or a JSON document, told apart by content.
+
+use super::Failure;
+use super::reading::Reading;
+use crate::capture::input::STDIN;
+use crate::capture::text::shown;
+use crate::store::{DamagedRows, Store, StoreError};
+use fingerprints::Fingerprints;
+use inventory::Document;
+use inventory::decision::Decisions;
+use inventory::document::SCHEMA;
+use observations::Said;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Where the inventory is.
+#[derive(clap::Args)]
+pub(super) struct From {
+    /// Reads the inventory from this database.
+    #[arg(long, value_name = "FILE")]
+    pub(super) db: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) reading: Reading,
+}
+
+/// What was found there.
+pub(super) enum Material {
+    /// What was said, and what an operator decided.
+    Said(Said, Decisions),
+    /// A document that somebody else derived.
+    Document(Box<Document>),
+}
+
+/// What a file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Database,
+    Document,
+    /// A capture, a folder of captures, or something to complain about when it is read as one.
+    Capture,
+}
+
+/// Bytes that tell a file's kind: a document may be indented.
+const HEAD: u64 = 64;
+
+impl Kind {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => Failure::new(format!("{}: no such file", shown(&path.to_string_lossy()))),
+            _ => Failure::new(format!("{}: {error}", shown(&path.to_string_lossy()))),
+        };
+        // What is read from a pipe is gone: it can only be a capture.
+        if path.as_os_str() == STDIN || !std::fs::metadata(path).map_err(failed)?.is_file() {
+            return Ok(Self::Capture);
+        }
+        let mut head = Vec::new();
+        File::open(path).map_err(failed)?.take(HEAD).read_to_end(&mut head).map_err(failed)?;
+        Ok(Self::of_head(&head))
+    }
+
+    fn of_head(head: &[u8]) -> Self {
+        match head.trim_ascii_start() {
+            _ if head.starts_with(b"SQLite format 3\0") => Self::Database,
+            [b'{', ..] => Self::Document,
+            _ => Self::Capture,
+        }
+    }
+}
+
+impl From {
+    /// Everything that was given, joined.
+    pub(super) fn material(&self, files: &[PathBuf]) -> Result<Material, Failure> {
+        let kinds = self.kinds(files)?;
+        if let [(path, Kind::Document)] = kinds.as_slice() {
+            return Ok(Material::Document(Box::new(document(path)?)));
+        }
+        if kinds.iter().any(|(_, kind)| *kind == Kind::Document) {
+            return Err(Failure::usage("a JSON document stands alone: documents cannot be joined, databases and captures can"));
+        }
+        let (mut said, mut decided) = (Said::default(), Vec::new());
+        for (path, _) in kinds.iter().filter(|(_, kind)| *kind == Kind::Database) {
+            let store = Store::open_read_only(path)?;
+            let (one, _) = rows(&store)?;
+            said.join(one);
+            decided.extend(store.decision_log()?);
+        }
+        // Each decision once, in the order in which they were made, whichever copies of a database were given.
+        decided.sort_by_key(|entry| (entry.at, entry.origin, entry.sequence, entry.hash));
+        decided.dedup();
+        let captures: Vec<PathBuf> = kinds.into_iter().filter(|(_, kind)| *kind == Kind::Capture).map(|(path, _)| path).collect();
+        if !captures.is_empty() {
+            let read = self.reading.read(&captures, None)?;
+            read.tell();
+            if read.nothing() {
+                return Err(Failure::new("nothing could be read"));
+            }
+            said.join(read.said);
+        }
+        Ok(Material::Said(said, Decisions::of(decided.into_iter().map(|entry| entry.decision))))
+    }
+
+    /// The document of everything that was given.
+    pub(super) fn document(&self, files: &[PathBuf]) -> Result<Document, Failure> {
+        if let [(path, Kind::Database)] = self.kinds(files)?.as_slice()
+            && let Some(document) = super::derive::derived(&Store::open_read_only(path)?, &self.reading)?
+        {
+            return Ok(document);
+        }
+        self.material(files)?.document(&self.reading.fingerprints()?)
+    }
+
+    fn kinds(&self, files: &[PathBuf]) -> Result<Vec<(PathBuf, Kind)>, Failure> {
+        let mut kinds = files.iter().map(|path| Ok((path.clone(), Kind::of(path)?))).collect::<Result<Vec<_>, Failure>>()?;
+        kinds.extend(self.db.iter().map(|path| (path.clone(), Kind::Database)));
+        if kinds.is_empty() {
+            return Err(Failure::usage("which inventory? Name a database (`--db FILE`), a capture, or a JSON document"));
+        }
+        Ok(kinds)
+    }
+}
+
+impl Material {
+    /// As the document.
+    #[allow(clippy::unnecessary_wraps, reason = "the last step of a chain of such")]
+    pub(super) fn document(self, fingerprints: &Fingerprints) -> Result<Document, Failure> {
+        Ok(match self {
+            Self::Said(said, decisions) => inventory::inventory(&said, fingerprints, &decisions),
+            Self::Document(document) => *document,
+        })
+    }
+}
+
+/// All that a database holds, joined; damaged rows are named on stderr.
+pub(super) fn stored(store: &Store) -> Result<(Said, Decisions), Failure> {
+    let (said, _) = rows(store)?;
+    Ok((said, Decisions::of(store.decisions()?)))
+}
+
+/// What was said, and [`Store::changes`] at that moment.
+pub(super) fn rows(store: &Store) -> Result<(Said, u64), StoreError> {
+    let reading = store.said()?;
+    tell_damaged(store.path(), &reading.damaged);
+    Ok((reading.said, reading.changes))
+}
+
+/// Names rows that were left out.
+pub(super) fn tell_damaged(path: &Path, damaged: &DamagedRows) {
+    for row in &damaged.rows {
+        eprintln!("{}: left out: {row}", path.display());
+    }
+    if damaged.count > damaged.rows.len() as u64 {
+        eprintln!("{}: {} damaged rows in all; read the captures into a new file", path.display(), damaged.count);
+    }
+}
+
+/// Reads a document. Its texts were escaped when it was written; whoever wrote this one may have thought otherwise.
+fn document(path: &Path) -> Result<Document, Failure> {
+    let name = shown(&path.to_string_lossy());
+    let wrong = |error: &dyn std::fmt::Display| Failure::new(format!("{name}: no inventory document: {error}; `export --format json` writes one"));
+    let file = File::open(path).map_err(|error| Failure::new(format!("{name}: {error}")))?;
+    let mut value: Value = serde_json::from_reader(BufReader::new(file)).map_err(|error| wrong(&error))?;
+    match value.get("schema").and_then(Value::as_str) {
+        Some(SCHEMA) => {}
+        Some(other) => return Err(wrong(&format!("its schema is {}, this program reads {SCHEMA}", shown(other)))),
+        None => return Err(wrong(&"it names no schema")),
+    }
+    harmless(&mut value);
+    serde_json::from_value(value).map_err(|error| wrong(&error))
+}
+
+/// Escapes control and bidirectional characters in every text, names of fields included.
+fn harmless(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = shown(text),
+        Value::Array(values) => values.iter_mut().for_each(harmless),
+        Value::Object(fields) => {
+            let odd: Vec<String> = fields.keys().filter(|name| shown(name) != **name).cloned().collect();
+            for name in odd {
+                if let Some(value) = fields.remove(&name) {
+                    fields.insert(shown(&name), value);
+                }
+            }
+            fields.values_mut().for_each(harmless);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_content() {
+        assert_eq!(Kind::of_head(b"SQLite format 3\0...."), Kind::Database);
+        assert_eq!(Kind::of_head(b"\n  {\"schema\""), Kind::Document);
+        assert_eq!(Kind::of_head(&[0xd4, 0xc3, 0xb2, 0xa1]), Kind::Capture);
+        assert_eq!(Kind::of_head(b""), Kind::Capture);
+    }
+
+    #[test]
+    fn a_document_of_a_strangers_writes_nothing_to_the_terminal() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let text = r#"{"schema":"wirecensus.inventory/1","devices":[{"id":"x","hostnames":["a\u001b[2Jb"],"annotations":{"\u001b":"c"}}]}"#;
+        std::fs::write(&path, text).unwrap();
+        let read = document(&path).ok().unwrap();
+        assert_eq!(read.devices[0].hostnames, ["a\\u{1b}[2Jb"]);
+        assert_eq!(read.devices[0].annotations.keys().next().unwrap(), "\\u{1b}");
+        std::fs::write(&path, r#"{"schema":"other/1"}"#).unwrap();
+        assert!(document(&path).err().unwrap().message.contains("its schema is other/1"));
+        std::fs::write(&path, "{\"record\":\"inventory\"}\n{\"record\":\"device\"}\n").unwrap();
+        assert!(document(&path).is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! Where answers go: standard output or a file. Whoever closes standard output early has seen enough.
+
+use super::{Done, Failure};
+use crate::export::Format;
+use inventory::Document;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// An open output.
+pub(super) struct Output {
+    out: Box<dyn Write>,
+    name: String,
+}
+
+impl Output {
+    /// A file, or standard output.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            return Ok(Self { out: Box::new(BufWriter::new(io::stdout().lock())), name: "standard output".to_owned() });
+        };
+        let name = path.display().to_string();
+        let file = File::create(path).map_err(|error| Failure::new(format!("{name}: {error}")))?;
+        Ok(Self { out: Box::new(BufWriter::new(file)), name })
+    }
+
+    /// Writes a document.
+    pub(super) fn document(&mut self, format: Format, document: &Document) -> Done {
+        let written = format.write(document, &mut self.out).and_then(|()| self.out.flush());
+        unless_closed(written, &self.name)
+    }
+}
+
+/// Prints an answer.
+pub(super) fn answer(text: &str) -> Done {
+    let mut out = io::stdout().lock();
+    unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()), "standard output")
+}
+
+/// A closed pipe is no failure.
+pub(super) fn unless_closed(written: io::Result<()>, name: &str) -> Done {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(format!("{name}: {error}"))),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,190 @@
+//! How captures are read: options and reading, shared by all commands that take captures.
+
+use super::Failure;
+use super::progress::Bar;
+use crate::capture::file::completeness;
+use crate::capture::input::Why;
+use crate::capture::plan::{Plan, PlanOptions, PlannedSource, plan};
+use crate::capture::sources::SourcesFile;
+use crate::capture::text::shown;
+use crate::pipeline::keep::Keeper;
+use crate::pipeline::{self, Options, Outcome};
+use crate::store::Writer;
+use fingerprints::Fingerprints;
+use observations::Said;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// A database that is written to.
+pub(super) type Database = Arc<Mutex<Writer>>;
+
+/// How captures are read: shared by all commands that read them.
+#[derive(clap::Args, Clone, Default)]
+pub(super) struct Reading {
+    /// The site that addresses belong to.
+    #[arg(long, value_name = "NAME")]
+    site: Option<String>,
+    /// Maps files to site, segments, tap, direction and clock offset.
+    #[arg(long, value_name = "FILE.toml")]
+    sources: Option<PathBuf>,
+    /// Reads all files as one source: a rotation, or the two halves of a link.
+    #[arg(long)]
+    as_one: bool,
+    /// Reads only packets that this filter expression lets pass (see pcap-filter(7)).
+    #[arg(long, value_name = "EXPR")]
+    bpf: Option<String>,
+    /// Engines that work side by side.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
+    /// Adds fingerprint rules from the TOML files of this folder.
+    #[arg(long, value_name = "DIR")]
+    fingerprints: Option<PathBuf>,
+    /// Notes the SHA-256 of each file in the inventory.
+    #[arg(long)]
+    sha256: bool,
+}
+
+/// What reading captures gave.
+pub(super) struct ReadAll {
+    /// What was said, as far as it is not in the database.
+    pub(super) said: Said,
+    /// Files that were read whole.
+    pub(super) complete: usize,
+    /// Files in all.
+    pub(super) files: usize,
+    /// Packets read.
+    pub(super) packets: u64,
+    /// Whether the database holds everything.
+    pub(super) kept: bool,
+}
+
+impl Reading {
+    /// As by default, with the rules of a folder.
+    pub(super) fn with_fingerprints(folder: Option<PathBuf>) -> Self {
+        Self { fingerprints: folder, ..Self::default() }
+    }
+
+    /// The built-in rules, and those of `--fingerprints`.
+    pub(super) fn fingerprints(&self) -> Result<Fingerprints, Failure> {
+        Ok(Fingerprints::with(&self.more_fingerprints()?)?)
+    }
+
+    /// The files of `--fingerprints`: name and text.
+    pub(super) fn more_fingerprints(&self) -> Result<Vec<(String, String)>, Failure> {
+        let mut more = Vec::new();
+        if let Some(folder) = &self.fingerprints {
+            let entries = std::fs::read_dir(folder).map_err(|error| Failure::new(format!("--fingerprints {}: {error}", folder.display())))?;
+            let mut paths: Vec<PathBuf> =
+                entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+            paths.sort();
+            for path in paths {
+                let text = std::fs::read_to_string(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+                more.push((path.display().to_string(), text));
+            }
+        }
+        Ok(more)
+    }
+
+    pub(super) fn plan(&self, files: &[PathBuf], as_one: bool) -> Result<Plan, Failure> {
+        let sources = match &self.sources {
+            Some(path) => SourcesFile::read(path)?,
+            None => SourcesFile::default(),
+        };
+        let options = PlanOptions { site: self.site.clone(), bpf: self.bpf.clone(), as_one };
+        let plan = plan(files, &sources, &options).map_err(Failure::usage)?;
+        for skipped in &plan.skipped {
+            eprintln!("{skipped}");
+        }
+        for failed in &plan.failed {
+            eprintln!("{failed}");
+        }
+        Ok(plan)
+    }
+
+    /// Reads all files; what is said goes into the database, if one is given, while it is read.
+    pub(super) fn read(&self, files: &[PathBuf], database: Option<&Database>) -> Result<ReadAll, Failure> {
+        let plan = self.plan(files, self.as_one)?;
+        let options = Options { workers: usize::from(self.workers), ..Options::new() };
+        let mut all = ReadAll { said: Said::default(), complete: 0, files: plan.failed.len(), packets: 0, kept: true };
+        let mut bar = Bar::new();
+        for planned in &plan.sources {
+            all.files += planned.parts.len();
+            if let Some(mut outcome) = self.read_source(planned, &options, &mut bar, database)? {
+                let whole = outcome.said.source.parts.iter().filter(|part| part.damage.is_none()).count();
+                all.complete += whole.min(planned.parts.len());
+                all.packets += outcome.said.source.packets;
+                all.keep(&mut outcome, database, &bar);
+            }
+        }
+        bar.done();
+        if all.files == 0 {
+            return Err(Failure::new("there is no capture among what was given"));
+        }
+        Ok(all)
+    }
+
+    /// Reads one source. A file that cannot be opened is named, and the others go on; a wrong filter is the same for all.
+    fn read_source(
+        &self,
+        planned: &PlannedSource,
+        options: &Options,
+        bar: &mut Bar,
+        database: Option<&Database>,
+    ) -> Result<Option<Outcome>, Failure> {
+        let mut reader = match planned.open() {
+            Ok(reader) => reader,
+            Err(error) if matches!(error.why, Why::Filter(_)) => return Err(Failure::usage(error.to_string())),
+            Err(error) => {
+                bar.say(&error.to_string());
+                return Ok(None);
+            }
+        };
+        bar.begin(&planned.name, reader.progress());
+        let mut keeper = database.map(|database| Keeper::new(Arc::clone(database)));
+        let mut outcome = pipeline::read(&mut reader, options, |snapshot| {
+            bar.tick();
+            if let Some(news) = keeper.as_mut().and_then(|keeper| keeper.tick(snapshot)) {
+                bar.say(&news.to_string());
+            }
+        });
+        for damage in &outcome.damages {
+            bar.say(&damage.to_string());
+        }
+        for link in reader.unfiltered() {
+            bar.say(&format!("{}: --bpf cannot be applied to packets of {}; they were left out", shown(&planned.name), link.name()));
+        }
+        if self.sha256 {
+            for (part, file) in outcome.said.source.parts.iter_mut().zip(&planned.parts) {
+                part.sha256 = crate::capture::file::sha256(&file.path).ok();
+            }
+        }
+        Ok(Some(outcome))
+    }
+}
+
+impl ReadAll {
+    /// Into the database; into memory if there is none, or it cannot be written.
+    fn keep(&mut self, outcome: &mut Outcome, database: Option<&Database>, bar: &Bar) {
+        let said = std::mem::take(&mut outcome.said);
+        if let Some(database) = database {
+            match Keeper::new(Arc::clone(database)).finish(&said) {
+                Ok(()) => return,
+                Err(error) => bar.say(&format!("wirecensus: {error}")),
+            }
+            self.kept = false;
+        }
+        self.said.join(Said::of(said));
+    }
+
+    /// Whether nothing could be read of what was given.
+    pub(super) fn nothing(&self) -> bool {
+        self.packets == 0 && self.complete < self.files
+    }
+
+    /// Says on stderr how much of several files could be read.
+    pub(super) fn tell(&self) {
+        if self.files > 1 || self.complete < self.files {
+            eprintln!("{}", completeness(self.complete, self.files));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! PDUs: counted by their operation, read if they may say something new.
+
+use super::{Engine, NOVELTIES_MAX, Reader, Sheet};
+use crate::context::{Context, Exchange, Layers, Scratch, Sight, Tagger, Troubles};
+use crate::dissector::{At, Gate, Look, Next, Registered, Side};
+use crate::flow::Mode;
+use crate::ledger::Ledger;
+use crate::reassembly::Stream;
+use crate::registry::{Registry, RowId};
+
+impl Engine {
+    pub(super) fn set_mode(&mut self, at: u32, mode: Mode) {
+        if let Some(flow) = self.flows.get(at) {
+            flow.mode = mode;
+        }
+        if mode == Mode::Counting
+            && let Some(reader) = self.reader(at)
+        {
+            reader.streams = <[Stream; 2]>::default();
+            reader.layers = Layers::default();
+            reader.seen = Vec::new();
+        }
+    }
+
+    /// One PDU: counted by its operation, read if the conversation is being read or if it is new.
+    pub(super) fn pdu(&mut self, at: u32, row: RowId, dissector: &'static dyn Registered, pdu: &[u8], sheet: &Sheet<'_>) {
+        let registry = sheet.registry;
+        let Some(flow) = self.flows.get(at) else { return };
+        let (mode, slot) = (flow.mode, flow.reader.checked_sub(1));
+        // Recognising the protocol may just have told who asks.
+        let sheet = &Sheet { at: At { from_client: flow.from_client(sheet.direction), ..sheet.at }, ..*sheet };
+        let (operation, look) = glance(registry, row, dissector, pdu, &sheet.at);
+        let mut reader = slot.and_then(|slot| self.readers.get_mut(slot as usize).and_then(Option::take));
+        let remembers = operation.is_some() || matches!(look, Look::Once(_));
+        if remembers && reader.is_none() {
+            reader = Some(Box::default());
+        }
+        if let (Some(operation), Some(reader)) = (operation, reader.as_deref_mut()) {
+            count(&mut reader.operations, operation);
+        }
+        let wanted = match (mode, look) {
+            (Mode::Counting, _) | (Mode::Watching, Look::Never) => false,
+            (Mode::Watching, Look::Once(key)) => reader.as_deref_mut().is_none_or(|reader| is_new(&mut reader.seen, key)),
+            (_, Look::Once(key)) => {
+                if let Some(reader) = reader.as_deref_mut() {
+                    is_new(&mut reader.seen, key);
+                }
+                true
+            }
+            _ => true,
+        };
+        let next = if wanted { self.read(row, dissector, pdu, sheet, &mut reader, at) } else { None };
+        self.return_reader(at, slot, reader);
+        match next {
+            Some(Next::Count) => self.set_mode(at, Mode::Counting),
+            Some(Next::Watch) => self.set_mode(at, Mode::Watching),
+            Some(Next::Read) if mode != Mode::Counting => self.set_mode(at, Mode::Reading),
+            _ => {}
+        }
+    }
+
+    pub(super) fn read(
+        &mut self,
+        row: RowId,
+        dissector: &'static dyn Registered,
+        pdu: &[u8],
+        sheet: &Sheet<'_>,
+        reader: &mut Option<Box<Reader>>,
+        at: u32,
+    ) -> Option<Next> {
+        let registry = sheet.registry;
+        let mut none = Layers::default();
+        let layers = match reader.as_deref_mut() {
+            Some(reader) => &mut reader.layers,
+            None => &mut none,
+        };
+        let mut state = layers.take(row, registry);
+        let mut rename = None;
+        let tagger = self.tagger.as_deref();
+        let mut cx = context(registry, &mut self.ledger, &mut self.scratch, &mut self.troubles, layers, tagger, sheet, row, &mut rename);
+        let result = dissector.read(pdu, state.as_deref_mut(), &mut cx);
+        cx.note(row, result.err());
+        layers.put(row, state);
+        if !none.is_empty() {
+            *reader = Some(Box::new(Reader { layers: none, ..Reader::default() }));
+        }
+        if let (Some(inner), Some(flow)) = (rename, self.flows.get(at)) {
+            // A PDU that ends a layer's connection does not reach as deep as those before it.
+            if flow.inner.is_none_or(|known| inner.0 >= known.0) {
+                flow.inner = Some(inner);
+            }
+        }
+        match result {
+            Ok(next) => Some(next),
+            Err(crate::dissector::DissectError::NotMine) => Some(Next::Count),
+            Err(_) => None,
+        }
+    }
+
+    /// Puts a reader back, or gives a conversation the one that it came to need.
+    fn return_reader(&mut self, at: u32, slot: Option<u32>, reader: Option<Box<Reader>>) {
+        let Some(reader) = reader else { return };
+        let slot = slot.or_else(|| self.free_readers.pop()).unwrap_or_else(|| {
+            self.readers.push(None);
+            u32::try_from(self.readers.len() - 1).unwrap_or(u32::MAX)
+        });
+        if let Some(place) = self.readers.get_mut(slot as usize) {
+            *place = Some(reader);
+        }
+        if let Some(flow) = self.flows.get(at) {
+            flow.reader = slot + 1;
+        }
+    }
+}
+
+/// What the head of a PDU tells, through the layers that it hands on to.
+fn glance(registry: &Registry, row: RowId, dissector: &'static dyn Registered, pdu: &[u8], at: &At) -> (Option<(RowId, u16)>, Look) {
+    let (mut row, mut dissector, mut head) = (row, dissector, pdu);
+    for _ in 0..crate::context::HAND_ON_MAX {
+        let glance = dissector.glance(head, at);
+        match within(registry, dissector, glance.inner, head, at) {
+            Some(inner) => (row, dissector, head) = inner,
+            None => return (glance.operation.map(|operation| (row, operation)), glance.look),
+        }
+    }
+    (None, Look::Always)
+}
+
+/// The dissector that takes what another hands on, and its bytes.
+fn within<'p>(
+    registry: &Registry,
+    dissector: &'static dyn Registered,
+    inner: Option<(u64, usize)>,
+    head: &'p [u8],
+    at: &At,
+) -> Option<(RowId, &'static dyn Registered, &'p [u8])> {
+    let (key, offset) = inner?;
+    let head = head.get(offset..)?;
+    let taken = |id: &&RowId| registry.get(**id).is_some_and(|inner| inner.gate(head, at) == Gate::Mine);
+    let id = *registry.under(dissector.row().name, key).iter().find(taken)?;
+    Some((id, registry.get(id)?, head))
+}
+
+/// Which side sends a payload: the outermost layer that can tell does.
+pub(super) fn side(registry: &Registry, mut dissector: &'static dyn Registered, mut head: &[u8], at: &At) -> Side {
+    for _ in 0..crate::context::HAND_ON_MAX {
+        match dissector.side(head) {
+            Side::Unknown => {}
+            known => return known,
+        }
+        match within(registry, dissector, dissector.glance(head, at).inner, head, at) {
+            Some((_, inner, rest)) => (dissector, head) = (inner, rest),
+            None => break,
+        }
+    }
+    Side::Unknown
+}
+
+fn count(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16)) {
+    match operations.iter_mut().find(|(known, _)| *known == operation) {
+        Some((_, count)) => *count += 1,
+        None => operations.push((operation, 1)),
+    }
+}
+
+/// Whether a key was not seen before; always, once there are too many to remember.
+fn is_new(seen: &mut Vec<u32>, key: u32) -> bool {
+    if seen.contains(&key) {
+        return false;
+    }
+    if seen.len() < NOVELTIES_MAX {
+        seen.push(key);
+    }
+    true
+}
+
+#[allow(clippy::too_many_arguments, reason = "the parts of an engine are lent one by one")]
+pub(super) fn context<'a>(
+    registry: &'a Registry,
+    ledger: &'a mut Ledger,
+    scratch: &'a mut Scratch,
+    troubles: &'a mut Troubles,
+    layers: &'a mut Layers,
+    tagger: Option<&'a dyn Tagger>,
+    sheet: &Sheet<'a>,
+    row: RowId,
+    rename: &'a mut Option<(u8, RowId)>,
+) -> Context<'a> {
+    let sight = Sight { frame: sheet.frame, data: sheet.data, pieces: sheet.pieces, made: Vec::new(), stamp: sheet.stamp };
+    Context {
+        registry,
+        ledger,
+        scratch,
+        troubles,
+        layers,
+        tagger,
+        sight,
+        segment: sheet.segment,
+        at: sheet.at,
+        row,
+        depth: 0,
+        exchange: Exchange::default(),
+        rename,
+    }
+}

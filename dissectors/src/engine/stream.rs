@@ -1,0 +1,189 @@
+//! TCP: segments to streams, streams to PDUs, and what becomes of gaps and cuts.
+
+use super::{Engine, LOST_MAX, Sheet};
+use crate::dissector::{At, Framing};
+use crate::flow::Mode;
+use crate::reassembly::{Arrival, Stream, WANT_MAX};
+use observations::Span;
+
+impl Engine {
+    /// A TCP segment: bytes go to the stream's reader in order.
+    pub(super) fn segment(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, payload: &[u8]) {
+        const SYN: u8 = 2;
+        let frame = sheet.frame;
+        if frame.tcp_flags & SYN != 0 {
+            if let Some(reader) = self.reader(at)
+                && let Some(stream) = reader.streams.get_mut(direction)
+            {
+                stream.begin(frame.tcp_seq);
+            }
+            return;
+        }
+        if payload.is_empty() || sheet.pieces.is_some() {
+            return;
+        }
+        if self.flows.get(at).is_none_or(|flow| flow.dissector.is_none()) && !self.recognise(at, direction, sheet, payload) {
+            return;
+        }
+        let from = crate::context::span(sheet.stamp.packet, frame.payload_offset as usize, payload.len());
+        let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
+        match stream.arrive(frame.tcp_seq, payload, from) {
+            Arrival::Old | Arrival::Held => return,
+            Arrival::Next(known) => {
+                let fresh = payload.get(known..).unwrap_or_default();
+                let from = Span { offset: from.offset.saturating_add(u32::try_from(known).unwrap_or(0)), ..from };
+                self.deliver(at, direction, sheet, fresh, from);
+            }
+            Arrival::Gap => {
+                self.troubles.limit("gaps in streams");
+                self.gap(at, direction);
+            }
+        }
+        self.drain(at, direction, sheet);
+        if frame.payload_cut > 0 {
+            self.cut(at, direction, sheet);
+        }
+    }
+
+    /// What waited behind the segment that has come.
+    fn drain(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>) {
+        while let Some((bytes, from)) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)).and_then(Stream::turn) {
+            if !bytes.is_empty() {
+                // The bytes stand in an earlier packet: they are read from the gathered buffer, which knows their place.
+                let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
+                stream.advance(bytes.len());
+                let passed = stream.pass_over(bytes.len());
+                let offset = u32::try_from(passed).unwrap_or(u32::MAX);
+                let from = Span { packet: from.packet, offset: from.offset.saturating_add(offset), length: from.length.saturating_sub(offset) };
+                let Some(rest) = bytes.get(passed..).filter(|rest| !rest.is_empty()) else { continue };
+                stream.gather(rest, from);
+                self.read_gathered(at, direction, sheet);
+            }
+        }
+    }
+
+    /// A gap that will not close: what was gathered is given up; the stream goes on at what was held back.
+    fn gap(&mut self, at: u32, direction: usize) {
+        if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
+            stream.resume_at_pending();
+        }
+    }
+
+    /// The capture cut this segment: the PDU is read as far as it goes, the stream goes on behind the cut.
+    fn cut(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>) {
+        let registry = sheet.registry;
+        let Some(row) = self.flows.get(at).and_then(|flow| flow.dissector) else { return };
+        let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
+        let gathered = stream.take_gathered();
+        let behind = sheet.frame.tcp_seq.wrapping_add(sheet.frame.payload_len).wrapping_add(sheet.frame.payload_cut);
+        stream.resume(behind);
+        if let (Some(dissector), false) = (registry.get(row), gathered.bytes().is_empty()) {
+            self.pdu(at, row, dissector, gathered.bytes(), &Sheet { pieces: Some(&gathered), ..*sheet });
+        }
+    }
+
+    /// Finds the dissector of a TCP conversation; first bytes that are too few are gathered until they tell.
+    fn recognise(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, payload: &[u8]) -> bool {
+        if self.bound(at, direction, sheet, payload).is_none() {
+            return false;
+        }
+        let slot = match self.free_readers.pop() {
+            Some(slot) => slot,
+            None => {
+                self.readers.push(None);
+                u32::try_from(self.readers.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        if let Some(place) = self.readers.get_mut(slot as usize) {
+            *place = Some(Box::default());
+        }
+        if let Some(flow) = self.flows.get(at) {
+            flow.reader = slot + 1;
+        }
+        true
+    }
+
+    /// New bytes in order: read in place while whole PDUs stand in the segment, gathered where one goes on.
+    fn deliver(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, bytes: &[u8], from: Span) {
+        let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
+        stream.advance(bytes.len());
+        let passed = stream.pass_over(bytes.len());
+        let gathering = stream.is_gathering();
+        let Some(mut rest) = bytes.get(passed..).filter(|rest| !rest.is_empty()) else { return };
+        if !gathering {
+            let read = self.read_pdus(at, direction, sheet, rest);
+            rest = rest.get(read..).unwrap_or_default();
+            if rest.is_empty() {
+                return;
+            }
+        }
+        let offset = from.offset.saturating_add(u32::try_from(bytes.len() - rest.len()).unwrap_or(u32::MAX));
+        let from = crate::context::span(from.packet, offset as usize, rest.len());
+        if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
+            stream.gather(rest, from);
+        }
+        if gathering {
+            self.read_gathered(at, direction, sheet);
+        }
+    }
+
+    fn read_gathered(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>) {
+        let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
+        let pieces = stream.take_gathered();
+        let read = self.read_pdus(at, direction, &Sheet { pieces: Some(&pieces), ..*sheet }, pieces.bytes());
+        if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
+            stream.put_back(pieces, read);
+        }
+    }
+
+    /// Reads PDU after PDU; returns how many bytes are done with. What is left is the beginning of one.
+    fn read_pdus(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, bytes: &[u8]) -> usize {
+        let registry = sheet.registry;
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            let flow = self.flows.get(at).and_then(|flow| Some((flow.dissector?, flow.mode, flow.from_client(direction))));
+            let Some((row, mode, from_client)) = flow else { return bytes.len() };
+            let Some(dissector) = registry.get(row) else { return bytes.len() };
+            if mode == Mode::Counting {
+                return bytes.len();
+            }
+            let state = self.reader(at).and_then(|reader| reader.layers.peek(row));
+            match dissector.frame(rest, &At { from_client, ..sheet.at }, state) {
+                Framing::Need(needed) if needed > rest.len() && rest.len() < WANT_MAX => return done,
+                Framing::Pdu { len, want } => {
+                    let want = want.min(len).min(WANT_MAX);
+                    if want > rest.len() {
+                        return done;
+                    }
+                    let len = len.max(1);
+                    self.pdu(at, row, dissector, rest.get(..len).unwrap_or(rest), sheet);
+                    if len > rest.len() {
+                        self.skip(at, direction, (len - rest.len()) as u64);
+                        return bytes.len();
+                    }
+                    done += len;
+                }
+                Framing::Need(_) | Framing::Lost => {
+                    self.lost(at);
+                    return bytes.len();
+                }
+            }
+        }
+        bytes.len()
+    }
+
+    fn skip(&mut self, at: u32, direction: usize, bytes: u64) {
+        if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
+            stream.skip(bytes);
+        }
+    }
+
+    /// No PDU begins here: the rest of the segment is passed over, and after too many the conversation is only counted.
+    fn lost(&mut self, at: u32) {
+        let Some(reader) = self.reader(at) else { return };
+        reader.lost = reader.lost.saturating_add(1);
+        if reader.lost > LOST_MAX {
+            self.set_mode(at, Mode::Counting);
+        }
+    }
+}

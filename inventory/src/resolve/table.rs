@@ -1,0 +1,162 @@
+//! What speaks for joining and against it, by node.
+
+use super::{Node, node_of};
+use crate::gather::{Facts, Host, HostKey, Name, OwnKey};
+use crate::key::Key;
+use crate::parts::Units;
+use crate::place::Places;
+use observations::Mac;
+use std::collections::{BTreeMap, BTreeSet};
+
+type Span = (i64, i64);
+
+/// Where a key was shown, when it is not the device's own: of a part, or at one of several ports behind an address.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum PartAt {
+    /// The way to the part.
+    Path(Vec<observations::PathStep>),
+    /// The port behind which a device answers.
+    Port(u16),
+}
+
+/// Everything that resolving needs, with nodes as numbers.
+#[derive(Default)]
+pub(super) struct Table<'f> {
+    /// In their order.
+    pub(super) nodes: Vec<Node>,
+    /// It spoke, or a relay handed on what it said.
+    pub(super) alive: Vec<bool>,
+    /// Its own frames were seen.
+    pub(super) heard: Vec<bool>,
+    /// When it was spoken of.
+    pub(super) spans: Vec<Option<Span>>,
+    /// Who relayed it.
+    pub(super) relays: BTreeMap<u32, BTreeSet<HostKey>>,
+    /// Which nodes show a key, when.
+    pub(super) keys: BTreeMap<(Name, &'f Key), BTreeMap<u32, Span>>,
+    /// Keys of parts.
+    pub(super) parts: BTreeMap<(Name, &'f Key), BTreeSet<(u32, PartAt)>>,
+    /// Which nodes name a MAC address as their own.
+    pub(super) named: BTreeMap<u32, BTreeMap<u32, BTreeSet<&'static str>>>,
+    /// Serial numbers that a node shows, by protocol.
+    serials: BTreeMap<(u32, &'static str), BTreeSet<&'f Key>>,
+}
+
+impl<'f> Table<'f> {
+    pub(super) fn of(facts: &'f Facts<'_>, places: &Places) -> Self {
+        let mut nodes = Vec::with_capacity(facts.hosts.len());
+        for (key, host) in &facts.hosts {
+            nodes.extend(node_of(places, key, start(host)));
+            if !host.keys.is_empty() || !host.own_macs.is_empty() {
+                nodes.extend(host.keys.values().filter_map(|span| node_of(places, key, span.0)));
+                nodes.extend(host.own_macs.values().filter_map(|first| node_of(places, key, *first)));
+                nodes.extend(host.own_macs.keys().filter(|(mac, _)| !mac.is_virtual_router()).map(|(mac, _)| Node::Mac(key.site, *mac)));
+            }
+        }
+        nodes.sort_unstable();
+        nodes.dedup();
+        let length = nodes.len();
+        let mut table = Self { nodes, alive: vec![false; length], heard: vec![false; length], spans: vec![None; length], ..Self::default() };
+        for (key, host) in &facts.hosts {
+            table.take(key, host, places);
+        }
+        table
+    }
+
+    pub(super) fn index(&self, node: &Node) -> Option<u32> {
+        self.nodes.binary_search(node).ok().and_then(|at| u32::try_from(at).ok())
+    }
+
+    fn take(&mut self, key: &HostKey, host: &'f Host<'_>, places: &Places) {
+        if let Some(node) = node_of(places, key, start(host)).and_then(|node| self.index(&node)) {
+            let at = node as usize;
+            self.alive[at] |= host.spoke || !host.relays.is_empty();
+            self.heard[at] |= host.spoke && matches!(self.nodes[at], Node::Mac(_, mac) if key.mac == Some(mac));
+            if !host.relays.is_empty() {
+                self.relays.entry(node).or_default().extend(&host.relays);
+            }
+            self.spans[at] = widest(self.spans[at], host.span);
+        }
+        if !host.keys.is_empty() {
+            self.take_keys(key, host, places);
+        }
+        for ((mac, protocol), first) in host.own_macs.iter().filter(|((mac, _), _)| !mac.is_virtual_router()) {
+            let speaker = node_of(places, key, *first).and_then(|node| self.index(&node));
+            if let (Some(own), Some(speaker)) = (self.index(&Node::Mac(key.site, *mac)), speaker)
+                && own != speaker
+            {
+                self.named.entry(own).or_default().entry(speaker).or_default().insert(protocol);
+            }
+        }
+    }
+
+    fn take_keys(&mut self, key: &HostKey, host: &'f Host<'_>, places: &Places) {
+        let units = Units::of(host.parts.keys().map(|(endpoint, path)| (*endpoint, path.as_slice())));
+        let own = |own: &OwnKey| units.reduce(own.endpoint, &own.path).is_empty();
+        let forwarded = forwarded(host, &own);
+        for (shown, span) in &host.keys {
+            let Some(node) = node_of(places, key, span.0).and_then(|node| self.index(&node)) else { continue };
+            let name = (key.site, &shown.key);
+            let port = shown.endpoint.filter(|_| forwarded.contains(&shown.protocol) && matches!(shown.key, Key::Serial(..)));
+            if !own(shown) {
+                let path = units.reduce(shown.endpoint, &shown.path).to_vec();
+                self.parts.entry(name).or_default().insert((node, PartAt::Path(path)));
+            } else if let Some(endpoint) = port {
+                self.parts.entry(name).or_default().insert((node, PartAt::Port(endpoint.port)));
+            } else {
+                let seen = self.keys.entry(name).or_default().entry(node).or_insert(*span);
+                *seen = (seen.0.min(span.0), seen.1.max(span.1));
+            }
+            if own(shown) && matches!(shown.key, Key::Serial(..)) {
+                self.serials.entry((node, shown.protocol)).or_default().insert(&shown.key);
+            }
+        }
+    }
+
+    pub(super) fn mac(&self, node: u32) -> Option<Mac> {
+        if let Node::Mac(_, mac) = self.nodes[node as usize] { Some(mac) } else { None }
+    }
+
+    /// Whether a node shows several serial numbers in one protocol: it stands for several devices, or for one after another, and none of
+    /// these numbers says which other address is the same.
+    pub(super) fn is_many(&self, node: u32) -> bool {
+        self.serials_of(node).any(|(_, serials)| serials.len() > 1)
+    }
+
+    fn serials_of(&self, node: u32) -> impl Iterator<Item = (&'static str, &BTreeSet<&'f Key>)> {
+        self.serials.range((node, "")..).take_while(move |((of, _), _)| *of == node).map(|((_, protocol), serials)| (*protocol, serials))
+    }
+
+    /// Whether nodes show different serial numbers in one protocol: then no weaker key makes them one.
+    pub(super) fn contradict(&self, nodes: &[u32]) -> bool {
+        let mut seen: BTreeMap<&str, Vec<&BTreeSet<&Key>>> = BTreeMap::new();
+        for (protocol, serials) in nodes.iter().flat_map(|node| self.serials_of(*node)) {
+            let others = seen.entry(protocol).or_default();
+            if others.iter().any(|other| other.is_disjoint(serials)) {
+                return true;
+            }
+            if !others.contains(&serials) {
+                others.push(serials);
+            }
+        }
+        false
+    }
+}
+
+/// Protocols in which a host shows different serial numbers at different ports: devices behind it.
+fn forwarded(host: &Host<'_>, own: &impl Fn(&OwnKey) -> bool) -> BTreeSet<&'static str> {
+    let mut shown: BTreeMap<&'static str, BTreeMap<_, BTreeSet<&Key>>> = BTreeMap::new();
+    for key in host.keys.keys().filter(|key| matches!(key.key, Key::Serial(..)) && key.endpoint.is_some() && own(key)) {
+        shown.entry(key.protocol).or_default().entry(key.endpoint).or_default().insert(&key.key);
+    }
+    shown.retain(|_, endpoints| endpoints.values().collect::<BTreeSet<_>>().len() > 1);
+    shown.into_keys().collect()
+}
+
+fn start(host: &Host<'_>) -> i64 {
+    host.span.map_or(0, |span| span.0)
+}
+
+pub(super) fn widest(a: Option<Span>, b: Option<Span>) -> Option<Span> {
+    a.into_iter().chain(b).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}

@@ -1,0 +1,739 @@
+#!/usr/bin/env python3
+"""Follows every declared claim of an inventory document back to the bytes of the capture.
+
+    tests/evidence.py DOCUMENT.json CAPTURE...      prints "N facts checked, M not obtained"; exits 1 if M > 0
+    tests/evidence.py --self-test
+
+Shares no code with the product and needs nothing beyond Python's standard library: pcap and pcapng are read here, the cited spans are
+cut out of the captured frames, what `derivation` names is done to them, and the value has to come out. Checked for each piece of
+evidence of each attribute of class `declared` that stands, and of each certificate:
+
+  * `source` (and `file`, where the source has several) leads to one of the captures that were given;
+  * every span lies within its packet (packets count from 1 in each file);
+  * `frame_sha256` is the SHA-256 of the captured bytes of the packet that completed the PDU: that of the last span, or, where the
+    PDU was put together from several packets, one that came later;
+  * `quote` is the beginning of the cited bytes, or of what was made from them;
+  * by a rule `field:...` or `registry:...` the attribute's value is obtained. Other rules read the text; for them the text is quoted.
+
+Derivations, in the order in which they were undone
+---------------------------------------------------
+none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
+                IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
+                characters are written \\u{..}.
+put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
+                request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
+to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out.
+to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
+                message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
+to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
+                decimal), u32-le-hex, u32-be-hex, bcd
+to digests      sha256, sha1, md5
+words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
+registries      (as rules) registry:cip-vendor, registry:profinet-vendor, registry:bacnet-vendor, registry:snmp-enterprise: the number
+                is looked up in fingerprints/data.
+
+A name that is not in this list is a failure that says so.
+"""
+
+import base64
+import binascii
+import gzip
+import hashlib
+import html
+import ipaddress
+import json
+import lzma
+import os
+import re
+import struct
+import sys
+import urllib.parse
+import uuid
+import zlib
+from datetime import datetime, timezone
+
+DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fingerprints", "data")
+
+
+class NotObtained(Exception):
+    """Why a fact could not be followed."""
+
+
+# ── captures ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def whole_file(path):
+    with open(path, "rb") as file:
+        raw = file.read()
+    if raw[:2] == b"\x1f\x8b":
+        return gzip.decompress(raw)
+    if raw[:6] == b"\xfd7zXZ\x00":
+        return lzma.decompress(raw)
+    if raw[:4] == b"\x28\xb5\x2f\xfd":
+        raise NotObtained(f"{path}: Python has no zstd; unpack it first")
+    return raw
+
+
+def packets_of(raw):
+    """The captured bytes of each packet, in order; of a broken file what comes before the break."""
+    if raw[:4] == b"\x0a\x0d\x0d\x0a":
+        return list(pcapng(raw))
+    return list(pcap(raw))
+
+
+def pcap(raw):
+    order = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}.get(raw[:4])
+    if order is None:
+        raise NotObtained("neither pcap nor pcapng")
+    at = 24
+    while at + 16 <= len(raw):
+        (length,) = struct.unpack_from(order + "I", raw, at + 8)
+        at += 16
+        if at + length > len(raw):
+            return
+        yield raw[at : at + length]
+        at += length
+
+
+def pcapng(raw):
+    at, order, snaps = 0, "<", []
+    while at + 12 <= len(raw):
+        if raw[at : at + 4] == b"\x0a\x0d\x0d\x0a":
+            order = "<" if raw[at + 8 : at + 12] == b"\x4d\x3c\x2b\x1a" else ">"
+            snaps = []
+        kind, total = struct.unpack_from(order + "II", raw, at)
+        if total < 12 or at + total > len(raw):
+            return
+        body = raw[at + 8 : at + total - 4]
+        if kind == 1 and len(body) >= 8:
+            snaps.append(struct.unpack_from(order + "I", body, 4)[0])
+        elif kind == 6 and len(body) >= 20:
+            (length,) = struct.unpack_from(order + "I", body, 12)
+            yield body[20 : 20 + length]
+        elif kind == 3 and len(body) >= 4:
+            (length,) = struct.unpack_from(order + "I", body, 0)
+            snap = snaps[0] if snaps and snaps[0] else length
+            yield body[4 : 4 + min(length, snap)]
+        elif kind == 2 and len(body) >= 20:
+            (length,) = struct.unpack_from(order + "I", body, 12)
+            yield body[20 : 20 + length]
+        at += total
+
+
+class Capture:
+    def __init__(self, path):
+        self.name = os.path.basename(path)
+        self.packets = packets_of(whole_file(path))
+        self.others = []
+        self._hashes = None
+
+    def of(self, span):
+        """The capture in which a span lies: another file of the same source, if it names one."""
+        if not span.get("file"):
+            return self
+        found = [capture for capture in self.others if capture.name == span["file"]]
+        if not found:
+            raise NotObtained(f"no capture given is called {span['file']}")
+        return found[0]
+
+    def numbers_of(self, digest):
+        """The numbers of the packets whose captured bytes have this SHA-256."""
+        if self._hashes is None:
+            self._hashes = {}
+            for number, packet in enumerate(self.packets, 1):
+                self._hashes.setdefault(hashlib.sha256(packet).hexdigest(), []).append(number)
+        return self._hashes.get(digest, [])
+
+    def packet(self, number):
+        if not 1 <= number <= len(self.packets):
+            raise NotObtained(f"packet {number} is not in {self.name}, which has {len(self.packets)}")
+        return self.packets[number - 1]
+
+    def cut(self, spans):
+        pieces = []
+        for span in spans:
+            packet, start, length = self.of(span).packet(span["packet"]), span["offset"], span["length"]
+            if start + length > len(packet):
+                raise NotObtained(f"packet {span['packet']} has {len(packet)} bytes, cited are {start} to {start + length}")
+            pieces.append(packet[start : start + length])
+        return b"".join(pieces)
+
+
+def captures_of(evidence, document, captures):
+    """The captures that a piece of evidence may be of: by name, else by the order in which sources and captures are given."""
+    index = next((i for i, source in enumerate(document["sources"]) if source["key"] == evidence["source"]), None)
+    if index is None:
+        raise NotObtained(f"source {evidence['source']} is not in the document")
+    source = document["sources"][index]
+    files = [evidence["file"]] if evidence.get("file") else [file["name"] for file in source.get("files", [])] or [source["name"]]
+    named = [capture for capture in captures if capture.name in files or os.path.basename(source["name"]) == capture.name]
+    if named:
+        return named
+    if index < len(captures) and not evidence.get("file"):
+        return [captures[index]]
+    raise NotObtained(f"no capture given is called {' or '.join(files)}")
+
+
+# ── readings of bytes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def escaped(text):
+    """Control characters and what could hide or turn text round, as the document writes them."""
+
+    def one(match):
+        return "\\u{%x}" % ord(match.group())
+
+    return re.sub(
+        "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]", one, text
+    )
+
+
+def text_of(raw):
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def numbers_in(raw):
+    if not 1 <= len(raw) <= 8:
+        return []
+    return [int.from_bytes(raw, "big"), int.from_bytes(raw, "little")]
+
+
+def plain(raw):
+    """Every plain reading of bytes, as text."""
+    readings = [text_of(raw), raw.hex()]
+    readings += [str(number) for number in numbers_in(raw)]
+    if len(raw) == 6:
+        readings.append(":".join(f"{byte:02x}" for byte in raw))
+    if len(raw) in (4, 16):
+        readings.append(str(ipaddress.ip_address(raw)))
+    return readings
+
+
+# ── derivations ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+#
+# Each takes the bytes so far and the place they stand at. It returns bytes, to go on with; a list of texts, which ends the chain; or an
+# `Inside`: bytes in which the value stands somewhere.
+
+
+class Inside(bytes):
+    """Bytes made from the cited ones; the value is a part of them."""
+
+
+def oid(raw):
+    if not raw:
+        raise NotObtained("an empty object identifier")
+    arcs, number = [], 0
+    for byte in raw:
+        number = number << 7 | byte & 0x7F
+        if not byte & 0x80:
+            arcs.append(number)
+            number = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
+
+
+def der(raw, at=0):
+    """(tag, contents, whole, end) of the DER element at an offset."""
+    tag, length, at_contents = raw[at], raw[at + 1], at + 2
+    if length & 0x80:
+        count = length & 0x7F
+        length = int.from_bytes(raw[at_contents : at_contents + count], "big")
+        at_contents += count
+    end = at_contents + length
+    if end > len(raw):
+        raise NotObtained("a DER element that is cut")
+    return tag, raw[at_contents:end], raw[at:end], end
+
+
+def elements(raw):
+    at = 0
+    while at < len(raw):
+        tag, contents, whole, at = der(raw, at)
+        yield tag, contents, whole
+
+
+SHORT_NAMES = {
+    "2.5.4.3": "CN", "2.5.4.4": "SN", "2.5.4.5": "serialNumber", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET",
+    "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.12": "title", "2.5.4.42": "givenName", "2.5.4.46": "dnQualifier",
+    "0.9.2342.19200300.100.1.1": "UID", "0.9.2342.19200300.100.1.25": "DC",
+}  # fmt: skip
+EMAIL = "1.2.840.113549.1.9.1"
+
+
+def rfc4514(raw):
+    """A distinguished name (with or without its own tag) as RFC 4514 writes it; e-mail addresses are left out."""
+    contents = der(raw)[1] if raw[:1] == b"\x30" else raw
+    relatives = []
+    for _, relative, _ in elements(contents):
+        parts = []
+        for _, attribute, _ in elements(relative):
+            (_, kind, _), (tag, value, whole) = list(elements(attribute))[:2]
+            kind = oid(kind)
+            if kind == EMAIL:
+                continue
+            if kind in SHORT_NAMES and tag in (0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A, 0x1E):
+                text = value.decode("utf-16-be", "replace") if tag == 0x1E else text_of(value)
+                parts.append(f"{SHORT_NAMES[kind]}={escaped_rfc4514(text)}")
+            else:
+                parts.append(f"{SHORT_NAMES.get(kind, kind)}=#{whole.hex()}")
+        if parts:
+            relatives.append("+".join(parts))
+    return ",".join(reversed(relatives))
+
+
+def escaped_rfc4514(text):
+    out = ""
+    for index, char in enumerate(text):
+        edge = index in (0, len(text) - 1)
+        if char == "\0":
+            out += "\\00"
+        elif char in '"+,;<>\\' or char == "#" and index == 0 or char == " " and edge:
+            out += "\\" + char
+        else:
+            out += char
+    return out
+
+
+def asn1_time(raw):
+    """Seconds since 1970, and the same in RFC 3339, of a UTCTime or GeneralizedTime."""
+    digits = raw.decode("ascii").rstrip("Z")
+    if len(digits) in (10, 12):
+        digits = ("19" if int(digits[:2]) >= 50 else "20") + digits
+    moment = datetime.strptime(digits.ljust(14, "0"), "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc)
+    return [str(int(moment.timestamp())), moment.strftime("%Y-%m-%dT%H:%M:%S") + ".000000000Z"]
+
+
+def general_name(raw):
+    texts = ["dns:" + text_of(raw), "uri:" + text_of(raw)]
+    if len(raw) in (4, 16):
+        texts.append("ip:" + str(ipaddress.ip_address(raw)))
+    if raw[:1] == b"\x06":
+        (_, _, _), (_, explicit, _) = list(elements(raw))[:2]
+        (_, kind, _), (_, serial, _) = list(elements(der(explicit)[1]))[:2]
+        shown = serial.decode("ascii") if re.fullmatch(rb"[!-~]+", serial) else "#" + serial.hex()
+        texts.append(f"other:hardwareModuleName:{oid(kind)}:{shown}")
+    return texts
+
+
+def netbios_name(raw):
+    """Two letters a byte (RFC 1001 section 14.1), with or without the length before them; the sixteenth byte is the suffix."""
+    letters = raw[1:] if raw[:1] == b"\x20" and len(raw) > 32 else raw
+    pairs = zip(letters[0::2], letters[1::2])
+    name = bytes((high - 0x41) << 4 & 0xF0 | (low - 0x41) & 0x0F for high, low in pairs)
+    if len(name) == 1:
+        return [str(name[0])]
+    return [text_of(name[:15].rstrip(b" \0")), text_of(name.rstrip(b" \0"))]
+
+
+def dns_labels(raw, place):
+    """Every way to read a DNS name at a place: the labels that stand there, then those that a compression pointer leads to. Where the
+    message begins is taken from the UDP header if the frame is that simple, else any beginning counts that gives labels."""
+    labels, at = [], 0
+    while at < len(raw) and 0 < raw[at] < 0x40 and at + 1 + raw[at] <= len(raw):
+        labels.append(raw[at + 1 : at + 1 + raw[at]])
+        at += 1 + raw[at]
+    ways = []
+    if at + 1 < len(raw) and raw[at] >= 0xC0 and place is not None:
+        pointer = (raw[at] & 0x3F) << 8 | raw[at + 1]
+        packet, start = place
+        for begin in message_begins(packet, start):
+            rest = followed(packet, begin, begin + pointer)
+            if rest is not None:
+                ways.append(labels + rest)
+    return ways or [labels]
+
+
+def message_begins(packet, before):
+    """Where a DNS message may begin: after an Ethernet, IPv4 or IPv6 and UDP header, else anywhere before the name."""
+    at = 12
+    while packet[at : at + 2] in (b"\x81\x00", b"\x88\xa8"):
+        at += 4
+    kind, at = packet[at : at + 2], at + 2
+    if kind == b"\x08\x00" and packet[at + 9 : at + 10] == b"\x11":
+        return [at + (packet[at] & 15) * 4 + 8]
+    if kind == b"\x86\xdd" and packet[at + 6 : at + 7] == b"\x11":
+        return [at + 48]
+    return range(14, before)
+
+
+def followed(packet, begin, at):
+    labels = []
+    for _ in range(64):
+        if at >= len(packet) or at < begin:
+            return None
+        length = packet[at]
+        if length == 0:
+            return labels
+        if length >= 0xC0:
+            at = begin + ((length & 0x3F) << 8 | packet[at + 1]) if at + 1 < len(packet) else len(packet)
+        elif length < 0x40:
+            labels.append(packet[at + 1 : at + 1 + length])
+            at += 1 + length
+        else:
+            return None
+    return None
+
+
+def dns_name(raw, place):
+    texts = []
+    for labels in dns_labels(raw, place):
+        shown = [text_of(label.replace(b".", b"\\.")) for label in labels]
+        texts += [".".join(shown[i:j]) for i in range(len(shown)) for j in range(len(shown), i, -1)]
+    return texts + [text.lower() for text in texts]
+
+
+def dns_reverse_name(raw, place):
+    texts = []
+    for name in dns_name(raw, place):
+        if name.lower().endswith(".in-addr.arpa"):
+            texts.append(".".join(reversed(name.split(".")[:4])))
+        elif name.lower().endswith(".ip6.arpa"):
+            digits = "".join(reversed(name.split(".")[:32]))
+            if re.fullmatch("[0-9a-fA-F]{32}", digits):
+                texts.append(str(ipaddress.ip_address(bytes.fromhex(digits))))
+    return texts
+
+
+def option_codes(raw):
+    """The codes of DHCP options (one byte each) or DHCPv6 options (two), in order."""
+    lists = []
+    codes, at = [], 0
+    while at < len(raw) and raw[at] != 255:
+        if raw[at] == 0:
+            at += 1
+        elif at + 1 < len(raw):
+            codes.append(raw[at])
+            at += 2 + raw[at + 1]
+        else:
+            break
+    lists.append(codes)
+    codes, at = [], 0
+    while at + 4 <= len(raw):
+        code, length = struct.unpack_from(">HH", raw, at)
+        codes.append(code)
+        at += 4 + length
+    lists.append(codes)
+    return [",".join(map(str, codes)) for codes in lists]
+
+
+def chunked(raw):
+    out, at = b"", 0
+    while (end := raw.find(b"\r\n", at)) >= 0:
+        size = int(raw[at:end].split(b";")[0] or b"0", 16)
+        if size == 0:
+            break
+        out += raw[end + 2 : end + 2 + size]
+        at = end + 2 + size + 2
+    return Inside(out)
+
+
+def inflate(raw):
+    """gzip, zlib or raw deflate; of a stream that is cut what can be read."""
+    for window in (47, 15, -15):
+        try:
+            return Inside(zlib.decompressobj(window).decompress(raw))
+        except zlib.error:
+            continue
+    raise NotObtained("no deflate stream")
+
+
+def number_lists(raw):
+    pairs = struct.unpack(f">{len(raw) // 2}H", raw[: len(raw) // 2 * 2])
+    return [",".join(map(str, raw)), ",".join(map(str, pairs))]
+
+
+def mac_text(raw):
+    digits = re.sub(r"[^0-9a-fA-F]", "", text_of(raw)).lower()
+    return [":".join(digits[i : i + 2] for i in range(0, 12, 2))]
+
+
+def one_of(table):
+    def word(raw, _):
+        if raw[:1] not in table:
+            raise NotObtained(f"{raw.hex()} has no word")
+        return table[raw[:1]]
+
+    return word
+
+
+def nibbles(table):
+    return one_of({bytes([high << 4 | low]): words for high in range(16) for low, words in table.items()})
+
+
+# SZL 0x0424: the low half is the state now. A telegram of transition has numbers of its own: 0 stop, 2 run.
+S7_STATES = {0: ["stop"], 1: ["stop"], 2: ["stop", "run"], 3: ["stop"], 4: ["stop"], 5: ["startup"], 6: ["startup"], 7: ["startup"],
+             8: ["run"], 9: ["run"], 10: ["hold"], 13: ["defective"]}  # fmt: skip
+MODE_SELECTOR = {1: "run", 2: "run-p", 3: "stop", 4: "mres"}
+
+TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "tls-records", "dtls-fragments", "http-body", "connection", "request")
+
+DERIVATIONS = {
+    **{name: lambda raw, _: raw for name in TOGETHER},
+    "base64": lambda raw, _: Inside(base64.b64decode(raw + b"=" * (-len(raw) % 4))),
+    "percent": lambda raw, _: Inside(urllib.parse.unquote_to_bytes(raw)),
+    "chunked": lambda raw, _: chunked(raw),
+    **{name: lambda raw, _: inflate(raw) for name in ("gzip", "deflate", "http-gzip")},
+    "utf-16le": lambda raw, _: [raw.decode("utf-16-le", "replace")],
+    "utf-16be": lambda raw, _: [raw.decode("utf-16-be", "replace")],
+    "xml-entities": lambda raw, _: [html.unescape(text_of(raw))],
+    "json": lambda raw, _: [json.loads('"' + text_of(raw) + '"')],
+    "netbios-name": lambda raw, _: netbios_name(raw),
+    "dns-name": dns_name,
+    "dns-reverse-name": dns_reverse_name,
+    "mac-text": lambda raw, _: mac_text(raw),
+    "rfc4514": lambda raw, _: [rfc4514(raw)],
+    "general-name": lambda raw, _: general_name(raw),
+    "asn1-time": lambda raw, _: asn1_time(raw),
+    "ber-oid": lambda raw, _: [oid(raw)] + ([",".join(oid(body) for _, body, _ in elements(raw))] if raw[:1] == b"\x06" else []),
+    "snmp-engine-id": lambda raw, _: [str(int.from_bytes(raw[:4], "big") & 0x7FFFFFFF)],
+    "ntlm-version": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from("<BBH", raw, at)) for at in range(len(raw) - 3)],
+    "u8": lambda raw, _: [str(raw[0])],
+    "u16-be": lambda raw, _: [str(int.from_bytes(raw, "big"))],
+    "u16-le": lambda raw, _: [str(int.from_bytes(raw, "little"))],
+    "u32-be": lambda raw, _: [str(int.from_bytes(raw, "big"))],
+    "u32-le": lambda raw, _: [str(int.from_bytes(raw, "little"))],
+    "plus-one": lambda raw, _: [str(int.from_bytes(raw, "big") + 1)],
+    "bit-length": lambda raw, _: [str(int.from_bytes(raw, "big").bit_length())],
+    "decimal-list": lambda raw, _: number_lists(raw),
+    "option-codes": lambda raw, _: option_codes(raw),
+    "major.minor": lambda raw, _: [".".join(map(str, raw)), ".".join(f"{byte:03}" if i else str(byte) for i, byte in enumerate(raw))],
+    "u32-le-hex": lambda raw, _: hexadecimal(int.from_bytes(raw, "little")),
+    "u32-be-hex": lambda raw, _: hexadecimal(int.from_bytes(raw, "big")),
+    "bcd": lambda raw, _: [raw.hex(), raw.hex().lstrip("0")],
+    "uuid-le": lambda raw, _: [str(uuid.UUID(bytes_le=raw)), uuid.UUID(bytes_le=raw).hex],
+    "sha256": lambda raw, _: [hashlib.sha256(raw).hexdigest()],
+    "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
+    "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
+    "run-indicator": one_of({b"\x00": ["stop"], b"\xff": ["run"]}),
+    "s7-state": nibbles(S7_STATES),
+    "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
+    "s7-version": lambda raw, _: [f"{chr(raw[0])}{'.'.join(map(str, raw[1:4]))}"],
+    "subject-equals-issuer": lambda raw, _: ["0", "1"],
+}
+
+
+def hexadecimal(number):
+    return [f"{number:08x}", f"0x{number:08x}", f"{number:08X}", f"0x{number:08X}", f"{number:x}"]
+
+
+def derived(raw, names, place):
+    """(texts, made): what the cited bytes read as after all derivations, and the last bytes on the way."""
+    for index, name in enumerate(names):
+        if name not in DERIVATIONS:
+            raise NotObtained(f"unknown derivation {name!r}")
+        inside = isinstance(raw, Inside)
+        try:
+            result = DERIVATIONS[name](bytes(raw), None if inside else place)
+        except (ValueError, IndexError, struct.error, binascii.Error, UnicodeDecodeError) as error:
+            raise NotObtained(f"{name} cannot be undone: {error}") from error
+        if isinstance(result, list):
+            if index + 1 < len(names):
+                raise NotObtained(f"{names[index + 1]!r} after {name!r}, which ends in text")
+            return result, raw
+        raw = Inside(result) if inside else result
+    return None, raw
+
+
+# ── claims ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def host_name(text):
+    text = text.strip().rstrip(".")
+    return text[: -len(".local")] if text.endswith((".local", ".LOCAL")) else text
+
+
+def is_read_as(value, texts, attribute):
+    for text in texts:
+        shown = escaped(text)
+        forms = {shown, shown.strip(), escaped(text.strip(" \t\r\n\0"))}
+        if attribute == "hostname":
+            forms |= {host_name(form) for form in forms}
+        if value in forms:
+            return True
+    return False
+
+
+def stands_inside(value, made):
+    return any(value.encode(coding, "replace") in made for coding in ("utf-8", "latin-1", "utf-16-le")) or (
+        re.fullmatch("(?:[0-9a-f]{2})+", value) is not None and bytes.fromhex(value) in made
+    )
+
+
+TABLES = {}
+
+
+def table(name):
+    if name not in TABLES:
+        path = os.path.join(DATA, name.replace("-", "_") + ".tsv")
+        if not os.path.exists(path):
+            raise NotObtained(f"unknown registry {name!r}")
+        with open(path, encoding="utf-8") as file:
+            rows = (line.rstrip("\n").split("\t") for line in file if not line.startswith("#"))
+            TABLES[name] = {row[0]: row[1] for row in rows if len(row) == 2}
+    return TABLES[name]
+
+
+def registered(raw, texts, registry):
+    """The names that the numbers among the readings have in a registry."""
+    numbers = set()
+    for text in texts if texts is not None else [text_of(raw)]:
+        text = text.strip(" \0").lstrip(".")
+        enterprise = re.match(r"1\.3\.6\.1\.4\.1\.(\d+)", text)
+        if enterprise:
+            numbers.add(enterprise.group(1))
+        elif text.isdecimal():
+            numbers.add(text)
+    if texts is None:
+        # RFC 3411: the first bit of an engine identifier is no part of the enterprise number.
+        numbers |= {str(n) for number in numbers_in(raw) for n in (number, number & 0x7FFFFFFF)}
+        try:
+            numbers |= set(re.findall(r"^1\.3\.6\.1\.4\.1\.(\d+)", oid(raw)))
+        except NotObtained:
+            pass
+    names = (table(registry).get(number) for number in numbers)
+    return {name.split(" (")[0].strip() for name in names if name}
+
+
+def check_frame(evidence, capture):
+    spans, digest = evidence["spans"], evidence["frame_sha256"]
+    numbers = capture.numbers_of(digest)
+    last = max((span["packet"] for span in spans if capture.of(span) is capture), default=None)
+    for span in spans:
+        capture.of(span).packet(span["packet"])
+    if not numbers:
+        raise NotObtained(f"no packet of {capture.name} has the SHA-256 {digest}")
+    together = any(name in TOGETHER for name in evidence["derivation"])
+    if last is not None and not (last in numbers or together and any(number > last for number in numbers)):
+        raise NotObtained(f"packet {last} of {capture.name} has another SHA-256 than {digest}")
+
+
+def check_quote(evidence, capture, raw, made):
+    quote = evidence["quote"]
+    if quote == "":
+        return
+    wanted = bytes.fromhex(quote[4:]) if quote.startswith("hex:") else quote.encode("utf-8")
+    if len(wanted) > 64:
+        raise NotObtained(f"a quote of {len(wanted)} bytes")
+    # Of a value in several packets the quote may be of those bytes alone that stand in the last one.
+    own = [span for span in evidence["spans"] if capture.of(span) is capture]
+    last = max((span["packet"] for span in own), default=None)
+    in_last = capture.cut([span for span in own if span["packet"] == last])
+    if raw.startswith(wanted) or in_last.startswith(wanted) or isinstance(made, Inside) and wanted in made:
+        return
+    raise NotObtained(f"the quote {quote!r} is not the beginning of the cited bytes {raw[:64]!r}")
+
+
+def check_value(evidence, capture, value, attribute, rule):
+    """Follows one piece of evidence in one capture."""
+    check_frame(evidence, capture)
+    if not evidence["spans"]:
+        raise NotObtained("no bytes are cited")
+    raw = capture.cut(evidence["spans"])
+    first = evidence["spans"][0]
+    texts, made = derived(raw, evidence["derivation"], (capture.of(first).packet(first["packet"]), first["offset"]))
+    check_quote(evidence, capture, raw, made)
+    kind, _, name = rule.partition(":")
+    if kind == "registry":
+        if value not in registered(bytes(made), texts, name):
+            raise NotObtained(f"{name} has no {value!r} for {bytes(made)[:16].hex()}")
+    elif kind == "field":
+        if is_read_as(value, texts if texts is not None else plain(bytes(made)), attribute):
+            return
+        if isinstance(made, Inside) and stands_inside(value, made):
+            return
+        raise NotObtained(f"{(texts or plain(bytes(made)))[0]!r} is read there")
+
+
+def check_certificate(certificate, evidence, capture):
+    check_value(evidence, capture, certificate["sha256"], "sha256", "field:certificate-sha256")
+    raw = capture.cut(evidence["spans"])
+    to_be_signed = [part for part in elements(der(der(raw)[1])[1])]
+    if to_be_signed[0][0] == 0xA0:
+        to_be_signed = to_be_signed[1:]
+    serial, _, issuer, validity, subject = (part[1] for part in to_be_signed[:5])
+    not_before, not_after = (asn1_time(part[1])[1] for part in elements(validity))
+    obtained = {
+        "serial": (serial[1:] if serial[:1] == b"\0" and len(serial) > 1 else serial).hex(),
+        "issuer": escaped(rfc4514(issuer)) if issuer else "",
+        "subject": escaped(rfc4514(subject)) if subject else "",
+        "not_before": not_before,
+        "not_after": not_after,
+        "self_signed": issuer == subject,
+    }
+    for name, value in obtained.items():
+        if certificate[name] != value:
+            raise NotObtained(f"{name}: {value!r} is read there, the document has {certificate[name]!r}")
+
+
+def facts_of(document):
+    """(what, evidence, check) of everything that has to be followed."""
+    for device in document["devices"]:
+        who = (device["ips"] + device["macs"] + [device["id"]])[0] + (f" {device['part']}" if device.get("part") else "")
+        for name, attribute in sorted(device["attributes"].items()):
+            if attribute["class"] != "declared":
+                continue
+            what = f"{who} {name} {attribute['value']!r} ({attribute['rule']})"
+            if not attribute["evidence"]:
+                yield what, None, None
+            for index, evidence in enumerate(attribute["evidence"]):
+                # Only the first is of the claim that stands; the others are of the same value, perhaps spelt otherwise, by their own rules.
+                rule = attribute["rule"] if index == 0 else ""
+                yield what, evidence, lambda e, c, a=attribute, n=name, r=rule: check_value(e, c, a["value"], n, r)
+    for certificate in document["certificates"]:
+        what = f"certificate {certificate['sha256'][:16]} {certificate['subject']!r}"
+        if not certificate["evidence"]:
+            yield what, None, None
+        for evidence in certificate["evidence"]:
+            yield what, evidence, lambda e, c, x=certificate: check_certificate(x, e, c)
+
+
+def check(document, captures, report=print):
+    """(checked, not obtained)."""
+    checked, failed = 0, 0
+    for what, evidence, follow in facts_of(document):
+        checked += 1
+        try:
+            if evidence is None:
+                raise NotObtained("no evidence")
+            reasons = []
+            for capture in captures_of(evidence, document, captures):
+                try:
+                    follow(evidence, capture)
+                    break
+                except NotObtained as reason:
+                    reasons.append(str(reason))
+            else:
+                raise NotObtained("; ".join(reasons))
+        except NotObtained as reason:
+            failed += 1
+            report(f"{what}: {reason}")
+    return checked, failed
+
+
+def main(arguments):
+    if arguments == ["--self-test"]:
+        import evidence_test
+
+        return evidence_test.run()
+    if len(arguments) < 2:
+        print(__doc__.split("\n\n")[1], file=sys.stderr)
+        return 2
+    try:
+        with open(arguments[0], encoding="utf-8") as file:
+            document = json.load(file)
+        captures = [Capture(path) for path in arguments[1:]]
+        for capture in captures:
+            capture.others = captures
+    except (OSError, ValueError, NotObtained) as error:
+        print(error, file=sys.stderr)
+        return 2
+    checked, failed = check(document, captures)
+    print(f"{checked} facts checked, {failed} not obtained")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

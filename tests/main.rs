@@ -1,0 +1,27 @@
+//! Tests that walk the whole product: every capture of `pcaps/`, every row of the registry, every format of the command line.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `golden` | the document of each capture, as text, against `tests/golden/` |
+//! | `evidence` | each declared value cut out of its capture by a script of its own, and the schema |
+//! | `registry` | what is asked of every dissector |
+//! | `determinism` | workers, order, packing and cuts change nothing |
+//! | `promise` | the millionth poll is watched as the first |
+//! | `cli` | what the command says and how it ends |
+//! | `hostile` | names made to harm a terminal, a page or a spreadsheet |
+//! | `secrets` | no secret of the lab in anything that comes out |
+//! | `architecture` | which crate and which module may know which |
+//! | `captures`, `command`, `packets` | what the others share |
+
+mod architecture;
+mod captures;
+mod cli;
+mod command;
+mod determinism;
+mod evidence;
+mod golden;
+mod hostile;
+mod packets;
+mod promise;
+mod registry;
+mod secrets;
