@@ -2,7 +2,7 @@
 
 use crate::claim::{Attribute, Claim, Class};
 use crate::text;
-use observations::{Field, Kind, Observation};
+use observations::{Field, Kind, Observation, Value};
 
 /// What each field is, and how far its plain word is believed where a device says it of itself.
 const FIELDS: &[(Field, Attribute, u8)] = &[
@@ -117,7 +117,7 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
     for (index, said) in observation.fields.iter().enumerate() {
         let rows = FIELDS.iter().filter(|row| row.0 == said.field).map(|row| (row.1, row.2));
         let names = NAMES.iter().filter(|row| row.0 == said.field).map(|row| (Attribute::Hostname, row.1));
-        for (attribute, confidence) in rows.chain(names).filter(|row| row.0 != Attribute::Domain || is_own_domain(observation.kind)) {
+        for (attribute, confidence) in rows.chain(names).filter(|row| means(row.0, said.field, observation)) {
             let value = text::safe(&said.value);
             let value =
                 if attribute == Attribute::Hostname { hostname(&value) } else { Some(value.trim().to_owned()).filter(|value| !is_filler(value)) };
@@ -136,9 +136,17 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
     claims
 }
 
-/// The domain that a server hands out is its network's, and not one that it is in.
-const fn is_own_domain(kind: Kind) -> bool {
-    matches!(kind, Kind::Name | Kind::Identity)
+/// Whether a field means its attribute in this statement.
+fn means(attribute: Attribute, field: Field, observation: &Observation) -> bool {
+    match (attribute, field) {
+        // The domain that a server hands out is its network's, and not one that it is in.
+        (Attribute::Domain, _) => matches!(observation.kind, Kind::Name | Kind::Identity),
+        // UPnP's model number is any text: a version as often as a number.
+        (_, Field::ProductCode) => observation.protocol != "upnp",
+        // The title of an error's page is the error's.
+        (_, Field::HttpTitle) => observation.get(Field::HttpStatus).and_then(Value::number).is_none_or(|status| status < 300),
+        _ => true,
+    }
 }
 
 /// Where a device gives a product code with letters in it and no name of its model, that code is what it calls its model.
@@ -183,7 +191,7 @@ mod tests {
         assert_eq!(hostname("dc1.plant.local").as_deref(), Some("dc1.plant.local"));
     }
 
-    fn told(kind: Kind, fields: &[(Field, observations::Value)]) -> Vec<(Attribute, String)> {
+    fn told(kind: Kind, fields: &[(Field, Value)]) -> Vec<(Attribute, String)> {
         claims(&crate::testing::said("any", kind, fields)).into_iter().map(|claim| (claim.attribute, claim.value)).collect()
     }
 
@@ -193,6 +201,13 @@ mod tests {
         assert_eq!(told(Kind::Name, &domain), [(Attribute::Domain, "plant.example".to_owned())]);
         assert!(told(Kind::Service, &domain).is_empty());
         assert!(told(Kind::Lease, &domain).is_empty());
+    }
+
+    #[test]
+    fn an_errors_page_does_not_name_the_device() {
+        let page = |status| told(Kind::Identity, &[(Field::HttpTitle, crate::testing::text("Pump")), (Field::HttpStatus, Value::Number(status))]);
+        assert_eq!(page(200), [(Attribute::PageTitle, "Pump".to_owned())]);
+        assert!(page(401).is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! and what does not carry a type claims a class only, or nothing.
 
 use crate::claim::{Attribute, Claim, Class};
+use std::collections::BTreeSet;
 
 /// What serving a protocol says: (protocol, class, type, confidence). Only protocols that one kind of box serves stand here: a PC can
 /// serve Modbus, but PROFINET's and Siemens' own protocols are served by what they were made for.
@@ -31,6 +32,25 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
 /// What asking in a protocol says: that of engineering and operating of one maker's controllers.
 const ASKS: &[(&str, &str, &str, u8)] = &[("s7comm-plus", "operator-station", "", 55), ("umas", "operator-station", "", 50)];
 
+/// Protocols in which controllers are asked, by the maker or family whose they are. Who asks controllers of two families, and is none
+/// itself, is an operator's station: SCADA, HMI, engineering. Gateways serve one of them.
+const CONTROLLERS: &[(&str, &str)] = &[
+    ("modbus", "modbus"),
+    ("umas", "modbus"),
+    ("s7comm", "siemens"),
+    ("s7comm-plus", "siemens"),
+    ("enip", "cip"),
+    ("cip", "cip"),
+    ("omron-fins", "omron"),
+    ("slmp", "mitsubishi"),
+    ("ge-srtp", "ge"),
+    ("codesys", "codesys"),
+    ("ads", "beckhoff"),
+    ("dnp3", "dnp3"),
+    ("iec60870_104", "iec"),
+    ("mms", "iec"),
+];
+
 /// One role that a device plays in a protocol.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Role {
@@ -51,7 +71,7 @@ impl Role {
 /// What a device's roles say of its class and type.
 #[must_use]
 pub fn claims(roles: &[Role]) -> Vec<Claim> {
-    let mut claims = Vec::new();
+    let mut claims: Vec<Claim> = operator(roles).into_iter().collect();
     for role in roles {
         let (table, verb) = if role.serves { (SERVES, "serves") } else { (ASKS, "asks") };
         for (protocol, class, kind, confidence) in table.iter().filter(|row| row.0 == role.protocol) {
@@ -72,12 +92,41 @@ pub fn claims(roles: &[Role]) -> Vec<Claim> {
     claims
 }
 
+/// See [`CONTROLLERS`].
+fn operator(roles: &[Role]) -> Option<Claim> {
+    let families = |serves: bool| {
+        let of = move |role: &&Role| role.serves == serves;
+        let family = |role: &Role| CONTROLLERS.iter().find(|row| row.0 == role.protocol).map(|row| row.1);
+        roles.iter().filter(of).filter_map(family).collect::<BTreeSet<_>>()
+    };
+    (families(false).len() >= 2 && families(true).is_empty()).then(|| Claim {
+        attribute: Attribute::Class,
+        value: "operator-station".to_owned(),
+        class: Class::Inferred,
+        confidence: 55,
+        rule: "behaviour:asks-controllers-of-several-families".to_owned(),
+        field: None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn told(protocol: &str, serves: bool) -> Vec<String> {
         claims(&[Role { protocol: protocol.to_owned(), serves }]).into_iter().map(|claim| claim.value).collect()
+    }
+
+    #[test]
+    fn who_asks_controllers_of_two_families_and_is_none_is_operated() {
+        let roles = |asked: &[&str], served: &[&str]| {
+            let role = |serves| move |protocol: &&str| Role { protocol: (*protocol).to_owned(), serves };
+            let roles: Vec<Role> = asked.iter().map(role(false)).chain(served.iter().map(role(true))).collect();
+            claims(&roles).into_iter().map(|claim| claim.value).collect::<Vec<_>>()
+        };
+        assert_eq!(roles(&["modbus", "s7comm"], &["http"]), ["operator-station"]);
+        assert!(roles(&["modbus", "s7comm"], &["modbus"]).is_empty());
+        assert!(roles(&["enip", "cip"], &[]).is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use crate::claim::{Attribute, Claim, Class};
 use observations::{Field, Kind, Observation};
+use std::net::IpAddr;
 
 /// What is inferred: class, type (empty: none), confidence, the rule's name.
 type Inferred = (&'static str, &'static str, u8, &'static str);
@@ -64,10 +65,19 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
     let bridge = observation.fields.iter().position(|said| said.field == Field::BridgeId);
     match observation.kind {
         Kind::Topology if observation.protocol == "stp" && bridge.is_some() => claims.extend(of(bridge, ("network", "switch", 55, "sends-bpdu"))),
+        Kind::Binding if is_container(observation) => claims.extend(of(None, ("", "container", 65, "mac-made-of-address"))),
         Kind::Router => claims.extend(of(None, ("network", "router", 60, "announces-itself-as-router"))),
         _ => {}
     }
     claims
+}
+
+/// Docker gives a container on its own bridge a MAC address made of 02:42 and the IPv4 address.
+fn is_container(observation: &Observation) -> bool {
+    match (observation.about.mac, observation.about.ip) {
+        (Some(mac), Some(IpAddr::V4(ip))) => mac.0[..2] == [0x02, 0x42] && mac.0[2..] == ip.octets(),
+        _ => false,
+    }
 }
 
 fn inferred(observation: &Observation, field: Field, bits: u64) -> Option<Inferred> {
@@ -209,6 +219,15 @@ mod tests {
         assert_eq!(told("stp", Kind::Topology, std::slice::from_ref(&bridge)), ["network", "switch"]);
         assert!(told("stp", Kind::Binding, &[bridge]).is_empty());
         assert_eq!(told("icmpv6", Kind::Router, &[]), ["network", "router"]);
+    }
+
+    #[test]
+    fn a_mac_that_is_made_of_the_address_is_a_containers() {
+        let mut binding = said("arp", Kind::Binding, &[]);
+        assert!(claims(&binding).is_empty());
+        binding.about.mac = "02:42:0a:00:00:02".parse().ok();
+        binding.speaker.mac = binding.about.mac;
+        assert_eq!(claims(&binding).into_iter().map(|claim| claim.value).collect::<Vec<_>>(), ["container"]);
     }
 
     #[test]

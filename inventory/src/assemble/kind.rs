@@ -32,10 +32,13 @@ mod tests {
     use observations::said::Entry;
     use observations::{Evidence, Field, FieldEvidence, Kind, Observation, Said, SaidField, SourceSaid, Stamp, Subject, Value};
 
+    /// Protocol, kind and what is said.
+    type Statement<'s> = (&'s str, Kind, &'s [(Field, Value)]);
+
     const MAC: &str = "00:1b:a9:01:02:03";
 
     /// What the host with this MAC address says of itself, one packet each.
-    fn inventory(mac: &str, statements: &[(&str, Kind, &[(Field, Value)])]) -> Document {
+    fn inventory(mac: &str, statements: &[Statement<'_>]) -> Document {
         let host = Subject { mac: mac.parse().ok(), ..Subject::default() };
         let mut source = SourceSaid::default();
         for (packet, (protocol, kind, fields)) in (1..).zip(statements) {
@@ -58,7 +61,7 @@ mod tests {
         crate::inventory(&Said::of(source), &prints, &Decisions::default())
     }
 
-    fn device(mac: &str, statements: &[(&str, Kind, &[(Field, Value)])]) -> Device {
+    fn device(mac: &str, statements: &[Statement<'_>]) -> Device {
         inventory(mac, statements).devices.into_iter().find(|device| device.macs == [mac]).unwrap()
     }
 
