@@ -193,20 +193,27 @@ fn give_keys(table: &Table<'_>, facts: &Facts<'_>, places: &Places, resolved: &m
         }
     }
     let component_of = |node: u32| of_node.get(&table.nodes[node as usize]).copied();
-    for ((site, key), shown) in &table.keys {
+    for shown in table.keys() {
+        let (site, key) = (shown[0].site, shown[0].key);
+        if let [only] = shown
+            && let Some(at) = component_of(only.node)
+        {
+            components[at].keys.insert(key.clone(), only.span.0);
+            continue;
+        }
         let mut owners: BTreeMap<usize, (i64, i64)> = BTreeMap::new();
-        for (at, span) in shown.iter().filter_map(|(node, span)| Some((component_of(*node)?, span))) {
-            let known = owners.entry(at).or_insert(*span);
+        for (at, span) in shown.iter().filter_map(|shown| Some((component_of(shown.node)?, shown.span))) {
+            let known = owners.entry(at).or_insert(span);
             *known = (known.0.min(span.0), known.1.max(span.1));
         }
         if let (1, Some((at, span))) = (owners.len(), owners.first_key_value()) {
-            components[*at].keys.insert((*key).clone(), span.0);
+            components[*at].keys.insert(key.clone(), span.0);
         } else if owners.len() > 1 {
             let at_once = at_once(owners.values().copied().collect());
-            shared.insert((*site, (*key).clone()), Shared { owners: owners.into_keys().collect(), at_once });
+            shared.insert((site, key.clone()), Shared { owners: owners.into_keys().collect(), at_once });
         }
     }
-    for ((site, key), shown) in table.parts.iter().filter(|(key, _)| !table.keys.contains_key(key)) {
+    for ((site, key), shown) in table.parts.iter().filter(|((site, key), _)| !table.is_shown(*site, key)) {
         let parts: BTreeSet<(usize, &PartAt)> = shown.iter().filter_map(|(node, part)| Some((component_of(*node)?, part))).collect();
         match parts.first() {
             Some((at, part)) if parts.len() == 1 => part_keys.entry((*at, (*part).clone())).or_default().push((*key).clone()),

@@ -46,8 +46,8 @@ pub(super) struct Edges {
 impl Edges {
     pub(super) fn of(table: &Table<'_>) -> Self {
         let mut edges = Self::default();
-        for ((_, key), shown) in table.keys.iter().filter(|(_, shown)| shown.len() > 1) {
-            let nodes: Vec<u32> = shown.keys().copied().collect();
+        for shown in table.keys().filter(|shown| shown.len() > 1) {
+            let (key, nodes): (&Key, Vec<u32>) = (shown[0].key, shown.iter().map(|shown| shown.node).collect());
             let refused = refusal(key, &nodes, table);
             let of_kind = match key {
                 Key::Serial(..) => &mut edges.serials,
@@ -151,8 +151,8 @@ impl Named {
         for (at, node) in (0u32..).zip(&table.nodes) {
             named.insert(text(node, facts), (BTreeSet::from([at]), true));
         }
-        for ((_, key), shown) in &table.keys {
-            let nodes: Vec<u32> = shown.keys().copied().collect();
+        for shown in table.keys() {
+            let (key, nodes): (&Key, Vec<u32>) = (shown[0].key, shown.iter().map(|shown| shown.node).collect());
             let joins = nodes.len() == 1 || refusal(key, &nodes, table).is_none();
             let known = named.entry(key.text()).or_insert((BTreeSet::new(), true));
             // The same key in another site is another's.

@@ -19,6 +19,14 @@ pub enum PartAt {
     Port(u16),
 }
 
+/// A key that a node shows, from when to when.
+pub(super) struct Shown<'f> {
+    pub(super) site: Name,
+    pub(super) key: &'f Key,
+    pub(super) node: u32,
+    pub(super) span: Span,
+}
+
 /// Everything that resolving needs, with nodes as numbers.
 #[derive(Default)]
 pub(super) struct Table<'f> {
@@ -32,8 +40,8 @@ pub(super) struct Table<'f> {
     pub(super) spans: Vec<Option<Span>>,
     /// Who relayed it.
     pub(super) relays: BTreeMap<u32, BTreeSet<HostKey>>,
-    /// Which nodes show a key, when.
-    pub(super) keys: BTreeMap<(Name, &'f Key), BTreeMap<u32, Span>>,
+    /// Which nodes show a key, when; by site and key.
+    shown: Vec<Shown<'f>>,
     /// Keys of parts.
     pub(super) parts: BTreeMap<(Name, &'f Key), BTreeSet<(u32, PartAt)>>,
     /// Which nodes name a MAC address as their own.
@@ -60,7 +68,25 @@ impl<'f> Table<'f> {
         for (key, host) in &facts.hosts {
             table.take(key, host, places);
         }
+        table.shown.sort_unstable_by(|a, b| (a.site, a.key, a.node).cmp(&(b.site, b.key, b.node)));
+        table.shown.dedup_by(|next, first| {
+            let same = (next.site, next.key, next.node) == (first.site, first.key, first.node);
+            if same {
+                first.span = (first.span.0.min(next.span.0), first.span.1.max(next.span.1));
+            }
+            same
+        });
         table
+    }
+
+    /// Every key with the nodes that show it, in their order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &[Shown<'f>]> {
+        self.shown.chunk_by(|a, b| (a.site, a.key) == (b.site, b.key))
+    }
+
+    /// Whether a device shows a key.
+    pub(super) fn is_shown(&self, site: Name, key: &Key) -> bool {
+        self.shown.binary_search_by(|shown| (shown.site, shown.key).cmp(&(site, key))).is_ok()
     }
 
     pub(super) fn index(&self, node: &Node) -> Option<u32> {
@@ -104,8 +130,7 @@ impl<'f> Table<'f> {
             } else if let Some(endpoint) = port {
                 self.parts.entry(name).or_default().insert((node, PartAt::Port(endpoint.port)));
             } else {
-                let seen = self.keys.entry(name).or_default().entry(node).or_insert(*span);
-                *seen = (seen.0.min(span.0), seen.1.max(span.1));
+                self.shown.push(Shown { site: key.site, key: &shown.key, node, span: *span });
             }
             if own(shown) && matches!(shown.key, Key::Serial(..)) {
                 self.serials.entry((node, shown.protocol)).or_default().insert(&shown.key);
