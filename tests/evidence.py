@@ -29,8 +29,10 @@ to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, min
                 decimal), u32-le-hex, u32-be-hex, bcd
 to digests      sha256, sha1, md5
 words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
-registries      (as rules) registry:cip-vendor, registry:profinet-vendor, registry:bacnet-vendor, registry:snmp-enterprise: the number
-                is looked up in fingerprints/data.
+registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+                in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
+keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
+                parentheses, for the version of a named program after that name.
 
 A name that is not in this list is a failure that says so.
 """
@@ -562,6 +564,8 @@ def stands_inside(value, made):
     )
 
 
+PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "snmp-enterprise")
 TABLES = {}
 
 
@@ -593,8 +597,21 @@ def registered(raw, texts, registry):
             numbers |= set(re.findall(r"^1\.3\.6\.1\.4\.1\.(\d+)", oid(raw)))
         except NotObtained:
             pass
-    names = (table(registry).get(number) for number in numbers)
-    return {name.split(" (")[0].strip() for name in names if name}
+    names = [name for name in (table(registry).get(number) for number in numbers) if name]
+    usual = (table("vendor-names").get(re.sub("[^a-z0-9]", "", name.lower())) for name in names)
+    return {name.split(" (")[0].strip() for name in names} | {name for name in usual if name}
+
+
+def keyed(texts, key):
+    """What follows a key in texts of the form KEY=value, in the forms in which it is told."""
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if equals and name.strip().lower() == key:
+            yield value
+            if key == "product":
+                yield value.strip().removeprefix("(").removesuffix(")")
+            # The version of a named program is told together with that name.
+            yield from (f"{program} {value.strip()}" for program in PROGRAMS.get(key, ()))
 
 
 def check_frame(evidence, capture):
@@ -633,13 +650,22 @@ def check_value(evidence, capture, value, attribute, rule):
         raise NotObtained("no bytes are cited")
     raw = capture.cut(evidence["spans"])
     first = evidence["spans"][0]
-    texts, made = derived(raw, evidence["derivation"], (capture.of(first).packet(first["packet"]), first["offset"]))
+    names = list(evidence["derivation"])
+    looked_up = names.pop() if names and names[-1] in REGISTRIES else None
+    texts, made = derived(raw, names, (capture.of(first).packet(first["packet"]), first["offset"]))
     check_quote(evidence, capture, raw, made)
     kind, _, name = rule.partition(":")
     if kind == "registry":
+        if looked_up not in (None, name):
+            raise NotObtained(f"looked up in {looked_up}, the rule says {name}")
         if value not in registered(bytes(made), texts, name):
             raise NotObtained(f"{name} has no {value!r} for {bytes(made)[:16].hex()}")
     elif kind == "field":
+        field, _, key = name.partition(" ")
+        if field == "mdns-txt" and key:
+            if not is_read_as(value, keyed(texts if texts is not None else [text_of(bytes(made))], key), attribute):
+                raise NotObtained(f"no {key}={value} is read there")
+            return
         if is_read_as(value, texts if texts is not None else plain(bytes(made)), attribute):
             return
         if isinstance(made, Inside) and stands_inside(value, made):
