@@ -49,7 +49,7 @@ impl Capture {
 
     /// What was said in it.
     pub(crate) fn observations(&self) -> Vec<Observation> {
-        self.said.sources.values().flat_map(|one| one.decoded()).map(|said| said.expect("canonical bytes")).collect()
+        self.said.sources.values().flat_map(observations::SourceSaid::decoded).map(|said| said.expect("canonical bytes")).collect()
     }
 
     /// Whether anything was said or tallied in a protocol.

@@ -29,8 +29,10 @@ to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, min
                 decimal), u32-le-hex, u32-be-hex, bcd
 to digests      sha256, sha1, md5
 words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
-registries      (as rules, and as the last derivation without the prefix) registry:cip-vendor, registry:profinet-vendor, registry:bacnet-vendor, registry:snmp-enterprise: the number
-                is looked up in fingerprints/data.
+registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+                in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
+keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
+                parentheses, for the version of a named program after that name.
 
 A name that is not in this list is a failure that says so.
 """
@@ -562,8 +564,9 @@ def stands_inside(value, made):
     )
 
 
-TABLES = {}
+PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
 REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "snmp-enterprise")
+TABLES = {}
 
 
 def table(name):
@@ -575,10 +578,6 @@ def table(name):
             rows = (line.rstrip("\n").split("\t") for line in file if not line.startswith("#"))
             TABLES[name] = {row[0]: row[1] for row in rows if len(row) == 2}
     return TABLES[name]
-
-
-def normal(text):
-    return text.strip()
 
 
 def registered(raw, texts, registry):
@@ -599,9 +598,20 @@ def registered(raw, texts, registry):
         except NotObtained:
             pass
     names = [name for name in (table(registry).get(number) for number in numbers) if name]
-    # Registries spell makers in their own ways: vendor_names.tsv knows their usual short names.
-    usual = (table("vendor-names").get(re.sub(r"[^0-9a-z]", "", name.lower())) for name in names)
+    usual = (table("vendor-names").get(re.sub("[^a-z0-9]", "", name.lower())) for name in names)
     return {name.split(" (")[0].strip() for name in names} | {name for name in usual if name}
+
+
+def keyed(texts, key):
+    """What follows a key in texts of the form KEY=value, in the forms in which it is told."""
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if equals and name.strip().lower() == key:
+            yield value
+            if key == "product":
+                yield value.strip().removeprefix("(").removesuffix(")")
+            # The version of a named program is told together with that name.
+            yield from (f"{program} {value.strip()}" for program in PROGRAMS.get(key, ()))
 
 
 def check_frame(evidence, capture):
@@ -640,22 +650,25 @@ def check_value(evidence, capture, value, attribute, rule):
         raise NotObtained("no bytes are cited")
     raw = capture.cut(evidence["spans"])
     first = evidence["spans"][0]
-    kind, _, name = rule.partition(":")
-    steps = list(evidence["derivation"])
-    # The last step of a registry's name is the look-up itself, done below, whichever rule made the claim that stands.
-    if steps and steps[-1] in REGISTRIES:
-        kind, name = "registry", steps.pop()
-    texts, made = derived(raw, steps, (capture.of(first).packet(first["packet"]), first["offset"]))
+    names = list(evidence["derivation"])
+    looked_up = names.pop() if names and names[-1] in REGISTRIES else None
+    texts, made = derived(raw, names, (capture.of(first).packet(first["packet"]), first["offset"]))
     check_quote(evidence, capture, raw, made)
+    # Of a value that several say the rule is the best one's; a piece of evidence that was looked up says so itself.
+    kind, _, name = rule.partition(":")
+    if looked_up and kind == "registry" and looked_up != name:
+        raise NotObtained(f"looked up in {looked_up}, the rule says {name}")
+    if looked_up:
+        kind, name = "registry", looked_up
     if kind == "registry":
         if value not in registered(bytes(made), texts, name):
             raise NotObtained(f"{name} has no {value!r} for {bytes(made)[:16].hex()}")
-    elif kind == "field" and "=" in (texts or plain(bytes(made)))[0] and " " in name:
-        # A text of key and value: the rule names the key (`field:mdns-txt fn`).
-        key, _, text = (texts or plain(bytes(made)))[0].partition("=")
-        if key.strip().lower() != name.split(" ", 1)[1].lower() or normal(text) != normal(value):
-            raise NotObtained(f"{key!r} is {text!r} there")
     elif kind == "field":
+        field, _, key = name.partition(" ")
+        if field == "mdns-txt" and key:
+            if not is_read_as(value, keyed(texts if texts is not None else [text_of(bytes(made))], key), attribute):
+                raise NotObtained(f"no {key}={value} is read there")
+            return
         if is_read_as(value, texts if texts is not None else plain(bytes(made)), attribute):
             return
         if isinstance(made, Inside) and stands_inside(value, made):

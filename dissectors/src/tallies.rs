@@ -104,10 +104,11 @@ impl Tallies {
     pub(crate) fn pairs(&self, registry: &Registry) -> BTreeMap<Pair, Tally> {
         let mut pairs: BTreeMap<Pair, Tally> = BTreeMap::new();
         for (at, cell) in (0u32..).zip(&self.cells) {
-            let operations = self.operations.get(&at).map(|operations| {
-                let name = |(row, operation): &(RowId, u16)| registry.operation(*row, *operation).to_owned();
-                operations.iter().map(|(operation, count)| (name(operation), *count)).collect()
-            });
+            let mut operations: BTreeMap<String, u64> = BTreeMap::new();
+            for ((row, operation), count) in self.operations.get(&at).into_iter().flatten() {
+                // Two layers of a conversation may call an operation alike.
+                *operations.entry(registry.operation(*row, *operation).to_owned()).or_default() += count;
+            }
             let tally = Tally {
                 packets_out: cell.packets[0],
                 bytes_out: cell.bytes[0],
@@ -116,7 +117,7 @@ impl Tallies {
                 flows: cell.flows,
                 first: cell.first,
                 last: cell.last,
-                operations: operations.unwrap_or_default(),
+                operations,
                 directions: u8::from(cell.packets[0] > 0) | u8::from(cell.packets[1] > 0) << 1,
                 roles_known: cell.known,
             };

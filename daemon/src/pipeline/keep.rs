@@ -173,13 +173,11 @@ mod tests {
     fn same(a: &Said, b: &Said, name: &str) {
         for (a, b) in a.sources.values().zip(b.sources.values()) {
             assert_eq!(a.source, b.source, "{name}");
-            let differs = |pair: &&Pair| a.tallies.get(pair) != b.tallies.get(pair);
-            for pair in a.tallies.keys().chain(b.tallies.keys()).filter(differs) {
-                panic!("{name}: {pair:?}: {:?} and {:?}", a.tallies.get(pair), b.tallies.get(pair));
+            for pair in a.tallies.keys().chain(b.tallies.keys()) {
+                assert_eq!(a.tallies.get(pair), b.tallies.get(pair), "{name}: {pair:?}");
             }
-            let differs = |key: &&Box<[u8]>| a.observations.get(*key) != b.observations.get(*key);
-            for key in a.observations.keys().chain(b.observations.keys()).filter(differs) {
-                panic!("{name}: {:?} and {:?}", a.observations.get(key), b.observations.get(key));
+            for key in a.observations.keys().chain(b.observations.keys()) {
+                assert_eq!(a.observations.get(key), b.observations.get(key), "{name}");
             }
         }
         assert!(a == b, "{name}: differ in what is crowded");

@@ -22,6 +22,10 @@ const JOB: u8 = 1;
 const ACK: u8 = 2;
 const ACK_DATA: u8 = 3;
 const USERDATA: u8 = 7;
+/// The group of time functions, and its two subfunctions that set the clock.
+const TIME: u8 = 7;
+const SET_CLOCK: u8 = 2;
+const SET_CLOCK_TOO: u8 = 4;
 /// Protocol, ROSCTR, redundancy (2), reference (2), lengths of parameters and data.
 const HEADER: usize = 10;
 /// Acknowledgements have an error class and code.
@@ -89,10 +93,9 @@ const GROUPS: &[(u8, u8, &str)] = &[
     (SECURITY, PASSWORD, "plc_password"),
     (SECURITY, 2, "clear_password"),
     (SECURITY, 0xff, "security_functions"),
-    (7, 1, "read_clock"),
-    (7, 2, "set_clock"),
-    (7, 4, "set_clock_2"),
-    (7, 0xff, "time_functions"),
+    (TIME, 1, "read_clock"),
+    (TIME, SET_CLOCK, "set_clock"),
+    (TIME, 0xff, "time_functions"),
 ];
 const OPERATIONS_MAX: usize = JOBS.len() + PI_SERVICES.len() + GROUPS.len() + 2;
 const OPERATIONS: &[&str] = &operations();
@@ -213,6 +216,7 @@ fn pi_name(parameters: &[u8]) -> Option<&[u8]> {
 fn userdata_glance(parameters: &[u8]) -> Glance {
     let Some(&[_, _, _, _, _, kind, subfunction]) = parameters.first_chunk::<7>() else { return Glance::READ };
     let (kind, group) = (kind >> 4, kind & 0x0f);
+    let subfunction = if (group, subfunction) == (TIME, SET_CLOCK_TOO) { SET_CLOCK } else { subfunction };
     let row = GROUPS.iter().position(|row| row.0 == group && (row.1 == subfunction || row.1 == 0xff));
     let operation = row.map_or(OTHER_USERDATA, |row| JOBS.len() + PI_SERVICES.len() + row);
     let always =
