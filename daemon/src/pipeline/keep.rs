@@ -109,7 +109,7 @@ mod tests {
     use crate::capture::reader::{Reader, Settings};
     use crate::pipeline::{Options, read};
     use crate::store::Store;
-    use observations::{Pair, Part, Said};
+    use observations::{Part, Said};
     use std::path::Path;
 
     /// A capture in small blocks, so that there are many moments to be killed at.
