@@ -81,7 +81,7 @@ fn every_row_says_what_it_follows_what_it_tells_and_where_to_look() {
 fn the_operations_of_a_row_are_unique_and_plain_words() {
     for (_, row) in Registry::new().rows() {
         let mut seen = BTreeSet::new();
-        for operation in row.operations {
+        for (operation, _) in row.operations {
             // Counters are kept by name: of two that are called alike one would be lost.
             assert!(seen.insert(operation), "{} has the operation {operation} twice", row.name);
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');

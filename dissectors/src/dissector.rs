@@ -1,7 +1,7 @@
 //! What a dissector is: a row that says where to look, a gate that decides by structure, and a reader that says what it found.
 
 use crate::context::Context;
-use observations::Transport;
+use observations::{OperationClass, Transport};
 use std::any::Any;
 
 /// Where a protocol is looked for. A binding is a place to look, never a proof: [`Dissector::gate`] decides.
@@ -57,8 +57,8 @@ pub struct Row {
     pub bindings: &'static [Binding],
     /// How to find it elsewhere; empty if its first bytes do not tell it from others.
     pub shapes: &'static [Shape],
-    /// Names of operations, which [`Glance::operation`] indexes.
-    pub operations: &'static [&'static str],
+    /// Operations by the specification's names and what they do, which [`Glance::operation`] indexes.
+    pub operations: &'static [(&'static str, OperationClass)],
 }
 
 /// What is known of a payload beside its bytes.

@@ -4,6 +4,7 @@
 
 use crate::dissector::Gate;
 use httparse::{EMPTY_HEADER, ParserConfig, Request, Response, Status};
+use observations::OperationClass;
 
 /// Browsers send some twenty fields, proxies add a few; servers refuse more than a hundred.
 const FIELDS_MAX: usize = 100;
@@ -11,30 +12,30 @@ const FIELDS_MAX: usize = 100;
 pub(crate) const HEAD_MAX: usize = 32 * 1024;
 
 /// RFC 9110 §9, RFC 5789, WebDAV (RFC 4918), UPnP (GENA, SSDP): methods by which a request is known. The index is that of operations.
-pub(crate) const METHODS: &[&str] = &[
-    "GET",
-    "HEAD",
-    "POST",
-    "PUT",
-    "DELETE",
-    "CONNECT",
-    "OPTIONS",
-    "TRACE",
-    "PATCH",
-    "PROPFIND",
-    "PROPPATCH",
-    "MKCOL",
-    "COPY",
-    "MOVE",
-    "LOCK",
-    "UNLOCK",
-    "REPORT",
-    "SEARCH",
-    "SUBSCRIBE",
-    "UNSUBSCRIBE",
-    "NOTIFY",
-    "M-POST",
-    "M-SEARCH",
+pub(crate) const METHODS: &[(&str, OperationClass)] = &[
+    ("GET", OperationClass::Read),
+    ("HEAD", OperationClass::Read),
+    ("POST", OperationClass::Write),
+    ("PUT", OperationClass::Write),
+    ("DELETE", OperationClass::Write),
+    ("CONNECT", OperationClass::Session),
+    ("OPTIONS", OperationClass::Session),
+    ("TRACE", OperationClass::Session),
+    ("PATCH", OperationClass::Write),
+    ("PROPFIND", OperationClass::Read),
+    ("PROPPATCH", OperationClass::Write),
+    ("MKCOL", OperationClass::Write),
+    ("COPY", OperationClass::Write),
+    ("MOVE", OperationClass::Write),
+    ("LOCK", OperationClass::Session),
+    ("UNLOCK", OperationClass::Session),
+    ("REPORT", OperationClass::Session),
+    ("SEARCH", OperationClass::Session),
+    ("SUBSCRIBE", OperationClass::Session),
+    ("UNSUBSCRIBE", OperationClass::Session),
+    ("NOTIFY", OperationClass::Session),
+    ("M-POST", OperationClass::Session),
+    ("M-SEARCH", OperationClass::Session),
 ];
 
 /// A status line begins with it; HTTP/2 has none (RFC 9112 §4).
@@ -163,7 +164,7 @@ pub(crate) fn gate(head: &[u8]) -> Gate {
         return Gate::NotMine;
     }
     let begins = |whole: &[u8]| first.len() < whole.len() && whole.starts_with(first);
-    if line.is_none() && !head.is_empty() && (begins(b"HTTP/1.1 200") || METHODS.iter().any(|method| begins(method.as_bytes()))) {
+    if line.is_none() && !head.is_empty() && (begins(b"HTTP/1.1 200") || METHODS.iter().any(|(method, _)| begins(method.as_bytes()))) {
         return Gate::More;
     }
     if first.starts_with(VERSION) {
@@ -193,7 +194,7 @@ fn is_status_line(line: &[u8]) -> bool {
 
 /// The method that a request line begins with, and what follows it.
 pub(crate) fn method_of(line: &[u8]) -> Option<(&'static str, &[u8])> {
-    METHODS.iter().find_map(|method| Some((*method, line.strip_prefix(method.as_bytes())?.strip_prefix(b" ")?)))
+    METHODS.iter().find_map(|(method, _)| Some((*method, line.strip_prefix(method.as_bytes())?.strip_prefix(b" ")?)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use crate::dissector::{At, Binding, Registered, Row, Shape};
 use crate::frame::{Frame, Net};
-use observations::Transport;
+use observations::{OperationClass, Transport};
 use std::collections::HashMap;
 
 pub use crate::dissectors::DISSECTORS;
@@ -116,10 +116,10 @@ impl Registry {
         self.get(id).map_or(0, |row| row.row().revision)
     }
 
-    /// The name of one operation.
+    /// The name of one operation, and what it does.
     #[must_use]
-    pub fn operation(&self, id: RowId, operation: u16) -> &'static str {
-        self.get(id).and_then(|row| row.row().operations.get(usize::from(operation))).copied().unwrap_or("other")
+    pub fn operation(&self, id: RowId, operation: u16) -> (&'static str, OperationClass) {
+        self.get(id).and_then(|row| row.row().operations.get(usize::from(operation))).copied().unwrap_or(("other", OperationClass::Session))
     }
 
     /// Every row, in order.

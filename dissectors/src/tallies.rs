@@ -4,7 +4,7 @@ use crate::flow::{Client, Flow};
 use crate::registry::{Registry, RowId};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use observations::{Endpoint, Mac, Pair, Segment, Stamp, Subject, Tally, Transport};
+use observations::{Endpoint, Mac, Pair, Segment, Stamp, Subject, Tally, Transport, Uses};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -104,10 +104,12 @@ impl Tallies {
     pub(crate) fn pairs(&self, registry: &Registry) -> BTreeMap<Pair, Tally> {
         let mut pairs: BTreeMap<Pair, Tally> = BTreeMap::new();
         for (at, cell) in (0u32..).zip(&self.cells) {
-            let mut operations: BTreeMap<String, u64> = BTreeMap::new();
+            let mut operations: BTreeMap<String, Uses> = BTreeMap::new();
             for ((row, operation), count) in self.operations.get(&at).into_iter().flatten() {
                 // Two layers of a conversation may call an operation alike.
-                *operations.entry(registry.operation(*row, *operation).to_owned()).or_default() += count;
+                let (name, class) = registry.operation(*row, *operation);
+                let uses = operations.entry(name.to_owned()).or_default();
+                *uses = Uses { class: uses.class.max(class), count: uses.count.saturating_add(*count) };
             }
             let tally = Tally {
                 packets_out: cell.packets[0],

@@ -452,6 +452,8 @@ schema! {
         bytes: u64,
         /// Operations by name.
         operations: BTreeMap<String, u64>,
+        /// The same by what they do: `read`, `write`, `control`, `program`, `configure`, `diagnose`, `session`.
+        operation_classes: BTreeMap<String, u64>,
         /// First packet.
         first_seen: Option<String>,
         /// Last packet.

@@ -438,6 +438,14 @@ table! {
         BrowserServerType = 332, "browser-server-type";
         /// Major, minor and build number in an NTLM message: of Windows as a rule; Samba says 6.1.0.
         NtlmVersion = 364, "ntlm-version";
+
+        // Power systems: 400 to 449.
+
+        // Factories: 450 to 499, and 500 to 549 for fieldbuses and programming.
+
+        // Buildings: 550 to 599.
+
+        // Things, medicine, charging: 600 to 649.
     }
 }
 

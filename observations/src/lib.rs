@@ -8,6 +8,7 @@
 //! | [`value`] | [`Value`]: what was said |
 //! | [`evidence`] | [`Stamp`], [`Span`], [`Evidence`]: where it stands |
 //! | [`observation`] | [`Observation`]: what one PDU said together |
+//! | [`operation`] | [`OperationClass`]: what a request does |
 //! | [`tally`] | [`Tally`]: a pair's counters, absolute within one source |
 //! | [`source`] | [`Source`]: one capture, or live: one sensor, boot and month |
 //! | [`bytes`] | canonical bytes of all of these |
@@ -22,6 +23,7 @@ pub mod bytes;
 pub mod evidence;
 pub mod field;
 pub mod observation;
+pub mod operation;
 pub mod rows;
 pub mod said;
 pub mod source;
@@ -34,6 +36,7 @@ pub use bytes::DecodeError;
 pub use evidence::{Evidence, Span, Stamp};
 pub use field::{Field, Kind};
 pub use observation::{FieldEvidence, Observation, Said as SaidField};
+pub use operation::{OperationClass, Uses};
 pub use said::{Said, SourceSaid};
 pub use source::{Limit, Part, Source, SourceKey};
 pub use subject::{Endpoint, PathStep, Segment, StepKind, Subject};

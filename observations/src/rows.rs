@@ -7,6 +7,7 @@
 use crate::address::Transport;
 use crate::bytes::{self, DecodeError, Reader, put_bytes, put_number, put_signed, put_subject};
 use crate::evidence::Stamp;
+use crate::operation::{OperationClass, Uses};
 use crate::said::Entry;
 use crate::subject::{Endpoint, Subject};
 use crate::tally::{Pair, Tally};
@@ -25,7 +26,7 @@ pub const RECORD_WEIGHT: usize = 64;
 const COUNTS_MAX: usize = 1 << 18;
 
 /// The number before every row; another one is another format.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// What an observation weighs in its row.
 #[must_use]
@@ -197,7 +198,7 @@ pub fn put_tallies(out: &mut Vec<u8>, tallies: &[(&Pair, &Tally)]) {
         put_stamp(out, tally.first, tally.last);
         out.push(tally.directions);
         out.push(u8::from(tally.roles_known));
-        put_counts(out, &tally.operations);
+        put_operations(out, &tally.operations);
     }
 }
 
@@ -238,7 +239,7 @@ fn read_tally(reader: &mut Reader<'_>, client: &Subject) -> Result<(Pair, Tally)
     tally.last = read_stamp(reader, tally.first)?;
     tally.directions = reader.byte()?;
     tally.roles_known = flag(reader)?;
-    tally.operations = read_counts(reader)?;
+    tally.operations = read_operations(reader)?;
     Ok((pair, tally))
 }
 
@@ -327,6 +328,28 @@ fn read_counts(reader: &mut Reader<'_>) -> Result<BTreeMap<String, u64>, DecodeE
     Ok(counts)
 }
 
+fn put_operations(out: &mut Vec<u8>, operations: &BTreeMap<String, Uses>) {
+    put_number(out, operations.len() as u64);
+    for (name, uses) in operations {
+        put_bytes(out, name.as_bytes());
+        out.push(uses.class.code());
+        put_number(out, uses.count);
+    }
+}
+
+fn read_operations(reader: &mut Reader<'_>) -> Result<BTreeMap<String, Uses>, DecodeError> {
+    let mut operations = BTreeMap::new();
+    for _ in 0..reader.number()? {
+        let name = reader.text()?;
+        if operations.len() >= COUNTS_MAX || operations.last_key_value().is_some_and(|(before, _)| *before >= name) {
+            return Err(reader.fail("name in order"));
+        }
+        let class = OperationClass::from_code(reader.byte()?).ok_or_else(|| reader.fail("class of an operation"))?;
+        operations.insert(name, Uses { class, count: reader.number()? });
+    }
+    Ok(operations)
+}
+
 fn flag(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
     match reader.byte()? {
         0 => Ok(false),
@@ -379,8 +402,13 @@ mod tests {
 
     fn tallies_row() -> (Vec<u8>, BTreeMap<Pair, Tally>, Vec<u8>) {
         let pair = |server, port| Pair { client: plc(), server, endpoint: Endpoint { transport: Transport::Udp, port }, protocol: "dns".into() };
-        let tally =
-            Tally { packets_in: 300, flows: 1, first: Stamp { time: -4, packet: 1 }, operations: [("query".into(), 7)].into(), ..Tally::default() };
+        let tally = Tally {
+            packets_in: 300,
+            flows: 1,
+            first: Stamp { time: -4, packet: 1 },
+            operations: [("query".into(), Uses { class: OperationClass::Read, count: 7 })].into(),
+            ..Tally::default()
+        };
         let tallies =
             BTreeMap::from([(pair(None, 53), tally.clone()), (pair(Some(plc()), 65_535), Tally { roles_known: true, directions: 3, ..tally })]);
         let (mut client, mut row) = (Vec::new(), Vec::new());

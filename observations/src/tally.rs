@@ -1,6 +1,7 @@
 //! Counters of a pair, absolute within one source.
 
 use crate::evidence::Stamp;
+use crate::operation::Uses;
 use crate::subject::{Endpoint, Subject};
 use std::collections::BTreeMap;
 
@@ -36,7 +37,7 @@ pub struct Tally {
     /// The last packet.
     pub last: Stamp,
     /// Operations by the protocol's names.
-    pub operations: BTreeMap<String, u64>,
+    pub operations: BTreeMap<String, Uses>,
     /// Which way packets went: bit 0 from the client, bit 1 to the client.
     pub directions: u8,
     /// Whether the roles are known (a handshake or the protocol's structure) or guessed from the ports.
@@ -65,9 +66,9 @@ impl Tally {
         self.last = self.last.max(other.last);
         self.directions |= other.directions;
         self.roles_known |= other.roles_known;
-        for (operation, count) in &other.operations {
+        for (operation, uses) in &other.operations {
             let sum = self.operations.entry(operation.clone()).or_default();
-            *sum = sum.saturating_add(*count);
+            *sum = Uses { class: sum.class.max(uses.class), count: sum.count.saturating_add(uses.count) };
         }
     }
 
@@ -89,9 +90,9 @@ impl Tally {
         self.last = self.last.max(other.last);
         self.directions |= other.directions;
         self.roles_known |= other.roles_known;
-        for (operation, count) in &other.operations {
+        for (operation, uses) in &other.operations {
             let most = self.operations.entry(operation.clone()).or_default();
-            *most = (*most).max(*count);
+            *most = Uses { class: most.class.max(uses.class), count: most.count.max(uses.count) };
         }
     }
 }

@@ -157,7 +157,8 @@ impl Traffic {
             port: endpoint.port,
             packets: tally.packets_out.saturating_add(tally.packets_in),
             bytes: tally.bytes_out.saturating_add(tally.bytes_in),
-            operations: tally.operations.clone(),
+            operations: tally.operations.iter().map(|(name, uses)| (name.clone(), uses.count)).collect(),
+            operation_classes: classes(tally),
             first_seen: time(span.0),
             last_seen: time(span.1),
         });
@@ -210,6 +211,16 @@ impl Of {
             self.span = Some(self.span.map_or(span, |old| (old.0.min(span.0), old.1.max(span.1))));
         }
     }
+}
+
+/// Operations summed by what they do.
+fn classes(tally: &Tally) -> BTreeMap<String, u64> {
+    let mut classes: BTreeMap<String, u64> = BTreeMap::new();
+    for uses in tally.operations.values() {
+        let sum = classes.entry(uses.class.name().to_owned()).or_default();
+        *sum = sum.saturating_add(uses.count);
+    }
+    classes
 }
 
 /// The server has answered from there, and it is known that it is the server: by handshake, or because the protocol was recognised.

@@ -49,7 +49,7 @@ fn a_row_with_a_right_checksum_and_wrong_contents_is_refused() {
     let store = Store::open(&path).unwrap();
     let (id, subject): (i64, Vec<u8>) =
         store.connection.query_row("SELECT id, subject FROM said LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    for body in [&[1, 0, 0xff, 0xff, 0xff, 0x7f][..], &[2, 0, 0], &[]] {
+    for body in [&[2, 0, 0xff, 0xff, 0xff, 0x7f][..], &[1, 0, 0], &[]] {
         let record = crate::store::row::seal(SourceKey([1; 16]), &subject, |out| out.extend_from_slice(body));
         store.connection.execute("UPDATE said SET record = ?2 WHERE id = ?1", rusqlite::params![id, record]).unwrap();
         assert!(matches!(store.said().unwrap().damaged.rows[0].damage, Damage::Encoding(_)));

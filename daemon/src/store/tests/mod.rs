@@ -9,8 +9,8 @@ mod writing;
 use super::{Store, Writer};
 use observations::said::Entry;
 use observations::{
-    Endpoint, Evidence, Field, FieldEvidence, Kind, Mac, Observation, Pair, Said, SaidField, Segment, Source, SourceKey, SourceSaid, Span, Stamp,
-    Subject, Tally, Transport, Value,
+    Endpoint, Evidence, Field, FieldEvidence, Kind, Mac, Observation, OperationClass, Pair, Said, SaidField, Segment, Source, SourceKey, SourceSaid,
+    Span, Stamp, Subject, Tally, Transport, Uses, Value,
 };
 use tempfile::TempDir;
 

@@ -137,7 +137,7 @@ fn counters_of_unbearable_weight_are_thinned_too() {
     let mut writer = writer(&path);
     let mut said = heard(1, 1);
     for number in 0..3 {
-        let operations = [("x".repeat(30 << 20), 1)].into();
+        let operations = [("x".repeat(30 << 20), Uses { class: OperationClass::Read, count: 1 })].into();
         said.tallies.insert(pair(9, number), Tally { flows: 1, operations, ..Tally::default() });
     }
     writer.commit(&said).unwrap();

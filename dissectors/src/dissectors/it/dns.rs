@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::dns_message::{self as dns, Message, Name, Record};
 use crate::engine::GATE_BYTES;
-use observations::{Field, Kind, Transport, Value};
+use observations::{Field, Kind, OperationClass, Transport, Value};
 use std::net::IpAddr;
 
 pub(crate) struct Dns;
@@ -19,7 +19,8 @@ const PORT: u16 = 53;
 const TCP_PREFIX: usize = 2;
 /// RFC 1035 §4.1.1 and RFC 6895 §2.2: operation codes in use; the index is that of [`OPERATIONS`].
 const OPCODES: &[u16] = &[0, 4, 5];
-const OPERATIONS: &[&str] = &["query", "notify", "update"];
+const OPERATIONS: &[(&str, OperationClass)] =
+    &[("query", OperationClass::Read), ("notify", OperationClass::Session), ("update", OperationClass::Configure)];
 const QUERY: u16 = 0;
 const UPDATE: u16 = 5;
 /// RFC 6895 §2.1: the reserved bit; authentic data and checking disabled lie beside it.

@@ -92,7 +92,7 @@ impl Dissector for Http {
 
     fn glance(&self, head: &[u8], at: &At) -> Glance {
         let method = http::method_of(head).filter(|_| at.from_client != Some(false)).map(|(method, _)| method);
-        let operation = method.and_then(|method| http::METHODS.iter().position(|name| *name == method));
+        let operation = method.and_then(|method| http::METHODS.iter().position(|(name, _)| *name == method));
         Glance { operation: operation.and_then(|index| u16::try_from(index).ok()), look: Look::Always, inner: None }
     }
 

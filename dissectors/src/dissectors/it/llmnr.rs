@@ -8,12 +8,12 @@ use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
 use crate::dns_message::{self as dns, Message, Name};
 use crate::engine::GATE_BYTES;
-use observations::{Field, Kind, Value};
+use observations::{Field, Kind, OperationClass, Value};
 
 pub(crate) struct Llmnr;
 
 const PORT: u16 = 5355;
-const OPERATIONS: &[&str] = &["query"];
+const OPERATIONS: &[(&str, OperationClass)] = &[("query", OperationClass::Session)];
 /// §2.1.1: opcode and reserved bits are zero; conflict, truncation and tentative may be set.
 const ZERO: u16 = 0x78f0;
 

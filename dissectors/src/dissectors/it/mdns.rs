@@ -9,13 +9,13 @@ use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
 use crate::dns_message::{self as dns, Message, Name, Record};
 use crate::engine::GATE_BYTES;
-use observations::{Field, Kind, Mac, Subject, Value};
+use observations::{Field, Kind, Mac, OperationClass, Subject, Value};
 use std::net::IpAddr;
 
 pub(crate) struct Mdns;
 
 const PORT: u16 = 5353;
-const OPERATIONS: &[&str] = &["query"];
+const OPERATIONS: &[(&str, OperationClass)] = &[("query", OperationClass::Session)];
 /// RFC 6762 §18: opcode, reserved bit and response code must be zero on transmission. The other bits are ignored.
 const ZERO: u16 = 0x7840;
 /// RFC 6762 §10.2 and §5.4: the high bit of a class says cache flush, or that a unicast answer is welcome.

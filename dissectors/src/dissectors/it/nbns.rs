@@ -9,7 +9,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look,
 use crate::dns_message::{self as dns, Message, Record};
 use crate::engine::GATE_BYTES;
 use crate::netbios::{ENCODED, decode, is_name, meaning, suffix_of};
-use observations::{Field, Kind, Mac, Subject, Value};
+use observations::{Field, Kind, Mac, OperationClass, Subject, Value};
 use std::net::{IpAddr, Ipv4Addr};
 
 pub(crate) struct Nbns;
@@ -20,7 +20,14 @@ const OPCODES: &[u16] = &[0, 5, 6, 7, REFRESH, 15, REFRESH_TOO];
 const REFRESH: u16 = 8;
 const REFRESH_TOO: u16 = 9;
 /// Names of all but the second refresh.
-const OPERATIONS: &[&str] = &["query", "registration", "release", "wack", "refresh", "multi_homed_registration"];
+const OPERATIONS: &[(&str, OperationClass)] = &[
+    ("query", OperationClass::Read),
+    ("registration", OperationClass::Session),
+    ("release", OperationClass::Session),
+    ("wack", OperationClass::Session),
+    ("refresh", OperationClass::Session),
+    ("multi_homed_registration", OperationClass::Session),
+];
 const QUERY: u16 = 0;
 const REGISTRATIONS: &[u16] = &[5, 8, 9, 15];
 /// §4.2.1.1: two bits of NM_FLAGS that must be zero.

@@ -8,7 +8,7 @@ use crate::asn1::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, Tl
 use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::tlv::number;
-use observations::{Field, Kind, Mac, Subject, Transport, Value};
+use observations::{Field, Kind, Mac, OperationClass, Subject, Transport, Value};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 mod objects;
@@ -25,17 +25,17 @@ const TRAP_V1: u8 = 0xa4;
 const INFORM: u8 = 0xa6;
 const TRAP_V2: u8 = 0xa7;
 const REPORT: u8 = 0xa8;
-const OPERATIONS: &[&str] = &[
-    "get_request",
-    "get_next_request",
-    "response",
-    "set_request",
-    "trap",
-    "get_bulk_request",
-    "inform_request",
-    "snmpv2_trap",
-    "report",
-    "encrypted",
+const OPERATIONS: &[(&str, OperationClass)] = &[
+    ("get_request", OperationClass::Read),
+    ("get_next_request", OperationClass::Read),
+    ("response", OperationClass::Session),
+    ("set_request", OperationClass::Configure),
+    ("trap", OperationClass::Diagnose),
+    ("get_bulk_request", OperationClass::Read),
+    ("inform_request", OperationClass::Diagnose),
+    ("snmpv2_trap", OperationClass::Diagnose),
+    ("report", OperationClass::Diagnose),
+    ("encrypted", OperationClass::Session),
 ];
 const ENCRYPTED: u16 = 9;
 

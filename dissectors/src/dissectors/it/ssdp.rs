@@ -7,13 +7,13 @@
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::http_message::{self as http, Head, Start};
-use observations::{Field, Kind, Subject, Transport};
+use observations::{Field, Kind, OperationClass, Subject, Transport};
 use std::net::IpAddr;
 
 pub(crate) struct Ssdp;
 
 const PORT: u16 = 1900;
-const OPERATIONS: &[&str] = &["notify", "m-search"];
+const OPERATIONS: &[(&str, OperationClass)] = &[("notify", OperationClass::Session), ("m-search", OperationClass::Session)];
 /// §1.2.2, table of NT: the type of a service, not of a device.
 const SERVICE: &[u8] = b":service:";
 

@@ -9,7 +9,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look,
 use nom::bytes::take;
 use nom::number::be_u16;
 use nom::{IResult, Parser};
-use observations::{Field, Kind, Mac};
+use observations::{Field, Kind, Mac, OperationClass};
 use std::net::Ipv4Addr;
 
 pub(crate) struct Arp;
@@ -29,7 +29,7 @@ impl Dissector for Arp {
         tells: "MAC and IPv4 address together; whom a host asks for",
         bindings: &[Binding::EtherType(0x0806)],
         shapes: &[],
-        operations: &["request", "reply"],
+        operations: &[("request", OperationClass::Session), ("reply", OperationClass::Session)],
     };
 
     fn gate(&self, head: &[u8], _: &At) -> Gate {

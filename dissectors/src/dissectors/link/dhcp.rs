@@ -13,7 +13,7 @@ use crate::tlv::{Elements, decimal_list, number, text_or_bytes};
 use nom::bytes::take;
 use nom::number::be_u8;
 use nom::{IResult, Parser};
-use observations::{Endpoint, Field, Kind, Mac, Subject, Transport, Value};
+use observations::{Endpoint, Field, Kind, Mac, OperationClass, Subject, Transport, Value};
 use options::{Options, address, option};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -45,21 +45,21 @@ const RELEASE: u8 = 7;
 const INFORM: u8 = 8;
 const LEASE_ACTIVE: u8 = 13;
 
-const OPERATIONS: &[&str] = &[
-    "bootp",
-    "discover",
-    "offer",
-    "request",
-    "decline",
-    "ack",
-    "nak",
-    "release",
-    "inform",
-    "forcerenew",
-    "leasequery",
-    "leaseunassigned",
-    "leaseunknown",
-    "leaseactive",
+const OPERATIONS: &[(&str, OperationClass)] = &[
+    ("bootp", OperationClass::Session),
+    ("discover", OperationClass::Session),
+    ("offer", OperationClass::Session),
+    ("request", OperationClass::Session),
+    ("decline", OperationClass::Session),
+    ("ack", OperationClass::Session),
+    ("nak", OperationClass::Session),
+    ("release", OperationClass::Session),
+    ("inform", OperationClass::Session),
+    ("forcerenew", OperationClass::Session),
+    ("leasequery", OperationClass::Session),
+    ("leaseunassigned", OperationClass::Session),
+    ("leaseunknown", OperationClass::Session),
+    ("leaseactive", OperationClass::Session),
 ];
 
 /// User classes of one client; one is the rule.

@@ -10,7 +10,7 @@ use crate::labels;
 use crate::tlv::{Elements, decimal_list, number, text_or_bytes};
 use nom::bytes::take;
 use nom::{IResult, Parser};
-use observations::{Field, Kind, Mac, Subject, Value};
+use observations::{Field, Kind, Mac, OperationClass, Subject, Value};
 use std::net::{IpAddr, Ipv6Addr};
 
 pub(crate) struct Dhcpv6;
@@ -40,20 +40,20 @@ const RELAY_FORW: u8 = 12;
 const RELAY_REPL: u8 = 13;
 
 /// RFC 8415 §7.3: the index is the message type less one.
-const OPERATIONS: &[&str] = &[
-    "solicit",
-    "advertise",
-    "request",
-    "confirm",
-    "renew",
-    "rebind",
-    "reply",
-    "release",
-    "decline",
-    "reconfigure",
-    "information-request",
-    "relay-forw",
-    "relay-repl",
+const OPERATIONS: &[(&str, OperationClass)] = &[
+    ("solicit", OperationClass::Session),
+    ("advertise", OperationClass::Session),
+    ("request", OperationClass::Session),
+    ("confirm", OperationClass::Session),
+    ("renew", OperationClass::Session),
+    ("rebind", OperationClass::Session),
+    ("reply", OperationClass::Session),
+    ("release", OperationClass::Session),
+    ("decline", OperationClass::Session),
+    ("reconfigure", OperationClass::Session),
+    ("information-request", OperationClass::Session),
+    ("relay-forw", OperationClass::Session),
+    ("relay-repl", OperationClass::Session),
 ];
 
 /// RFC 8415 §21 and those in the head of this file.

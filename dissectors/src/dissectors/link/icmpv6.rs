@@ -11,7 +11,7 @@ use crate::labels;
 use crate::tlv::number;
 use nom::bytes::take;
 use nom::{IResult, Parser};
-use observations::{Field, Kind, Mac, Value};
+use observations::{Field, Kind, Mac, OperationClass, Value};
 use std::net::{IpAddr, Ipv6Addr};
 
 pub(crate) struct Icmpv6;
@@ -38,22 +38,22 @@ const OPTIONS_MAX: usize = 32;
 
 /// RFC 4443, RFC 4861, RFC 2710, RFC 3810: the index is that of [`OPERATIONS`].
 const TYPES: &[u8] = &[1, 2, 3, 4, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 143];
-const OPERATIONS: &[&str] = &[
-    "destination_unreachable",
-    "packet_too_big",
-    "time_exceeded",
-    "parameter_problem",
-    "echo_request",
-    "echo_reply",
-    "multicast_listener_query",
-    "multicast_listener_report",
-    "multicast_listener_done",
-    "router_solicitation",
-    "router_advertisement",
-    "neighbor_solicitation",
-    "neighbor_advertisement",
-    "redirect",
-    "multicast_listener_report_v2",
+const OPERATIONS: &[(&str, OperationClass)] = &[
+    ("destination_unreachable", OperationClass::Diagnose),
+    ("packet_too_big", OperationClass::Diagnose),
+    ("time_exceeded", OperationClass::Diagnose),
+    ("parameter_problem", OperationClass::Diagnose),
+    ("echo_request", OperationClass::Diagnose),
+    ("echo_reply", OperationClass::Diagnose),
+    ("multicast_listener_query", OperationClass::Session),
+    ("multicast_listener_report", OperationClass::Session),
+    ("multicast_listener_done", OperationClass::Session),
+    ("router_solicitation", OperationClass::Session),
+    ("router_advertisement", OperationClass::Session),
+    ("neighbor_solicitation", OperationClass::Session),
+    ("neighbor_advertisement", OperationClass::Session),
+    ("redirect", OperationClass::Session),
+    ("multicast_listener_report_v2", OperationClass::Session),
 ];
 
 impl Dissector for Icmpv6 {

@@ -9,7 +9,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look,
 use crate::tlv::number;
 use nom::bytes::take;
 use nom::{IResult, Parser};
-use observations::{Field, Kind, Mac};
+use observations::{Field, Kind, Mac, OperationClass};
 
 pub(crate) struct Stp;
 
@@ -37,7 +37,7 @@ impl Dissector for Stp {
         tells: "bridges and their ports, the root bridge",
         bindings: &[Binding::Llc(0x4242), Binding::Snap([0, 0, 0x0c], 0x010b)],
         shapes: &[],
-        operations: &["configuration", "rapid", "topology_change"],
+        operations: &[("configuration", OperationClass::Session), ("rapid", OperationClass::Session), ("topology_change", OperationClass::Session)],
     };
 
     fn gate(&self, head: &[u8], _: &At) -> Gate {

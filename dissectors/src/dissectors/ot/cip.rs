@@ -12,7 +12,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look,
 use nom::bytes::take;
 use nom::number::{le_u8, le_u16, le_u32};
 use nom::{IResult, Parser};
-use observations::{Field, Kind, Span, Value};
+use observations::{Field, Kind, OperationClass, Span, Value};
 
 pub(crate) struct Cip;
 
@@ -53,47 +53,47 @@ enum Of {
     Tag,
 }
 
-/// Services, whether they change something, and their names.
-const SERVICES: &[(Of, u8, bool, &str)] = &[
-    (Of::Class(CONNECTION_MANAGER), UNCONNECTED_SEND, false, "unconnected_send"),
-    (Of::Class(CONNECTION_MANAGER), FORWARD_OPEN, false, "forward_open"),
-    (Of::Class(CONNECTION_MANAGER), LARGE_FORWARD_OPEN, false, "large_forward_open"),
-    (Of::Class(CONNECTION_MANAGER), 0x4e, false, "forward_close"),
-    (Of::Class(PCCC), 0x4b, false, "execute_pccc"),
-    (Of::Tag, 0x4c, false, "read_tag"),
-    (Of::Tag, 0x4d, true, "write_tag"),
-    (Of::Tag, 0x4e, true, "read_modify_write_tag"),
-    (Of::Tag, 0x52, false, "read_tag_fragmented"),
-    (Of::Tag, 0x53, true, "write_tag_fragmented"),
-    (Of::Class(SYMBOL), 0x55, false, "get_instance_attribute_list"),
-    (Of::Any, GET_ATTRIBUTES_ALL, false, "get_attributes_all"),
-    (Of::Any, 0x02, true, "set_attributes_all"),
-    (Of::Any, GET_ATTRIBUTE_LIST, false, "get_attribute_list"),
-    (Of::Any, 0x04, true, "set_attribute_list"),
-    (Of::Any, 0x05, true, "reset"),
-    (Of::Any, 0x06, true, "start"),
-    (Of::Any, 0x07, true, "stop"),
-    (Of::Any, 0x08, true, "create"),
-    (Of::Any, 0x09, true, "delete"),
-    (Of::Any, MULTIPLE_SERVICE_PACKET, false, "multiple_service_packet"),
-    (Of::Any, 0x0d, true, "apply_attributes"),
-    (Of::Any, GET_ATTRIBUTE_SINGLE, false, "get_attribute_single"),
-    (Of::Any, 0x10, true, "set_attribute_single"),
-    (Of::Any, 0x11, false, "find_next_object_instance"),
-    (Of::Any, 0x15, true, "restore"),
-    (Of::Any, 0x16, true, "save"),
-    (Of::Any, 0x18, false, "get_member"),
-    (Of::Any, 0x19, true, "set_member"),
-    (Of::Any, 0x00, false, "other_service"),
+/// Services, what they do, and their names.
+const SERVICES: &[(Of, u8, OperationClass, &str)] = &[
+    (Of::Class(CONNECTION_MANAGER), UNCONNECTED_SEND, OperationClass::Session, "unconnected_send"),
+    (Of::Class(CONNECTION_MANAGER), FORWARD_OPEN, OperationClass::Session, "forward_open"),
+    (Of::Class(CONNECTION_MANAGER), LARGE_FORWARD_OPEN, OperationClass::Session, "large_forward_open"),
+    (Of::Class(CONNECTION_MANAGER), 0x4e, OperationClass::Session, "forward_close"),
+    (Of::Class(PCCC), 0x4b, OperationClass::Read, "execute_pccc"),
+    (Of::Tag, 0x4c, OperationClass::Read, "read_tag"),
+    (Of::Tag, 0x4d, OperationClass::Write, "write_tag"),
+    (Of::Tag, 0x4e, OperationClass::Write, "read_modify_write_tag"),
+    (Of::Tag, 0x52, OperationClass::Read, "read_tag_fragmented"),
+    (Of::Tag, 0x53, OperationClass::Write, "write_tag_fragmented"),
+    (Of::Class(SYMBOL), 0x55, OperationClass::Read, "get_instance_attribute_list"),
+    (Of::Any, GET_ATTRIBUTES_ALL, OperationClass::Read, "get_attributes_all"),
+    (Of::Any, 0x02, OperationClass::Configure, "set_attributes_all"),
+    (Of::Any, GET_ATTRIBUTE_LIST, OperationClass::Read, "get_attribute_list"),
+    (Of::Any, 0x04, OperationClass::Configure, "set_attribute_list"),
+    (Of::Any, 0x05, OperationClass::Control, "reset"),
+    (Of::Any, 0x06, OperationClass::Control, "start"),
+    (Of::Any, 0x07, OperationClass::Control, "stop"),
+    (Of::Any, 0x08, OperationClass::Configure, "create"),
+    (Of::Any, 0x09, OperationClass::Configure, "delete"),
+    (Of::Any, MULTIPLE_SERVICE_PACKET, OperationClass::Session, "multiple_service_packet"),
+    (Of::Any, 0x0d, OperationClass::Configure, "apply_attributes"),
+    (Of::Any, GET_ATTRIBUTE_SINGLE, OperationClass::Read, "get_attribute_single"),
+    (Of::Any, 0x10, OperationClass::Configure, "set_attribute_single"),
+    (Of::Any, 0x11, OperationClass::Read, "find_next_object_instance"),
+    (Of::Any, 0x15, OperationClass::Configure, "restore"),
+    (Of::Any, 0x16, OperationClass::Configure, "save"),
+    (Of::Any, 0x18, OperationClass::Read, "get_member"),
+    (Of::Any, 0x19, OperationClass::Configure, "set_member"),
+    (Of::Any, 0x00, OperationClass::Session, "other_service"),
 ];
 const OTHER: usize = SERVICES.len() - 1;
-const OPERATIONS: &[&str] = &names();
+const OPERATIONS: &[(&str, OperationClass)] = &names();
 
 #[allow(clippy::indexing_slicing, reason = "evaluated when compiled")]
-const fn names() -> [&'static str; SERVICES.len()] {
-    let (mut names, mut at) = ([""; SERVICES.len()], 0);
+const fn names() -> [(&'static str, OperationClass); SERVICES.len()] {
+    let (mut names, mut at) = ([("", OperationClass::Session); SERVICES.len()], 0);
     while at < SERVICES.len() {
-        names[at] = SERVICES[at].3;
+        names[at] = (SERVICES[at].3, SERVICES[at].2);
         at += 1;
     }
     names
@@ -238,7 +238,7 @@ fn operation(request: &Request<'_>) -> usize {
 }
 
 fn changes(row: &usize) -> bool {
-    SERVICES.get(*row).is_some_and(|service| service.2)
+    SERVICES.get(*row).is_some_and(|service| service.2 > OperationClass::Read)
 }
 
 fn row(request: &Request<'_>) -> usize {
@@ -454,7 +454,7 @@ mod tests {
     #[test]
     fn operations_are_those_of_the_inner_request() {
         let at = At { transport: Transport::Tcp, src_port: 50000, dst_port: 44818, from_client: Some(true) };
-        let name = |message: &[u8]| Cip.glance(message, &at).operation.map(|index| OPERATIONS[usize::from(index)]);
+        let name = |message: &[u8]| Cip.glance(message, &at).operation.map(|index| OPERATIONS[usize::from(index)].0);
         let write = b"\x4d\x04\x91\x05SPEED\0\xc4\0\x01\0\x01\0\0\0";
         assert_eq!(name(write), Some("write_tag"));
         assert_eq!(name(&through(0, write)), Some("write_tag"));

@@ -9,7 +9,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look,
 use nom::bytes::take;
 use nom::number::{be_u8, be_u16};
 use nom::{IResult, Parser};
-use observations::{Field, Kind, Span, Value};
+use observations::{Field, Kind, OperationClass, Span, Value};
 
 pub(crate) struct Cotp;
 
@@ -72,7 +72,7 @@ impl Dissector for Cotp {
         tells: "transport selectors; rack and slot of S7 servers",
         bindings: &[Binding::Under("tpkt", 0)],
         shapes: &[],
-        operations: &["connection_request", "disconnect_request"],
+        operations: &[("connection_request", OperationClass::Session), ("disconnect_request", OperationClass::Session)],
     };
 
     fn gate(&self, head: &[u8], _: &At) -> Gate {

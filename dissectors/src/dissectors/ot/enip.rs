@@ -10,7 +10,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glan
 use nom::bytes::take;
 use nom::number::{le_u16, le_u32, le_u64};
 use nom::{IResult, Parser};
-use observations::{Field, Kind, Transport};
+use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Enip;
 
@@ -29,17 +29,17 @@ const SEND_UNIT_DATA: u16 = 0x0070;
 /// Table 2-3.2: the index is that of [`OPERATIONS`].
 const COMMANDS: &[u16] =
     &[LIST_SERVICES, LIST_IDENTITY, 0x0064, REGISTER_SESSION, UNREGISTER_SESSION, SEND_RR_DATA, SEND_UNIT_DATA, 0x0072, 0x0073, 0x00c8];
-const OPERATIONS: &[&str] = &[
-    "list_services",
-    "list_identity",
-    "list_interfaces",
-    "register_session",
-    "unregister_session",
-    "send_rr_data",
-    "send_unit_data",
-    "indicate_status",
-    "cancel",
-    "start_dtls",
+const OPERATIONS: &[(&str, OperationClass)] = &[
+    ("list_services", OperationClass::Diagnose),
+    ("list_identity", OperationClass::Diagnose),
+    ("list_interfaces", OperationClass::Diagnose),
+    ("register_session", OperationClass::Session),
+    ("unregister_session", OperationClass::Session),
+    ("send_rr_data", OperationClass::Session),
+    ("send_unit_data", OperationClass::Session),
+    ("indicate_status", OperationClass::Diagnose),
+    ("cancel", OperationClass::Session),
+    ("start_dtls", OperationClass::Session),
 ];
 /// Table 2-3.3.
 const STATUSES: &[u32] = &[0, 1, 2, 3, 0x64, 0x65, 0x69, 0x6a];

@@ -9,7 +9,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glan
 use nom::bytes::take;
 use nom::number::be_u8;
 use nom::{IResult, Parser};
-use observations::{Field, Kind, StepKind, Transport, Value};
+use observations::{Field, Kind, OperationClass, StepKind, Transport, Value};
 
 pub(crate) struct Modbus;
 
@@ -27,29 +27,29 @@ const READ_DEVICE_IDENTIFICATION: u8 = 0x0e;
 const FUNCTIONS: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8, 0x0b, 0x0c, 0x0f, 0x10, 0x11, 0x14, 0x15, 0x16, 0x17, 0x18, 0x2b, 0x5a];
 
 /// Their names in the specification, then what is none of them, then exceptions.
-const OPERATIONS: &[&str] = &[
-    "read_coils",
-    "read_discrete_inputs",
-    "read_holding_registers",
-    "read_input_registers",
-    "write_single_coil",
-    "write_single_register",
-    "read_exception_status",
-    "diagnostics",
-    "get_comm_event_counter",
-    "get_comm_event_log",
-    "write_multiple_coils",
-    "write_multiple_registers",
-    "report_server_id",
-    "read_file_record",
-    "write_file_record",
-    "mask_write_register",
-    "read_write_multiple_registers",
-    "read_fifo_queue",
-    "encapsulated_interface_transport",
-    "umas",
-    "other_function",
-    "exception",
+const OPERATIONS: &[(&str, OperationClass)] = &[
+    ("read_coils", OperationClass::Read),
+    ("read_discrete_inputs", OperationClass::Read),
+    ("read_holding_registers", OperationClass::Read),
+    ("read_input_registers", OperationClass::Read),
+    ("write_single_coil", OperationClass::Write),
+    ("write_single_register", OperationClass::Write),
+    ("read_exception_status", OperationClass::Diagnose),
+    ("diagnostics", OperationClass::Diagnose),
+    ("get_comm_event_counter", OperationClass::Diagnose),
+    ("get_comm_event_log", OperationClass::Diagnose),
+    ("write_multiple_coils", OperationClass::Write),
+    ("write_multiple_registers", OperationClass::Write),
+    ("report_server_id", OperationClass::Diagnose),
+    ("read_file_record", OperationClass::Read),
+    ("write_file_record", OperationClass::Write),
+    ("mask_write_register", OperationClass::Write),
+    ("read_write_multiple_registers", OperationClass::Write),
+    ("read_fifo_queue", OperationClass::Read),
+    ("encapsulated_interface_transport", OperationClass::Diagnose),
+    ("umas", OperationClass::Program),
+    ("other_function", OperationClass::Session),
+    ("exception", OperationClass::Session),
 ];
 const OTHER: usize = FUNCTIONS.len();
 const EXCEPTIONS: usize = FUNCTIONS.len() + 1;
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn every_function_code_has_its_name() {
         assert_eq!(OPERATIONS.len(), FUNCTIONS.len() + 2);
-        assert_eq!(index_of(0x5a).map(|index| OPERATIONS[index]), Some("umas"));
+        assert_eq!(index_of(0x5a).map(|index| OPERATIONS[index].0), Some("umas"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look,
 use nom::bytes::take;
 use nom::number::{be_u8, be_u16, be_u32};
 use nom::{IResult, Parser};
-use observations::{Field, Kind};
+use observations::{Field, Kind, OperationClass};
 use std::net::Ipv4Addr;
 
 pub(crate) struct PnDcp;
@@ -47,8 +47,17 @@ const SIGNAL: (u8, u8) = (5, 3);
 const FACTORY_RESET: (u8, u8) = (5, 5);
 const RESET_TO_FACTORY: (u8, u8) = (5, 6);
 
-const OPERATIONS: &[&str] =
-    &["hello", "get", "identify", "set", "set_ip_suite", "set_name_of_station", "signal", "factory_reset", "reset_to_factory"];
+const OPERATIONS: &[(&str, OperationClass)] = &[
+    ("hello", OperationClass::Session),
+    ("get", OperationClass::Read),
+    ("identify", OperationClass::Session),
+    ("set", OperationClass::Configure),
+    ("set_ip_suite", OperationClass::Configure),
+    ("set_name_of_station", OperationClass::Configure),
+    ("signal", OperationClass::Diagnose),
+    ("factory_reset", OperationClass::Configure),
+    ("reset_to_factory", OperationClass::Configure),
+];
 
 impl Dissector for PnDcp {
     type State = ();
@@ -296,7 +305,7 @@ mod tests {
         assert_eq!(field(&said, Kind::Request, Field::StationName), ["pump-7"]);
         assert!(field(&said, Kind::Identity, Field::StationName).is_empty());
         let at = At { transport: observations::Transport::Ethernet, src_port: 0, dst_port: 0, from_client: None };
-        assert_eq!(PnDcp.glance(&set[14..], &at).operation.map(|index| OPERATIONS[usize::from(index)]), Some("set_name_of_station"));
+        assert_eq!(PnDcp.glance(&set[14..], &at).operation.map(|index| OPERATIONS[usize::from(index)].0), Some("set_name_of_station"));
     }
 
     #[test]

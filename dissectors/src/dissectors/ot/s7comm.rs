@@ -12,7 +12,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look,
 use nom::bytes::take;
 use nom::number::{be_u8, be_u16};
 use nom::{IResult, Parser};
-use observations::{Field, Kind, Span, Value};
+use observations::{Field, Kind, OperationClass, Span, Value};
 
 pub(crate) struct S7comm;
 
@@ -57,65 +57,67 @@ const SZL_MAX: usize = 4096;
 const SZL_PIECES_MAX: usize = 32;
 
 /// What an operation is named: a job's function, or a userdata's group and subfunction (0xff: any other).
-const JOBS: &[(u8, &str)] = &[
-    (0x00, "cpu_services"),
-    (0x04, "read_var"),
-    (0x05, "write_var"),
-    (0x1a, "request_download"),
-    (DOWNLOAD_BLOCK, "download_block"),
-    (DOWNLOAD_ENDED, "download_ended"),
-    (0x1d, "start_upload"),
-    (0x1e, "upload"),
-    (0x1f, "end_upload"),
-    (0x29, "plc_stop"),
-    (SETUP_COMMUNICATION, "setup_communication"),
+const JOBS: &[(u8, &str, OperationClass)] = &[
+    (0x00, "cpu_services", OperationClass::Diagnose),
+    (0x04, "read_var", OperationClass::Read),
+    (0x05, "write_var", OperationClass::Write),
+    (0x1a, "request_download", OperationClass::Program),
+    (DOWNLOAD_BLOCK, "download_block", OperationClass::Program),
+    (DOWNLOAD_ENDED, "download_ended", OperationClass::Program),
+    (0x1d, "start_upload", OperationClass::Program),
+    (0x1e, "upload", OperationClass::Program),
+    (0x1f, "end_upload", OperationClass::Program),
+    (0x29, "plc_stop", OperationClass::Control),
+    (SETUP_COMMUNICATION, "setup_communication", OperationClass::Session),
 ];
-const PI_SERVICES: &[(&[u8], &str)] = &[
-    (b"P_PROGRAM", "pi_start"),
-    (b"_INSE", "pi_insert"),
-    (b"_DELE", "pi_delete"),
-    (b"_GARB", "pi_compress"),
-    (b"_MODU", "pi_copy_ram_to_rom"),
-    (b"", "pi_service"),
+const PI_SERVICES: &[(&[u8], &str, OperationClass)] = &[
+    (b"P_PROGRAM", "pi_start", OperationClass::Control),
+    (b"_INSE", "pi_insert", OperationClass::Program),
+    (b"_DELE", "pi_delete", OperationClass::Program),
+    (b"_GARB", "pi_compress", OperationClass::Program),
+    (b"_MODU", "pi_copy_ram_to_rom", OperationClass::Program),
+    (b"", "pi_service", OperationClass::Control),
 ];
-const GROUPS: &[(u8, u8, &str)] = &[
-    (1, 0x10, "programmer_force"),
-    (1, 0x0c, "programmer_erase"),
-    (1, 0xff, "programmer_commands"),
-    (2, 0xff, "cyclic_data"),
-    (3, 1, "list_blocks"),
-    (3, 2, "list_blocks_of_type"),
-    (3, 3, "get_block_info"),
-    (3, 0xff, "block_functions"),
-    (CPU, READ_SZL, "read_szl"),
-    (CPU, 2, "message_service"),
-    (CPU, 0xff, "cpu_functions"),
-    (SECURITY, PASSWORD, "plc_password"),
-    (SECURITY, 2, "clear_password"),
-    (SECURITY, 0xff, "security_functions"),
-    (TIME, 1, "read_clock"),
-    (TIME, SET_CLOCK, "set_clock"),
-    (TIME, 0xff, "time_functions"),
+const GROUPS: &[(u8, u8, &str, OperationClass)] = &[
+    (1, 0x10, "programmer_force", OperationClass::Write),
+    (1, 0x0c, "programmer_erase", OperationClass::Program),
+    (1, 0xff, "programmer_commands", OperationClass::Program),
+    (2, 0xff, "cyclic_data", OperationClass::Read),
+    (3, 1, "list_blocks", OperationClass::Diagnose),
+    (3, 2, "list_blocks_of_type", OperationClass::Diagnose),
+    (3, 3, "get_block_info", OperationClass::Diagnose),
+    (3, 0xff, "block_functions", OperationClass::Program),
+    (CPU, READ_SZL, "read_szl", OperationClass::Diagnose),
+    (CPU, 2, "message_service", OperationClass::Diagnose),
+    (CPU, 0xff, "cpu_functions", OperationClass::Diagnose),
+    (SECURITY, PASSWORD, "plc_password", OperationClass::Session),
+    (SECURITY, 2, "clear_password", OperationClass::Session),
+    (SECURITY, 0xff, "security_functions", OperationClass::Session),
+    (TIME, 1, "read_clock", OperationClass::Diagnose),
+    (TIME, SET_CLOCK, "set_clock", OperationClass::Configure),
+    (TIME, 0xff, "time_functions", OperationClass::Diagnose),
 ];
 const OPERATIONS_MAX: usize = JOBS.len() + PI_SERVICES.len() + GROUPS.len() + 2;
-const OPERATIONS: &[&str] = &operations();
+const OPERATIONS: &[(&str, OperationClass)] = &operations();
 const OTHER_JOB: usize = OPERATIONS_MAX - 2;
 const OTHER_USERDATA: usize = OPERATIONS_MAX - 1;
 
 #[allow(clippy::indexing_slicing, reason = "evaluated when compiled")]
-const fn operations() -> [&'static str; OPERATIONS_MAX] {
-    let (mut names, mut at) = ([""; OPERATIONS_MAX], 0);
+const fn operations() -> [(&'static str, OperationClass); OPERATIONS_MAX] {
+    let (mut names, mut at) = ([("", OperationClass::Session); OPERATIONS_MAX], 0);
     while at < OPERATIONS_MAX {
         names[at] = if at < JOBS.len() {
-            JOBS[at].1
+            (JOBS[at].1, JOBS[at].2)
         } else if at < JOBS.len() + PI_SERVICES.len() {
-            PI_SERVICES[at - JOBS.len()].1
+            let service = PI_SERVICES[at - JOBS.len()];
+            (service.1, service.2)
         } else if at < OTHER_JOB {
-            GROUPS[at - JOBS.len() - PI_SERVICES.len()].2
+            let group = GROUPS[at - JOBS.len() - PI_SERVICES.len()];
+            (group.2, group.3)
         } else if at == OTHER_JOB {
-            "other_job"
+            ("other_job", OperationClass::Session)
         } else {
-            "other_userdata"
+            ("other_userdata", OperationClass::Session)
         };
         at += 1;
     }
@@ -446,14 +448,14 @@ mod tests {
 
     #[test]
     fn jobs_and_services_have_their_names() {
-        let name = |parameters: &[u8]| OPERATIONS[job(parameters)];
+        let name = |parameters: &[u8]| OPERATIONS[job(parameters)].0;
         assert_eq!(name(&[0x05, 1]), "write_var");
         assert_eq!(name(&[0x29, 0, 0, 0, 0, 0, 9, b'P']), "plc_stop");
         assert_eq!(name(b"\x28\0\0\0\0\0\0\xfd\0\x0a\x0100A00001P\x05_INSE"), "pi_insert");
         assert_eq!(name(b"\x28\0\0\0\0\0\0\xfd\0\0\x09P_PROGRAM"), "pi_start");
         assert_eq!(name(b"\x28\0\0"), "pi_service");
         let request = S7comm.glance(&packet(USERDATA, &[0, 1, 0x12, 4, 0x11, 0x44, 1, 0], &[])[7..], &at());
-        assert_eq!(request.operation.map(|operation| OPERATIONS[usize::from(operation)]), Some("read_szl"));
+        assert_eq!(request.operation.map(|operation| OPERATIONS[usize::from(operation)].0), Some("read_szl"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look,
 use nom::bytes::take;
 use nom::number::{be_u8, be_u16};
 use nom::{IResult, Parser};
-use observations::{Field, Kind};
+use observations::{Field, Kind, OperationClass};
 
 pub(crate) struct S7commPlus;
 
@@ -34,24 +34,24 @@ const SYSTEM_STRING: [u8; 4] = [0x82, 0x3f, 0x00, 0x15];
 const FUNCTIONS: &[u16] =
     &[0x04bb, CREATE_OBJECT, 0x04d4, 0x04f2, 0x0524, 0x0542, 0x054c, 0x0556, 0x0560, 0x056b, 0x057c, 0x0586, 0x0590, 0x059a, 0x05a9, 0x05b3];
 /// Their names, then what is none of them.
-const OPERATIONS: &[&str] = &[
-    "explore",
-    "create_object",
-    "delete_object",
-    "set_variable",
-    "get_link",
-    "set_multi_variables",
-    "get_multi_variables",
-    "begin_sequence",
-    "end_sequence",
-    "invoke",
-    "set_var_sub_streamed",
-    "get_var_sub_streamed",
-    "get_variables_address",
-    "abort",
-    "error",
-    "init_ssl",
-    "other_function",
+const OPERATIONS: &[(&str, OperationClass)] = &[
+    ("explore", OperationClass::Read),
+    ("create_object", OperationClass::Session),
+    ("delete_object", OperationClass::Session),
+    ("set_variable", OperationClass::Write),
+    ("get_link", OperationClass::Read),
+    ("set_multi_variables", OperationClass::Write),
+    ("get_multi_variables", OperationClass::Read),
+    ("begin_sequence", OperationClass::Session),
+    ("end_sequence", OperationClass::Session),
+    ("invoke", OperationClass::Control),
+    ("set_var_sub_streamed", OperationClass::Write),
+    ("get_var_sub_streamed", OperationClass::Read),
+    ("get_variables_address", OperationClass::Session),
+    ("abort", OperationClass::Session),
+    ("error", OperationClass::Session),
+    ("init_ssl", OperationClass::Session),
+    ("other_function", OperationClass::Session),
 ];
 const OTHER: usize = FUNCTIONS.len();
 
