@@ -3,8 +3,8 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use observations::said::{Entry, order};
-use observations::{SourceSaid, Stamp};
-use std::collections::{BTreeMap, BTreeSet};
+use observations::{Entries, SourceSaid, Stamp};
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 
 /// The canonical bytes of a key or a group.
@@ -170,14 +170,14 @@ impl Ledger {
     }
 
     /// Everything, leaving nothing behind.
-    pub(crate) fn take(&mut self) -> (BTreeMap<Bytes, Entry>, BTreeSet<Bytes>) {
+    pub(crate) fn take(&mut self) -> (Entries, BTreeSet<Bytes>) {
         let crowded = self.crowded();
-        let mut rows: Vec<(Box<[u8]>, Entry)> = std::mem::take(&mut self.rows).into_iter().map(|row| (row.key, row.entry)).collect();
         self.by_key = HashTable::new();
         self.groups = Vec::new();
         self.by_group = HashTable::new();
-        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        (rows.into_iter().collect(), crowded)
+        // Each row is freed as it is copied: what is held twice is one row.
+        let rows = std::mem::take(&mut self.rows).into_iter().map(|row| (row.key, row.entry));
+        (rows.collect(), crowded)
     }
 
     /// What changed since the last time: copies, so that a store can commit them while the engine goes on.

@@ -64,6 +64,11 @@ impl Reading {
         Self { fingerprints: folder, ..Self::default() }
     }
 
+    /// How many engines work side by side.
+    pub(super) fn workers(&self) -> usize {
+        usize::from(self.workers)
+    }
+
     /// The built-in rules, and those of `--fingerprints`.
     pub(super) fn fingerprints(&self) -> Result<Fingerprints, Failure> {
         Ok(Fingerprints::with(&self.more_fingerprints()?)?)
@@ -104,7 +109,7 @@ impl Reading {
     /// Reads all files; what is said goes into the database, if one is given, while it is read.
     pub(super) fn read(&self, files: &[PathBuf], database: Option<&Database>) -> Result<ReadAll, Failure> {
         let plan = self.plan(files, self.as_one)?;
-        let options = Options { workers: usize::from(self.workers), ..Options::new() };
+        let options = Options { workers: self.workers(), ..Options::new() };
         let mut all = ReadAll { said: Said::default(), complete: 0, files: plan.failed.len(), packets: 0, kept: true };
         let mut bar = Bar::new();
         for planned in &plan.sources {

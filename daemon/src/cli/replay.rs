@@ -6,6 +6,7 @@ use super::{Done, Failure};
 use crate::capture::report::plan_report;
 use crate::export::Format;
 use crate::store::{Store, Writer};
+use inventory::View;
 use inventory::decision::Decisions;
 use observations::Said;
 use std::io;
@@ -65,13 +66,14 @@ impl Replay {
             read.tell();
             return Ok(ExitCode::FAILURE);
         }
-        let document = inventory::inventory(&said, &fingerprints, &decisions);
-        out.document(self.format, &document)?;
+        let view = View::of(&said, &fingerprints, &decisions);
+        let outline = view.outline();
+        out.inventory(self.format, &outline, self.reading.workers())?;
         read.tell();
         if read.nothing() || !read.kept {
             return Ok(ExitCode::FAILURE);
         }
-        Ok(if self.fail_on.is_some() && !document.complete { ExitCode::from(3) } else { ExitCode::SUCCESS })
+        Ok(if self.fail_on.is_some() && !outline.head().complete { ExitCode::from(3) } else { ExitCode::SUCCESS })
     }
 }
 
