@@ -4,16 +4,21 @@ mod saying;
 
 pub use saying::Saying;
 
-use crate::dissector::{At, Gate};
-use crate::frame::Frame;
+use crate::again::{Again, Known};
+use crate::dissector::{At, DissectError, Gate};
+use crate::frame::{Frame, Net};
 use crate::ledger::Ledger;
 use crate::reassembly::Pieces;
 use crate::registry::{Registry, RowId};
-use observations::bytes::{put_bytes_value, put_evidence_head, put_field, put_field_evidence, put_key_head, put_text_value, put_value};
+use observations::bytes::{
+    put_bytes_value, put_evidence_head, put_field, put_field_evidence, put_key_head, put_plain_evidence, put_text_value, put_value,
+};
 use observations::{Endpoint, Evidence, Field, FieldEvidence, Kind, Mac, PathStep, Span, Stamp, StepKind, Subject, Value};
 use sha2::{Digest, Sha256};
 use std::any::Any;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 
 /// Protocols handed on within one payload: TPKT, COTP, session, presentation, ACSE, MMS is the deepest stack in use.
@@ -38,6 +43,7 @@ pub struct Exchange {
 pub struct Context<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) ledger: &'a mut Ledger,
+    pub(crate) again: &'a mut Again,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) troubles: &'a mut Troubles,
     pub(crate) layers: &'a mut Layers,
@@ -49,6 +55,8 @@ pub struct Context<'a> {
     pub(crate) depth: u8,
     pub(crate) exchange: Exchange,
     pub(crate) rename: &'a mut Option<(u8, RowId)>,
+    /// What was read depends on when it was said.
+    pub(crate) timely: bool,
 }
 
 /// The bytes that lie open: where each of them stands in the capture.
@@ -61,6 +69,8 @@ pub(crate) struct Sight<'a> {
     /// Buffers made from parts of the payload, innermost last.
     pub(crate) made: Vec<Made>,
     pub(crate) stamp: Stamp,
+    /// SHA-256 of the frame, once an observation needed it.
+    pub(crate) digest: OnceCell<[u8; 32]>,
 }
 
 /// Bytes made from others, as addresses: (start, length) of the made bytes and of what they were made from.
@@ -120,16 +130,20 @@ impl Layers {
 /// PDUs that broke a rule, and limits that were hit.
 #[derive(Default)]
 pub(crate) struct Troubles {
+    /// How many there were of all kinds.
+    pub(crate) count: u64,
     pub(crate) malformed: BTreeMap<(&'static str, &'static str), u64>,
     pub(crate) limits: BTreeMap<&'static str, u64>,
 }
 
 impl Troubles {
     pub(crate) fn malformed(&mut self, protocol: &'static str, rule: &'static str) {
+        self.count += 1;
         *self.malformed.entry((protocol, rule)).or_default() += 1;
     }
 
     pub(crate) fn limit(&mut self, name: &'static str) {
+        self.count += 1;
         *self.limits.entry(name).or_default() += 1;
     }
 }
@@ -140,6 +154,16 @@ pub(crate) struct Scratch {
     key: Vec<u8>,
     group: usize,
     places: Vec<Place>,
+    evidence: Cell<Vec<u8>>,
+    /// Keys' hashes of what is said while a reading may be remembered.
+    told: Vec<u64>,
+}
+
+impl Scratch {
+    /// A reading begins.
+    pub(crate) fn begin(&mut self) {
+        self.told.clear();
+    }
 }
 
 /// Where one field stands, not yet resolved: addresses, so that nothing is paid for what is already known.
@@ -161,7 +185,8 @@ enum Where {
 impl<'a> Context<'a> {
     /// Packet time in nanoseconds since 1970-01-01T00:00:00Z.
     #[must_use]
-    pub const fn time(&self) -> i64 {
+    pub const fn time(&mut self) -> i64 {
+        self.timely = true;
         self.sight.stamp.time
     }
 
@@ -351,6 +376,50 @@ impl<'a> Context<'a> {
         self.exchange
     }
 
+    /// Reads what a sender may have said in the same words before; then it has only said it again. What `read` says must depend on
+    /// nothing but the sender, whether it serves and on which port, and the words; it changes no state and fails only on their account.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn once(&mut self, words: impl Hash, read: impl FnOnce(&mut Self) -> Result<(), DissectError>) -> Result<(), DissectError> {
+        let (sender, frame) = (self.sender(), self.sight.frame);
+        let service = sender.endpoint.map(|endpoint| endpoint.port);
+        let whose = (self.row, self.segment, frame.src, frame.src_mac, frame.net == Net::V4, service, self.at.from_client);
+        let hash = self.again.hash((whose, words));
+        let twice = match self.again.known(hash, self.sight.stamp) {
+            Known::Said => return Ok(()),
+            Known::Twice => true,
+            Known::No => false,
+        };
+        let (start, troubles) = (self.scratch.told.len(), self.troubles.count);
+        let result = read(self);
+        if twice && result.is_ok() && self.troubles.count == troubles && !self.timely {
+            self.remember(hash, start);
+        }
+        result
+    }
+
+    /// Whether a datagram came before between the same ends, and its hash with them.
+    pub(crate) fn known_datagram(&mut self, pdu: &[u8]) -> (u64, Known) {
+        let Frame { src, dst, src_mac, dst_mac, net, src_port, dst_port, ttl, vlan, .. } = *self.sight.frame;
+        let ends = (src, dst, src_mac, dst_mac, net == Net::V4, src_port, dst_port, self.at.from_client);
+        let hash = self.again.hash((self.row, self.segment, ttl, vlan, ends, pdu));
+        (hash, self.again.known(hash, self.sight.stamp))
+    }
+
+    /// Whether a reading did nothing but say things that hold at any time: it handed nothing on, and met with no trouble.
+    pub(crate) fn said_only(&self, troubles: u64) -> bool {
+        self.troubles.count == troubles && !self.timely && self.layers.is_empty() && self.rename.is_none()
+    }
+
+    /// Remembers a reading by what was said since `start`.
+    pub(crate) fn remember(&mut self, hash: u64, start: usize) {
+        let told = self.scratch.told.get(start..).unwrap_or_default();
+        for (last, told) in self.again.remember(hash, self.sight.stamp, told) {
+            told.iter().for_each(|hash| self.ledger.touch_hash(*hash, last));
+        }
+    }
+
     /// Counts that a dissector met one of its limits.
     pub fn limit(&mut self, name: &'static str) {
         self.troubles.limit(name);
@@ -410,7 +479,8 @@ impl<'a> Context<'a> {
     fn commit(&mut self) {
         let revision = self.registry.revision(self.row);
         let (sight, scratch) = (&self.sight, &*self.scratch);
-        self.ledger.say(&scratch.key, scratch.group, sight.stamp, revision, &|| sight.evidence(scratch));
+        let hash = self.ledger.say(&scratch.key, scratch.group, sight.stamp, revision, &|| sight.evidence(scratch));
+        self.scratch.told.push(hash);
     }
 }
 
@@ -441,15 +511,43 @@ impl Sight<'_> {
     /// Where everything in the scratch stands, as canonical bytes.
     fn evidence(&self, scratch: &Scratch) -> Box<[u8]> {
         let stamp = self.stamp;
-        let evidence = Evidence { stamp, frame_sha256: Sha256::digest(self.data).into(), derivation: self.reassembled() };
-        let mut out = Vec::with_capacity(64 + 16 * scratch.places.len());
+        let evidence =
+            Evidence { stamp, frame_sha256: *self.digest.get_or_init(|| Sha256::digest(self.data).into()), derivation: self.reassembled() };
+        let mut out = scratch.evidence.take();
+        out.clear();
         put_evidence_head(&mut out, &evidence);
         for place in &scratch.places {
             let value = place.value.and_then(|(start, end)| scratch.key.get(start..end));
             let value = value.map(|value| value.get(..FieldEvidence::QUOTE_MAX).unwrap_or(value));
-            put_field_evidence(&mut out, stamp, &self.field_evidence(place, value), value);
+            if !self.put_plain(&mut out, place, value) {
+                put_field_evidence(&mut out, stamp, &self.field_evidence(place, value), value);
+            }
         }
-        out.into_boxed_slice()
+        let boxed = Box::from(&out[..]);
+        scratch.evidence.set(out);
+        boxed
+    }
+
+    /// Appends where a field stands, if that takes no looking: in the frame itself, or nowhere. Says whether it did.
+    fn put_plain(&self, out: &mut Vec<u8>, place: &Place, value: Option<&[u8]>) -> bool {
+        let found = match place.spans {
+            Where::Nowhere => None,
+            Where::Frame(offset, length) => Some((offset as usize, length as usize)),
+            Where::Slice(address, length) if self.made.is_empty() && self.pieces.is_none() => {
+                match within(address, length, (self.data.as_ptr().addr(), self.data.len())) {
+                    Some(offset) => Some((offset, length)),
+                    None => return false,
+                }
+            }
+            Where::Slice(..) => return false,
+        };
+        let bytes = |(offset, length): (usize, usize)| {
+            self.data.get(offset..offset.saturating_add(length.min(FieldEvidence::QUOTE_MAX)).min(self.data.len())).unwrap_or_default()
+        };
+        let quote = if value.is_some() { None } else { Some(found.map_or(&[][..], bytes)) };
+        let place_of = |(offset, length)| (u32::try_from(offset).unwrap_or(u32::MAX), u32::try_from(length).unwrap_or(u32::MAX));
+        put_plain_evidence(out, found.map(place_of), place.derivation.unwrap_or_default(), quote);
+        true
     }
 
     fn reassembled(&self) -> Vec<String> {
