@@ -33,7 +33,7 @@ impl<T> Blocks<T> {
     /// Adds a row and gives its place. Tables are bounded far below 2^32 rows.
     pub(crate) fn push(&mut self, row: T) -> u32 {
         let at = u32::try_from(self.len).unwrap_or(u32::MAX);
-        if self.len % BLOCK == 0 {
+        if self.len.is_multiple_of(BLOCK) {
             self.blocks.push(Vec::with_capacity(BLOCK));
         }
         if let Some(block) = self.blocks.last_mut() {

@@ -31,6 +31,9 @@ struct Host {
     family: u8,
 }
 
+/// An operation of a protocol, and how often it was asked for.
+type Counted = ((RowId, u16), u64);
+
 #[derive(Clone)]
 struct Cell {
     key: PairKey,
@@ -41,7 +44,7 @@ struct Cell {
     last: Stamp,
     known: bool,
     /// The first operation; most pairs have one.
-    operation: ((RowId, u16), u64),
+    operation: Counted,
 }
 
 /// See the module.
@@ -51,13 +54,13 @@ pub(crate) struct Tallies {
     cells: Blocks<Cell>,
     index: HashTable<u32>,
     /// By cell, the operations beyond the first: as many as a protocol has, a few dozen at most.
-    operations: HashMap<u32, Vec<((RowId, u16), u64)>, RandomState>,
+    operations: HashMap<u32, Vec<Counted>, RandomState>,
     opaque: BTreeMap<(Transport, u16), u64>,
 }
 
 impl Tallies {
     /// Adds a conversation that ended.
-    pub(crate) fn add(&mut self, flow: &Flow, operations: &[((RowId, u16), u64)]) {
+    pub(crate) fn add(&mut self, flow: &Flow, operations: &[Counted]) {
         let client = usize::from(client_of(flow));
         let key = pair_key(flow, client);
         let hash = self.hasher.hash_one(key);
@@ -98,7 +101,7 @@ impl Tallies {
     }
 
     /// What was asked for in a cell's conversations, and how often.
-    fn operations(&self, at: u32, cell: &Cell) -> impl Iterator<Item = ((RowId, u16), u64)> {
+    fn operations(&self, at: u32, cell: &Cell) -> impl Iterator<Item = Counted> {
         let first = Some(cell.operation).filter(|operation| operation.1 > 0);
         first.into_iter().chain(self.operations.get(&at).into_iter().flatten().copied())
     }
@@ -155,13 +158,7 @@ impl Tallies {
 }
 
 /// Adds to an operation of a cell.
-fn count_operation(
-    first: &mut ((RowId, u16), u64),
-    others: &mut HashMap<u32, Vec<((RowId, u16), u64)>, RandomState>,
-    at: u32,
-    operation: (RowId, u16),
-    count: u64,
-) {
+fn count_operation(first: &mut Counted, others: &mut HashMap<u32, Vec<Counted>, RandomState>, at: u32, operation: (RowId, u16), count: u64) {
     if first.1 == 0 || first.0 == operation {
         *first = (operation, first.1.saturating_add(count));
         return;
