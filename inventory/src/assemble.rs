@@ -55,9 +55,10 @@ impl<'a> View<'a> {
     /// Resolves what was said.
     #[must_use]
     pub fn of(said: &'a Said, fingerprints: &'a Fingerprints, decisions: &'a Decisions) -> Self {
-        let facts = gather(said, fingerprints);
+        let mut facts = gather(said, fingerprints);
         let places = Places::of(&facts);
         let resolved = resolve(&facts, &places, decisions);
+        facts.settle();
         let namespaces: Vec<Uuid> = facts.sites.iter().map(|site| namespace(site)).collect();
         let mut view = Self { said, facts, places, resolved, fingerprints, decisions, namespaces, ids: Vec::new(), addresses_of: Grouped::default() };
         let components = &view.resolved.components;

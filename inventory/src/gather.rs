@@ -6,7 +6,7 @@ use crate::key::Key;
 use fingerprints::{Attribute, Claim, Fingerprints};
 use foldhash::fast::RandomState;
 use observations::{Endpoint, EntryRef, Field, Kind, Mac, PathStep, Said, SourceKey, SourceSaid, Statement, Subject, ValueRef};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 mod host;
@@ -154,6 +154,8 @@ pub struct Facts<'a> {
     pub sightings: Vec<Sighting>,
     /// Observations that could not be read back.
     pub damaged: u64,
+    /// TLS servers, by host and service: whether all that they agreed on was TLS 1.3, which hides their certificates.
+    pub tls: BTreeMap<(HostKey, Option<Endpoint>), bool>,
     protocol_numbers: HashMap<&'a str, u16, RandomState>,
     /// The number of each host, while they are gathered.
     numbers: HashMap<HostKey, u32, RandomState>,
@@ -171,6 +173,9 @@ const PROXIED: &[&str] = &["arp", "icmpv6"];
 
 /// Protocols whose relays hand on a client's own words (RFC 2131 §4.1, RFC 8415 §19).
 const RELAYED: &[&str] = &["dhcp", "dhcpv6"];
+
+/// TLS 1.3 and DTLS 1.3 on the wire (RFC 8446 §4.2.1, RFC 9147 §5.3).
+const TLS_1_3: &[u64] = &[0x0304, 0xfefc];
 
 /// A damaged database could bring any text as a protocol's name; beyond this many they are all one.
 const PROTOCOLS_MAX: usize = 1000;
@@ -240,6 +245,10 @@ impl<'a> Facts<'a> {
         // What it looks for, or was told to be, is no key of its own.
         if itself && said.kind != Kind::Request {
             take_keys(host, said, span, fingerprints);
+        }
+        if let (Kind::Security, Some(version)) = (said.kind, said.get(Field::TlsVersion).and_then(ValueRef::number)) {
+            let hidden = TLS_1_3.contains(&version);
+            self.tls.entry((about, said.about.endpoint)).and_modify(|all| *all &= hidden).or_insert(hidden);
         }
         if let (Kind::Presence, "eth", true, Some(mac)) = (said.kind, said.protocol, itself, about.mac) {
             self.is_present((about.site, mac), at, entry);
@@ -314,6 +323,12 @@ impl<'a> Facts<'a> {
         self.telling.iter_mut().for_each(|(host, _)| *host = numbers[*host as usize]);
         self.telling.sort_unstable();
         self.telling.shrink_to_fit();
+    }
+
+    /// Forgets what only says who is who.
+    pub(crate) fn settle(&mut self) {
+        self.sightings = Vec::new();
+        self.hosts.iter_mut().for_each(|(_, host)| host.settle());
     }
 
     /// The host that a source's subject is.

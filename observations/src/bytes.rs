@@ -175,6 +175,25 @@ pub fn put_field_evidence(out: &mut Vec<u8>, stamp: Stamp, evidence: &FieldEvide
     }
 }
 
+/// As [`put_field_evidence`], for a field that stands in one stretch of the observation's own packet. `quote` is `None` where the quote
+/// is the value itself.
+pub fn put_plain_evidence(out: &mut Vec<u8>, place: Option<(u32, u32)>, derivation: &str, quote: Option<&[u8]>) {
+    put_number(out, u64::from(place.is_some()));
+    if let Some((offset, length)) = place {
+        put_signed(out, 0);
+        put_number(out, u64::from(offset));
+        put_number(out, u64::from(length));
+    }
+    put_bytes(out, derivation.as_bytes());
+    match quote {
+        None => out.push(1),
+        Some(quote) => {
+            out.push(0);
+            put_bytes(out, quote);
+        }
+    }
+}
+
 /// Appends what comes before the fields of an observation's evidence.
 pub fn put_evidence_head(out: &mut Vec<u8>, evidence: &Evidence) {
     out.extend_from_slice(&evidence.frame_sha256);
@@ -407,54 +426,9 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-pub(crate) mod testing {
-    use super::*;
-
-    /// An observation with every kind of value.
-    pub(crate) fn example() -> Observation {
-        let about = Subject {
-            segment: Segment(3),
-            mac: Some(Mac([0, 0x80, 0xf4, 1, 2, 3])),
-            ip: Some("192.168.1.10".parse().unwrap()),
-            endpoint: Some(Endpoint { transport: Transport::Tcp, port: 502 }),
-            path: vec![PathStep { kind: StepKind::ModbusUnit, number: 255 }],
-        };
-        let stamp = Stamp { time: -5, packet: Stamp::packet_id(2, 9) };
-        let field = |field, value| Said { field, value };
-        Observation {
-            speaker: Subject::of_ip(Segment(3), "2001:db8::1".parse().unwrap()),
-            about,
-            protocol: "modbus".into(),
-            kind: Kind::Identity,
-            fields: vec![
-                field(Field::VendorName, Value::Text(b"Schneider".to_vec())),
-                field(Field::ConformityLevel, Value::Number(0x83)),
-                field(Field::NotAfter, Value::Time(-1)),
-                field(Field::MacAddress, Value::Mac(Mac::BROADCAST)),
-                field(Field::Ipv6Address, Value::Ip("::1".parse().unwrap())),
-            ],
-            revision: 7,
-            first: Evidence { stamp, frame_sha256: [9; 32], derivation: vec!["tcp".into()] },
-            fields_first: vec![
-                FieldEvidence {
-                    spans: vec![Span { packet: stamp.packet - 1, offset: 70, length: 4 }, Span { packet: stamp.packet, offset: 66, length: 5 }],
-                    quote: b"Schneider".to_vec(),
-                    derivation: None,
-                },
-                FieldEvidence { spans: vec![], quote: vec![0x83], derivation: Some("made".into()) },
-                FieldEvidence::default(),
-                FieldEvidence::default(),
-                FieldEvidence::default(),
-            ],
-            last: Stamp { time: 80, packet: Stamp::packet_id(2, 12) },
-        }
-    }
-}
-
-#[cfg(test)]
 mod tests {
-    use super::testing::example;
     use super::*;
+    use crate::testing::example;
 
     #[test]
     fn an_observation_is_read_back_as_it_was() {

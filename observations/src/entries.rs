@@ -169,12 +169,12 @@ impl Entries {
     pub fn sort(&mut self) {
         // The first bytes of a key tell most apart, and lie beside one another here.
         let begin = |row: &Row| {
-            let key = self.key(row);
             let mut begin = [0; 16];
-            begin.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-            u128::from_be_bytes(begin)
+            begin.iter_mut().zip(self.key(row)).for_each(|(to, from)| *to = *from);
+            let begin = u128::from_be_bytes(begin);
+            [(begin >> 64) as u64, begin as u64]
         };
-        let mut order: Vec<(u128, u32)> = self.rows.iter().zip(0..).map(|(row, at)| (begin(row), at)).collect();
+        let mut order: Vec<([u64; 2], u32)> = self.rows.iter().zip(0..).map(|(row, at)| (begin(row), at)).collect();
         let key = |at: u32| self.rows.get(at as usize).map(|row| self.key(row));
         order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
         let mut sorted: Vec<Row> = Vec::with_capacity(self.rows.len());

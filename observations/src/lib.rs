@@ -35,6 +35,8 @@ pub mod statement;
 pub mod subject;
 pub mod tallies;
 pub mod tally;
+#[cfg(test)]
+mod testing;
 pub mod value;
 
 pub use address::{Mac, Transport};

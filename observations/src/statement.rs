@@ -221,7 +221,7 @@ impl EvidenceRef<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::testing::example;
+    use crate::testing::example;
 
     #[test]
     fn a_statement_and_its_evidence_are_what_the_observation_is() {

@@ -62,11 +62,9 @@ impl From<ValueRef<'_>> for Value {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    let mut out = String::with_capacity(2 * bytes.len());
+    let mut digits = Vec::with_capacity(2 * bytes.len());
     for byte in bytes {
-        out.push(digit(byte >> 4));
-        out.push(digit(*byte));
+        digits.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
-    out
+    String::from_utf8(digits).unwrap_or_default()
 }

@@ -5,6 +5,7 @@ use super::reading::{ReadAll, Reading};
 use super::{Done, Failure};
 use crate::capture::report::plan_report;
 use crate::export::Format;
+use crate::pipeline::stopwatch::{Stage, timed};
 use crate::store::{Store, Writer};
 use inventory::View;
 use inventory::decision::Decisions;
@@ -66,9 +67,10 @@ impl Replay {
             read.tell();
             return Ok(ExitCode::FAILURE);
         }
-        let view = View::of(&said, &fingerprints, &decisions);
-        let outline = view.outline();
-        out.inventory(self.format, &outline, self.reading.workers())?;
+        let stopwatch = read.stopwatch.clone();
+        let view = timed(stopwatch.as_deref(), Stage::Deriving, || View::of(&said, &fingerprints, &decisions));
+        let outline = timed(stopwatch.as_deref(), Stage::Deriving, || view.outline());
+        timed(stopwatch.as_deref(), Stage::Writing, || out.inventory(self.format, &outline, self.reading.workers()))?;
         read.tell();
         if read.nothing() || !read.kept {
             return Ok(ExitCode::FAILURE);

@@ -21,10 +21,20 @@ pub(super) struct Traffic<'v> {
     rows: Vec<Row>,
     /// Where each conversation begins.
     starts: Vec<u32>,
-    /// Conversations by the component that asks, and by the one that answers.
-    asks: Grouped<u32>,
+    /// By component.
+    sums: Vec<Sum<'v>>,
+    /// Conversations by the component that answers.
     answers: Grouped<u32>,
     one_way: u64,
+}
+
+/// What one component sent and received, and in which protocols it asks.
+#[derive(Clone, Default)]
+struct Sum<'v> {
+    sent: document::Traffic,
+    received: document::Traffic,
+    span: Option<Span>,
+    asks: Vec<&'v str>,
 }
 
 /// One row of a source.
@@ -130,7 +140,7 @@ impl<'v> Traffic<'v> {
         }
         let addresses = ranked(&found.addresses, &mut rows);
         rows.sort_unstable();
-        Self { view, addresses, by_rank, rows, starts: Vec::new(), asks: Grouped::default(), answers: Grouped::default(), one_way: 0 }.joined()
+        Self { view, addresses, by_rank, rows, starts: Vec::new(), sums: Vec::new(), answers: Grouped::default(), one_way: 0 }.joined()
     }
 
     /// Finds which rows are one conversation, and whose.
@@ -141,17 +151,29 @@ impl<'v> Traffic<'v> {
             self.starts.push(start);
             start += rows.len() as u32;
         }
-        let (mut asks, mut answers, mut one_way) = (Vec::with_capacity(self.starts.len()), Vec::with_capacity(self.starts.len()), 0);
+        let mut sums = vec![Sum::default(); self.by_rank.len()];
+        let (mut answers, mut one_way) = (Vec::with_capacity(self.starts.len()), 0);
         for number in 0..self.starts.len() {
             let (row, sum) = (self.row(number), self.counters(number));
-            asks.extend(self.component(row.client).map(|at| (at, number as u32)));
-            answers.extend(self.component(row.server).map(|at| (at, number as u32)));
-            let unicast = row.server != 0 || self.first(number).is_some_and(|first| first.endpoint().transport == Transport::Tcp);
+            let Some(said) = self.first(number) else { continue };
+            let (out, back, span) = ((sum.packets_out, sum.bytes_out), (sum.packets_in, sum.bytes_in), (sum.first.time, sum.last.time));
+            if let Some(at) = self.component(row.client) {
+                let of = &mut sums[at as usize];
+                of.add(out, back, span);
+                if sum.packets_out > 0 && !NO_ROLES.contains(&said.protocol()) && !of.asks.contains(&said.protocol()) {
+                    of.asks.push(said.protocol());
+                }
+            }
+            if let Some(at) = self.component(row.server) {
+                sums[at as usize].add(back, out, span);
+                answers.push((at, number as u32));
+            }
+            let unicast = row.server != 0 || said.endpoint().transport == Transport::Tcp;
             one_way += u64::from(unicast && sum.directions != 3);
         }
         self.one_way = one_way;
-        self.asks = Grouped::of(self.by_rank.len(), asks);
         self.answers = Grouped::of(self.by_rank.len(), answers);
+        self.sums = sums;
         self
     }
 
@@ -235,25 +257,18 @@ impl<'v> Traffic<'v> {
 
     /// What they tell of one component.
     pub(super) fn component_of(&self, at: usize) -> Of<'v> {
-        let mut of = Of::default();
-        for (number, asks) in self.asks.get(at).iter().map(|number| (*number, true)).chain(self.answers.get(at).iter().map(|number| (*number, false)))
-        {
-            let (number, sum) = (number as usize, self.counters(number as usize));
+        let Sum { sent, received, span, asks } = self.sums.get(at).cloned().unwrap_or_default();
+        let roles = asks.into_iter().map(|protocol| Role { protocol, serves: false }).collect();
+        let mut of = Of { sent, received, span, roles, services: BTreeMap::new() };
+        for number in self.answers.get(at).iter().map(|number| *number as usize) {
             let Some(said) = self.first(number) else { continue };
-            let (protocol, span) = (said.protocol(), (sum.first.time, sum.last.time));
-            if asks {
-                of.add((sum.packets_out, sum.bytes_out), (sum.packets_in, sum.bytes_in), span);
-                if sum.packets_out > 0 {
-                    of.plays(protocol, false);
-                }
-                continue;
-            }
-            of.add((sum.packets_in, sum.bytes_in), (sum.packets_out, sum.bytes_out), span);
+            let (sum, protocol) = (self.counters(number), said.protocol());
             if is_service(protocol, said.endpoint(), &sum) {
+                let span = (sum.first.time, sum.last.time);
                 let served = of.services.entry((protocol, said.endpoint())).or_default();
                 served.clients.push(((self.row(number).order >> 96) as u32, self.row(number).client));
                 served.span = Some(served.span.map_or(span, |known| wider(known, span)));
-                of.plays(protocol, true);
+                of.serves(protocol);
             }
         }
         of.roles.sort();
@@ -309,14 +324,7 @@ fn ranked(addresses: &[Address], rows: &mut [Row]) -> Vec<Box<str>> {
     texts.into_iter().map(|(_, text, _)| text).collect()
 }
 
-impl<'v> Of<'v> {
-    fn plays(&mut self, protocol: &'v str, serves: bool) {
-        let role = Role { protocol, serves };
-        if !NO_ROLES.contains(&protocol) && !self.roles.contains(&role) {
-            self.roles.push(role);
-        }
-    }
-
+impl Sum<'_> {
     fn add(&mut self, sent: (u64, u64), received: (u64, u64), span: Span) {
         self.sent.packets += sent.0;
         self.sent.bytes += sent.1;
@@ -324,6 +332,15 @@ impl<'v> Of<'v> {
         self.received.bytes += received.1;
         if sent.0 > 0 {
             self.span = Some(self.span.map_or(span, |known| wider(known, span)));
+        }
+    }
+}
+
+impl<'v> Of<'v> {
+    fn serves(&mut self, protocol: &'v str) {
+        let role = Role { protocol, serves: true };
+        if !NO_ROLES.contains(&protocol) && !self.roles.contains(&role) {
+            self.roles.push(role);
         }
     }
 

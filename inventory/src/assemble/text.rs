@@ -23,12 +23,14 @@ pub fn time(nanoseconds: i64) -> Option<String> {
     Some(out)
 }
 
-/// Appends a number with leading zeros.
-fn put(out: &mut String, number: i64, digits: u32) {
-    for place in (0..digits).rev() {
-        let digit = number / 10i64.pow(place) % 10;
-        out.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+/// Appends a number with leading zeros, from its last digit.
+fn put(out: &mut String, mut number: i64, digits: usize) {
+    let mut text = [b'0'; 9];
+    for digit in text.iter_mut().take(digits).rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
+    out.push_str(std::str::from_utf8(&text[..digits]).unwrap_or_default());
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar: in eras of 400 years that begin in March,

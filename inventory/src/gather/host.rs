@@ -126,6 +126,14 @@ impl<'a> Host<'a> {
         self.more.get_or_insert_default()
     }
 
+    /// Forgets what only says who it is.
+    pub(super) fn settle(&mut self) {
+        if let Some(more) = &mut self.more {
+            (more.keys, more.own_macs, more.relays) = (Vec::new(), Vec::new(), Vec::new());
+        }
+        self.more = self.more.take().filter(|more| !more.parts.is_empty() || !more.vlans.is_empty());
+    }
+
     /// Everything in order, each once.
     pub(super) fn order(&mut self) {
         self.protocols.shrink_to_fit();
