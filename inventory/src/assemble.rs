@@ -106,6 +106,8 @@ impl<'a> View<'a> {
             virtual_addresses: self.places.virtual_addresses.iter().map(|((_, _, ip), mac)| format!("{ip} at {mac}")).collect(),
             ..document::Coverage::default()
         };
+        let hidden = self.facts.tls.values().filter(|hidden| **hidden).count();
+        coverage.tls13_share = (100 * hidden).checked_div(self.facts.tls.len()).and_then(|share| u8::try_from(share).ok());
         for (name, bytes) in self.said.sources.values().flat_map(|one| &one.source.opaque) {
             *coverage.opaque_bytes.entry(name.clone()).or_default() += bytes;
         }
