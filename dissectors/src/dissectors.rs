@@ -48,6 +48,7 @@ mod ot {
     pub(super) mod cotp;
     pub(super) mod enip;
     pub(super) mod modbus;
+    pub(super) mod opcua;
     pub(super) mod pn_dcp;
     pub(super) mod pn_rt;
     pub(super) mod s7comm;
@@ -85,6 +86,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::cotp::Cotp,
     &ot::enip::Enip,
     &ot::modbus::Modbus,
+    &ot::opcua::OpcUa,
     &ot::pn_dcp::PnDcp,
     &ot::pn_rt::PnRt,
     &ot::s7comm::S7comm,

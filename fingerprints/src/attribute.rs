@@ -27,6 +27,8 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::Location, Attribute::Location, 80),
     (Field::AssetId, Attribute::AssetId, 90),
     (Field::ApplicationName, Attribute::Application, 80),
+    (Field::SoftwareProduct, Attribute::Product, 80),
+    (Field::ProductUri, Attribute::Product, 50),
     (Field::PlantName, Attribute::Application, 60),
     (Field::MemoryCardSerial, Attribute::MemoryCardSerial, 90),
     (Field::OperatingMode, Attribute::OperatingMode, 90),

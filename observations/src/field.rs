@@ -444,6 +444,18 @@ table! {
         // Factories: 450 to 499, and 500 to 549 for fieldbuses and programming.
 
         // Buildings: 550 to 599.
+        /// An OPC UA application's URI: unique for one installation.
+        ApplicationUri = 550, "application-uri";
+        /// An OPC UA product's URI.
+        ProductUri = 551, "product-uri";
+        /// The name of the software that a device runs, as a product.
+        SoftwareProduct = 552, "software-product";
+        /// Who made the software that a device runs: not always who built the device.
+        SoftwareManufacturer = 553, "software-manufacturer";
+        /// The build of that software.
+        BuildNumber = 554, "build-number";
+        /// The result of a service that was asked for, as the protocol encodes it.
+        ServiceResult = 555, "service-result";
 
         // Things, medicine, charging: 600 to 649.
     }
