@@ -20,7 +20,7 @@ Derivations, in the order in which they were undone
 none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
-put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, http-body, opcua-chunks, connection (from the packet that opened it),
+put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments, connection (from the packet that opened it),
                 request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out.
 to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
@@ -28,7 +28,7 @@ to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 1
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
                 decimal), u32-le-hex, u32-be-hex, bcd
 to digests      sha256, sha1, md5
-words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
+words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer, bacnet-instance, opcua-enumeration
 registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
@@ -470,7 +470,11 @@ S7_STATES = {0: ["stop"], 1: ["stop"], 2: ["stop", "run"], 3: ["stop"], 4: ["sto
              8: ["run"], 9: ["run"], 10: ["hold"], 13: ["defective"]}  # fmt: skip
 MODE_SELECTOR = {1: "run", 2: "run-p", 3: "stop", 4: "mres"}
 
-TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "connection", "request")
+# Kinds of user tokens and security modes, by their numbers; user tokens by the numbers of their types.
+OPCUA_WORDS = {0: ["anonymous"], 1: ["password", "none"], 2: ["certificate", "sign"], 3: ["issued-token", "sign-and-encrypt"],
+               321: ["anonymous"], 324: ["password"], 327: ["certificate"], 940: ["issued-token"]}  # fmt: skip
+
+TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
 
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},
@@ -514,6 +518,8 @@ DERIVATIONS = {
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
     "s7-version": lambda raw, _: [f"{chr(raw[0])}{'.'.join(map(str, raw[1:4]))}"],
     "subject-equals-issuer": lambda raw, _: ["0", "1"],
+    "bacnet-instance": lambda raw, _: [str(int.from_bytes(raw, "big") & 0x3FFFFF)],
+    "opcua-enumeration": lambda raw, _: OPCUA_WORDS.get(int.from_bytes(raw, "little"), []),
 }
 
 

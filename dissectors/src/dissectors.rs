@@ -41,12 +41,14 @@ mod iot {
 
 /// Plants.
 mod ot {
+    pub(super) mod bacnet;
     pub(super) mod cip;
     mod cip_identity;
     mod cip_path;
     pub(super) mod cipio;
     pub(super) mod cotp;
     pub(super) mod enip;
+    pub(super) mod knxip;
     pub(super) mod modbus;
     pub(super) mod opcua;
     pub(super) mod pn_dcp;
@@ -81,10 +83,12 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::tls::Tls,
     &iot::hnap::Hnap,
     &iot::upnp::Upnp,
+    &ot::bacnet::Bacnet,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
     &ot::enip::Enip,
+    &ot::knxip::KnxIp,
     &ot::modbus::Modbus,
     &ot::opcua::OpcUa,
     &ot::pn_dcp::PnDcp,

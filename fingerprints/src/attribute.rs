@@ -41,6 +41,7 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::DomainName, Attribute::Domain, 80),
     (Field::Workgroup, Attribute::Domain, 75),
     (Field::FriendlyName, Attribute::FriendlyName, 80),
+    (Field::ObjectName, Attribute::FriendlyName, 80),
     (Field::HttpTitle, Attribute::PageTitle, 60),
     (Field::DhcpVendorClass, Attribute::DhcpVendorClass, 90),
     (Field::Dhcpv6VendorClass, Attribute::DhcpVendorClass, 90),
@@ -54,6 +55,7 @@ const NAMES: &[(Field, u8)] = &[
     (Field::StationName, 85),
     (Field::DnsName, 80),
     (Field::DeviceId, 75),
+    (Field::ObjectName, 70),
     (Field::ModuleName, 50),
 ];
 
@@ -143,6 +145,8 @@ fn means(attribute: Attribute, field: Field, observation: &Observation) -> bool 
     match (attribute, field) {
         // The domain that a server hands out is its network's, and not one that it is in.
         (Attribute::Domain, _) => matches!(observation.kind, Kind::Name | Kind::Identity),
+        // A device object's name is what people call it; with spaces it is no host's name.
+        (Attribute::Hostname, Field::ObjectName) => observation.get(field).is_none_or(|name| !name.display().trim().contains(char::is_whitespace)),
         // UPnP's model number is any text: a version as often as a number.
         (_, Field::ProductCode) => observation.protocol != "upnp",
         // The title of an error's page is the error's.

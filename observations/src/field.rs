@@ -456,6 +456,16 @@ table! {
         BuildNumber = 554, "build-number";
         /// The result of a service that was asked for, as the protocol encodes it.
         ServiceResult = 555, "service-result";
+        /// A BACnet network's number.
+        BacnetNetwork = 556, "bacnet-network";
+        /// The name of a BACnet device object: unique in its internetwork.
+        ObjectName = 557, "object-name";
+        /// KNX individual address: area, line, device.
+        IndividualAddress = 558, "individual-address";
+        /// A project's or installation's number.
+        ProjectId = 559, "project-id";
+        /// KNX manufacturer code.
+        KnxManufacturer = 560, "knx-manufacturer";
 
         // Things, medicine, charging: 600 to 649.
     }
