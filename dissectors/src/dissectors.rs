@@ -48,6 +48,7 @@ mod ot {
     pub(super) mod cipio;
     pub(super) mod cotp;
     pub(super) mod enip;
+    pub(super) mod fox;
     pub(super) mod knxip;
     pub(super) mod modbus;
     pub(super) mod opcua;
@@ -88,6 +89,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
     &ot::enip::Enip,
+    &ot::fox::Fox,
     &ot::knxip::KnxIp,
     &ot::modbus::Modbus,
     &ot::opcua::OpcUa,

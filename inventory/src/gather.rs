@@ -338,6 +338,7 @@ impl<'a> Host<'a> {
             Kind::Key if said.get(Field::SshHostKey).is_some() => "ssh-host-key",
             Kind::Key | Kind::Identity if said.get(Field::EngineId).is_some() => "snmp-engine-id",
             Kind::Identity | Kind::Binding if said.get(Field::Uuid).is_some() && said.of_itself() => "uuid",
+            Kind::Identity if said.get(Field::HostId).is_some() && said.of_itself() => "niagara-host-id",
             Kind::Identity if said.get(Field::ApplicationUri).is_some() && said.of_itself() => "opcua-application",
             _ => return,
         };

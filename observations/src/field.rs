@@ -466,6 +466,16 @@ table! {
         ProjectId = 559, "project-id";
         /// KNX manufacturer code.
         KnxManufacturer = 560, "knx-manufacturer";
+        /// A host's identifier that licences of its software are bound to.
+        HostId = 561, "host-id";
+        /// The brand under which a product is sold.
+        BrandId = 562, "brand-id";
+        /// The virtual machine that runs the software.
+        RuntimeName = 563, "runtime-name";
+        /// Its version.
+        RuntimeVersion = 564, "runtime-version";
+        /// An operating system's version.
+        OsVersion = 565, "os-version";
 
         // Things, medicine, charging: 600 to 649.
     }

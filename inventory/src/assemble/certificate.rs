@@ -43,6 +43,7 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
             "ssh-host-key" => (Field::SshHostKey, None),
             "uuid" => (Field::Uuid, None),
             "opcua-application" => (Field::ApplicationUri, None),
+            "niagara-host-id" => (Field::HostId, None),
             _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(&said, field) else { continue };
