@@ -36,6 +36,7 @@ mod it {
 /// Things.
 mod iot {
     pub(super) mod hnap;
+    pub(super) mod semtech_udp;
     pub(super) mod upnp;
 }
 
@@ -46,7 +47,9 @@ mod ot {
     mod cip_identity;
     mod cip_path;
     pub(super) mod cipio;
+    pub(super) mod cnip;
     pub(super) mod cotp;
+    pub(super) mod doip;
     pub(super) mod enip;
     pub(super) mod fox;
     pub(super) mod knxip;
@@ -57,6 +60,7 @@ mod ot {
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
+    pub(super) mod someip;
     pub(super) mod tpkt;
 }
 
@@ -83,12 +87,15 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssh::Ssh,
     &it::tls::Tls,
     &iot::hnap::Hnap,
+    &iot::semtech_udp::SemtechUdp,
     &iot::upnp::Upnp,
     &ot::bacnet::Bacnet,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
     &ot::enip::Enip,
+    &ot::cnip::Cnip,
+    &ot::doip::Doip,
     &ot::fox::Fox,
     &ot::knxip::KnxIp,
     &ot::modbus::Modbus,
@@ -97,5 +104,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::pn_rt::PnRt,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
+    &ot::someip::SomeIpSd,
+    &ot::someip::SomeIp,
     &ot::tpkt::Tpkt,
 ];

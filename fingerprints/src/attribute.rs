@@ -30,6 +30,7 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::StationType, Attribute::Model, 80),
     (Field::Location, Attribute::Location, 80),
     (Field::AssetId, Attribute::AssetId, 90),
+    (Field::Vin, Attribute::AssetId, 80),
     (Field::ApplicationName, Attribute::Application, 80),
     (Field::SoftwareProduct, Attribute::Product, 80),
     (Field::ProductUri, Attribute::Product, 50),

@@ -24,13 +24,15 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("c1222", "field-device", "meter", 55),
     ("bacnet", "building", "", 55),
     ("knxip", "building", "", 60),
+    ("cnip", "building", "", 50),
     ("fox", "building", "building-controller", 60),
     ("dicom", "medical", "", 60),
     ("ipmi", "server", "bmc", 60),
 ];
 
 /// What asking in a protocol says: that of engineering and operating of one maker's controllers.
-const ASKS: &[(&str, &str, &str, u8)] = &[("s7comm-plus", "operator-station", "", 55), ("umas", "operator-station", "", 50)];
+const ASKS: &[(&str, &str, &str, u8)] =
+    &[("s7comm-plus", "operator-station", "", 55), ("umas", "operator-station", "", 50), ("semtech-udp", "network", "gateway", 60)];
 
 /// Protocols in which controllers are asked, by the maker or family whose they are. Who asks controllers of two families, and is none
 /// itself, is an operator's station: SCADA, HMI, engineering. Gateways serve one of them.

@@ -476,6 +476,22 @@ table! {
         RuntimeVersion = 564, "runtime-version";
         /// An operating system's version.
         OsVersion = 565, "os-version";
+        /// A LON Neuron identifier.
+        NeuronId = 566, "neuron-id";
+        /// EUI-64 of a LoRaWAN gateway.
+        GatewayEui = 567, "gateway-eui";
+        /// A vehicle identification number (ISO 3779).
+        Vin = 568, "vin";
+        /// A logical address of a control unit (ISO 13400-2).
+        LogicalAddress = 569, "logical-address";
+        /// Entity identification of a vehicle's gateway (ISO 13400-2).
+        EntityId = 570, "entity-id";
+        /// Group identification of a vehicle's gateways (ISO 13400-2).
+        GroupId = 571, "group-id";
+        /// A SOME/IP service's number.
+        SomeIpService = 572, "someip-service";
+        /// A SOME/IP service instance's number.
+        SomeIpInstance = 573, "someip-instance";
 
         // Things, medicine, charging: 600 to 649.
     }

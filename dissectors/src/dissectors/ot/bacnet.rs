@@ -167,7 +167,9 @@ impl Dissector for Bacnet {
             _ => None,
         };
         let Some(npdu) = link.npdu() else { return Glance { operation: of_link.and_then(numbered), ..Glance::READ } };
-        let Some(apdu) = npdu.apdu() else { return Glance { operation: npdu.operation().map(|index| NETWORK + index).and_then(numbered), ..Glance::READ } };
+        let Some(apdu) = npdu.apdu() else {
+            return Glance { operation: npdu.operation().map(|index| NETWORK + index).and_then(numbered), ..Glance::READ };
+        };
         let operation = apdu.operation().map(|operation| match operation {
             apdu::Operation::Confirmed(service) => usize::from(service).min(CONFIRMED - 1),
             apdu::Operation::Unconfirmed(service) => CONFIRMED + usize::from(service).min(UNCONFIRMED - 1),

@@ -9,9 +9,7 @@ use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use binary::Binary;
 use observations::{Field, Kind, OperationClass, Span, Subject, Transport, Value};
-use services::{
-    ACTIVATE_SESSION, CREATE_SESSION, FIND_SERVERS, GET_ENDPOINTS, OPEN_SECURE_CHANNEL, PUBLISH, READ, RESPONSE, Session, TELLING,
-};
+use services::{ACTIVATE_SESSION, CREATE_SESSION, FIND_SERVERS, GET_ENDPOINTS, OPEN_SECURE_CHANNEL, PUBLISH, READ, RESPONSE, Session, TELLING};
 
 mod binary;
 mod services;
@@ -243,7 +241,7 @@ impl Header {
         let (kind, size) = ([a, b, c], u32::from_le_bytes([s0, s1, s2, s3]));
         let chunked = kind == *b"MSG" || kind == *b"OPN";
         let known = KINDS.contains(&kind) && (chunk == b'F' || chunked && matches!(chunk, b'C' | b'A'));
-        (known && size > HEADER as u32 && size <= CHUNK_MAX).then_some(Self { kind, chunk, size })
+        (known && usize::try_from(size).is_ok_and(|size| size > HEADER) && size <= CHUNK_MAX).then_some(Self { kind, chunk, size })
     }
 
     /// Whether the size is what the type demands, and what follows the message is another.

@@ -48,13 +48,29 @@ const OPEN_MAX: usize = 4;
 /// 20.1: the head of an application PDU.
 #[derive(Clone, Copy)]
 pub(super) enum Apdu<'a> {
-    Confirmed { service: u8, whole: bool, body: &'a [u8] },
-    Unconfirmed { service: u8, body: &'a [u8] },
-    Simple { service: u8 },
-    Complex { service: u8, invoke: u8, segment: Option<Segment>, body: &'a [u8] },
+    Confirmed {
+        service: u8,
+        whole: bool,
+        body: &'a [u8],
+    },
+    Unconfirmed {
+        service: u8,
+        body: &'a [u8],
+    },
+    Simple {
+        service: u8,
+    },
+    Complex {
+        service: u8,
+        invoke: u8,
+        segment: Option<Segment>,
+        body: &'a [u8],
+    },
     SegmentAck,
     /// Error, reject and abort; of an error the service.
-    Failed { service: u8 },
+    Failed {
+        service: u8,
+    },
 }
 
 /// Number of a segment, and whether more follow.
@@ -208,7 +224,9 @@ impl State {
             Apdu::Unconfirmed { service: I_AM, body } => i_am(body, about, cx),
             Apdu::Unconfirmed { service: I_HAVE, body } => i_have(body, about, cx),
             Apdu::Confirmed { service: REINITIALIZE_DEVICE, whole: true, body } => password(1, "bacnet reinitialize device", body, cx),
-            Apdu::Confirmed { service: DEVICE_COMMUNICATION_CONTROL, whole: true, body } => password(2, "bacnet device communication control", body, cx),
+            Apdu::Confirmed { service: DEVICE_COMMUNICATION_CONTROL, whole: true, body } => {
+                password(2, "bacnet device communication control", body, cx)
+            }
             Apdu::Complex { service, segment: None, body, .. } => answer(service, body, about, cx),
             Apdu::Complex { service, invoke, segment: Some(segment), body } => self.segment(service, invoke, segment, body, about, cx),
             _ => Ok(()),
@@ -223,7 +241,14 @@ impl State {
                 self.open.remove(0);
                 cx.limit("segmented BACnet answers of one conversation");
             }
-            self.open.push(Answer { about: about.clone(), invoke, service, last: 0, bytes: body.to_vec(), parts: vec![(body.len(), cx.spans_of(body))] });
+            self.open.push(Answer {
+                about: about.clone(),
+                invoke,
+                service,
+                last: 0,
+                bytes: body.to_vec(),
+                parts: vec![(body.len(), cx.spans_of(body))],
+            });
             return Ok(());
         }
         let Some(at) = self.open.iter().position(|answer| answer.invoke == invoke && answer.service == service && answer.about == *about) else {
@@ -252,8 +277,12 @@ impl State {
 /// 16.10.2: device, maximum length, segmentation, vendor.
 fn i_am(body: &[u8], about: &Subject, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let mut rest = body;
-    let (Some(Tag::Application(OBJECT, id)), Some(Tag::Application(UNSIGNED, _)), Some(Tag::Application(ENUMERATED, _)), Some(Tag::Application(UNSIGNED, vendor))) =
-        (tag(&mut rest), tag(&mut rest), tag(&mut rest), tag(&mut rest))
+    let (
+        Some(Tag::Application(OBJECT, id)),
+        Some(Tag::Application(UNSIGNED, _)),
+        Some(Tag::Application(ENUMERATED, _)),
+        Some(Tag::Application(UNSIGNED, vendor)),
+    ) = (tag(&mut rest), tag(&mut rest), tag(&mut rest), tag(&mut rest))
     else {
         return Err(DissectError::Malformed { rule: "I-Am", offset: 0 });
     };

@@ -118,7 +118,9 @@ fn properties_of_the_interface_itself_are_read() {
 #[test]
 fn strangers_are_refused_and_an_unusual_port_is_no_matter() {
     let at = At { transport: Transport::Udp, src_port: 50000, dst_port: PORT, from_client: None };
-    for stranger in [&[0x06, 0x10, 0x02, 0x01, 0x00, 0x0f, 8, 1, 0, 0, 0, 0, 0, 0][..], b"RTPS\x02\x01\x01\x01", &[0; 40], &[6, 16, 9, 9, 0, 6], &[6; 20]] {
+    for stranger in
+        [&[0x06, 0x10, 0x02, 0x01, 0x00, 0x0f, 8, 1, 0, 0, 0, 0, 0, 0][..], b"RTPS\x02\x01\x01\x01", &[0; 40], &[6, 16, 9, 9, 0, 6], &[6; 20]]
+    {
         assert_eq!(KnxIp.gate(stranger, &at), Gate::NotMine);
     }
     let said = payload(&KnxIp, Transport::Udp, 30001, 50000, &described());

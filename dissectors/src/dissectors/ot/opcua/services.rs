@@ -145,7 +145,8 @@ fn find_servers(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectE
     let count = i.count()?;
     for _ in 0..count.min(ENDPOINTS_MAX) {
         let one = application(i)?;
-        if count == 1 || one.kind == DISCOVERY_SERVER || (one.host.is_some() && one.host == about.ip && about.ip.is_some_and(|ip| !ip.is_loopback())) {
+        if count == 1 || one.kind == DISCOVERY_SERVER || (one.host.is_some() && one.host == about.ip && about.ip.is_some_and(|ip| !ip.is_loopback()))
+        {
             one.say(&about, cx);
         }
     }
@@ -265,9 +266,9 @@ fn activated(i: &mut Binary<'_>, request: u32, session: &mut Session, cx: &mut C
     let result_bytes = header.get(12..16).unwrap_or_default();
     let token = session.token.take().filter(|token| token.0 == request);
     let about = cx.sender();
-    let saying = cx.say(&about, Kind::Security).maybe(token.filter(|_| result == 0), |saying, (_, method)| {
-        saying.implied(Field::AuthenticationMethod, &Value::Text(method.into()))
-    });
+    let saying = cx
+        .say(&about, Kind::Security)
+        .maybe(token.filter(|_| result == 0), |saying, (_, method)| saying.implied(Field::AuthenticationMethod, &Value::Text(method.into())));
     if result != 0 {
         saying.number(Field::ServiceResult, u64::from(result), result_bytes);
     }
