@@ -20,13 +20,24 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("nbdgm", Some("smb"), "carries the browser's announcements"),
     ("ntlmssp", None, "spoken within SMB and HTTP: nothing of the lab hands it on yet"),
     ("pn_rt", None, "needs a controller and devices in cyclic exchange"),
+    ("someip", Some("someipsd"), "services are used after they were found"),
     ("s7comm-plus", None, "needs an S7-1200 or S7-1500"),
     ("tpkt", None, "an envelope that says nothing of its own"),
     ("upnp", Some("ssdp"), "descriptions are fetched after a search"),
 ];
 
 /// Where `unusual-port.pcap` of a folder has its server.
-const UNUSUAL_PORTS: &[(&str, u16)] = &[("enip", 52222), ("http", 4711), ("modbus", 10502), ("s7comm", 10102), ("ssh", 22022), ("tls", 4712)];
+const UNUSUAL_PORTS: &[(&str, u16)] = &[
+    ("doip", 23400),
+    ("fox", 11911),
+    ("semtech-udp", 1780),
+    ("enip", 52222),
+    ("http", 4711),
+    ("modbus", 10502),
+    ("s7comm", 10102),
+    ("ssh", 22022),
+    ("tls", 4712),
+];
 
 /// Who really speaks in a folder's `stranger-on-port.pcap`, as far as there are dissectors for them.
 const STRANGERS: &[(&str, &[&str])] = &[

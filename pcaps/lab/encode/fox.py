@@ -35,7 +35,7 @@ def log_in(talk):
     talk.client(browser_hello(1))
     talk.server(station_hello("NorthWing", "plant-room-north", "Qnx-NPM6-0A1B-2C3D-4E5F", 118752))
     talk.server(message("a", 1, -1, "fox", "challenge", [("method", "s:basic")]))
-    talk.client(message("a", 2, 1, "fox", "login", [("username", "s:operator"), ("password", "s:fox-Secret7")]))
+    talk.client(message("a", 2, 1, "fox", "login", [("username", "s:operator"), ("password", "s:LABSECRET-fox")]))
     for number in range(3, 9):
         talk.client(message("a", number, -1, "station", "read", [("ord", "s:slot:/Drivers")]))
         talk.server(message("a", number, number, "station", "reply", [("value", "s:21.5")]))

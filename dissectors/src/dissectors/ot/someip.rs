@@ -190,9 +190,17 @@ impl Dissector for SomeIpSd {
         }
     }
 
+    fn side(&self, head: &[u8]) -> Side {
+        match first(head) {
+            // Offers, and what answers a subscription.
+            Some(OFFER | 7) => Side::Server,
+            Some(_) => Side::Client,
+            None => Side::Unknown,
+        }
+    }
+
     fn glance(&self, head: &[u8], _: &At) -> Glance {
-        let first = Message::of(head).and_then(|message| entries(message.body)).and_then(|(entries, _)| entries.first().copied());
-        let operation = first.map(|kind| match kind {
+        let operation = first(head).map(|kind| match kind {
             0 => 0,
             OFFER => 1,
             6 => 2,
@@ -222,6 +230,11 @@ impl Dissector for SomeIpSd {
         }
         Ok(Next::Watch)
     }
+}
+
+/// The kind of the first entry.
+fn first(head: &[u8]) -> Option<u8> {
+    entries(Message::of(head)?.body)?.0.first().copied()
 }
 
 fn version(major: &[u8], minor: &[u8]) -> observations::Value {
