@@ -28,8 +28,8 @@ to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 1
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
                 decimal), u32-le-hex, u32-be-hex, bcd
 to digests      sha256, sha1, md5
-words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer, bacnet-instance, opcua-enumeration
-registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer, bacnet-instance, opcua-enumeration, ntcip-node, mib-node, knx-address, knx-status, knx-family, cnip-flags, doip-activation
+registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
                 parentheses, for the version of a named program after that name.
@@ -470,6 +470,11 @@ S7_STATES = {0: ["stop"], 1: ["stop"], 2: ["stop", "run"], 3: ["stop"], 4: ["sto
              8: ["run"], 9: ["run"], 10: ["hold"], 13: ["defective"]}  # fmt: skip
 MODE_SELECTOR = {1: "run", 2: "run-p", 3: "stop", 4: "mres"}
 
+KNX_FAMILIES = {2: "core", 3: "device management", 4: "tunnelling", 5: "routing", 6: "remote logging",
+                7: "remote configuration and diagnosis", 8: "object server", 9: "security"}  # fmt: skip
+# NTCIP 8004: the last number of a device's node.
+NTCIP_KINDS = {1: "traffic signal controller", 2: "ramp meter", 3: "dynamic message sign", 4: "transportation sensor system",
+               5: "environmental sensor station", 7: "roadside camera", 8: "video switch", 11: "signal control and prioritization"}  # fmt: skip
 # Kinds of user tokens and security modes, by their numbers; user tokens by the numbers of their types.
 OPCUA_WORDS = {0: ["anonymous"], 1: ["password", "none"], 2: ["certificate", "sign"], 3: ["issued-token", "sign-and-encrypt"],
                321: ["anonymous"], 324: ["password"], 327: ["certificate"], 940: ["issued-token"]}  # fmt: skip
@@ -518,6 +523,15 @@ DERIVATIONS = {
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
     "s7-version": lambda raw, _: [f"{chr(raw[0])}{'.'.join(map(str, raw[1:4]))}"],
     "subject-equals-issuer": lambda raw, _: ["0", "1"],
+    "mib-node": lambda raw, _: [{33: "uninterruptible power supply", 43: "printer"}.get(raw[-1], "")],
+    "ntcip-node": lambda raw, _: [NTCIP_KINDS.get(raw[-1], "")],
+    "knx-address": lambda raw, _: ["{}.{}.{}".format(raw[0] >> 4, raw[0] & 15, raw[1])],
+    "knx-status": lambda raw, _: ["programming"] if raw[0] & 1 else [],
+    "knx-family": lambda raw, _: [KNX_FAMILIES.get(raw[0], ""), "secure " + KNX_FAMILIES.get(raw[0], "")],
+    "cnip-flags": lambda raw, _: ["authenticated" if raw[0] & 0x20 else "none"],
+    "cnip-role": lambda raw, _: ["channel member", "configuration server"],
+    "doip-activation": one_of({b"\x10": ["none"], b"\x07": ["tls required"]}),
+    "someip-version": lambda raw, _: [f"{raw[0]}.{int.from_bytes(raw[4:8], 'big')}"],
     "bacnet-instance": lambda raw, _: [str(int.from_bytes(raw, "big") & 0x3FFFFF)],
     "opcua-enumeration": lambda raw, _: OPCUA_WORDS.get(int.from_bytes(raw, "little"), []),
 }
@@ -571,7 +585,7 @@ def stands_inside(value, made):
 
 
 PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
-REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "snmp-enterprise")
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "knx-manufacturer", "snmp-enterprise")
 TABLES = {}
 
 

@@ -1,4 +1,4 @@
-//! Fields that are numbers in a registry: CIP, PROFINET and BACnet vendors, SNMP enterprises.
+//! Fields that are numbers in a registry: CIP, PROFINET and BACnet vendors, KNX manufacturers, SNMP enterprises.
 
 use crate::attribute::class_of;
 use crate::claim::{Attribute, Claim};
@@ -27,6 +27,7 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
             (Field::BacnetVendorId, Value::Number(id)) => {
                 (table::bacnet_vendor(*id), if STACKS.contains(id) { 50 } else { 90 }, "registry:bacnet-vendor")
             }
+            (Field::KnxManufacturer, Value::Number(id)) => (table::knx_manufacturer(*id), 80, "registry:knx-manufacturer"),
             (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
             (Field::SystemObjectId, value) => {
                 let id = enterprise_of(&value.display());

@@ -25,7 +25,7 @@ fn date(said: &Observation, field: Field) -> Option<String> {
 fn digest(said: &Observation, field: Field) -> Option<String> {
     match said.get(field)? {
         Value::Bytes(bytes) => Some(hex(bytes)),
-        other => Some(other.display()),
+        other => Some(safe(other)),
     }
 }
 
