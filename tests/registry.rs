@@ -30,6 +30,8 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
 const UNUSUAL_PORTS: &[(&str, u16)] = &[
     ("doip", 23400),
     ("fox", 11911),
+    ("knxip", 13671),
+    ("opcua", 49320),
     ("semtech-udp", 1780),
     ("enip", 52222),
     ("http", 4711),
