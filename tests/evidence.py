@@ -20,15 +20,16 @@ Derivations, in the order in which they were undone
 none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
-put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
+put together    tcp, ip, cotp, s7-fragments, dcerpc-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
                 request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out.
 to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
                 message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u32-le-hex, u32-be-hex, bcd
+                decimal), u32-le-hex, u32-be-hex, bcd, decimal-dotted, u8.u8.u16-le, ipv4-le (an address with its last byte first)
 to digests      sha256, sha1, md5
-words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
+words           ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, profinet-ar-type, s7-mode-selector, s7-version, padded-version (prefix, three numbers in three places each),
+                subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
@@ -468,9 +469,11 @@ def nibbles(table):
 # SZL 0x0424: the low half is the state now. A telegram of transition has numbers of its own: 0 stop, 2 run.
 S7_STATES = {0: ["stop"], 1: ["stop"], 2: ["stop", "run"], 3: ["stop"], 4: ["stop"], 5: ["startup"], 6: ["startup"], 7: ["startup"],
              8: ["run"], 9: ["run"], 10: ["hold"], 13: ["defective"]}  # fmt: skip
+POWERLINK_STATES = {0x1C: "not-active", 0x1D: "pre-operational-1", 0x5D: "pre-operational-2", 0x6D: "ready-to-operate",
+                    0xFD: "operational", 0x4D: "stopped", 0x1E: "basic-ethernet"}  # fmt: skip
 MODE_SELECTOR = {1: "run", 2: "run-p", 3: "stop", 4: "mres"}
 
-TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "tls-records", "dtls-fragments", "http-body", "connection", "request")
+TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "dcerpc-fragments", "tls-records", "dtls-fragments", "http-body", "connection", "request")
 
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},
@@ -513,6 +516,16 @@ DERIVATIONS = {
     "s7-state": nibbles(S7_STATES),
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
     "s7-version": lambda raw, _: [f"{chr(raw[0])}{'.'.join(map(str, raw[1:4]))}"],
+    "ethercat-state": nibbles({1: ["init"], 2: ["pre-op"], 3: ["bootstrap"], 4: ["safe-op"], 8: ["op"]}),
+    "powerlink-state": one_of({bytes([code]): [word] for code, word in POWERLINK_STATES.items()}),
+    "ipv4-le": lambda raw, _: [str(ipaddress.ip_address(raw[::-1]))],
+    "profinet-ar-type": lambda raw, _: ["8" if raw == b"\0\6" else "2"],
+    "decimal-dotted": lambda raw, _: [".".join(map(str, raw))],
+    "ads-device-info": lambda raw, _: ["{} {}.{}.{}".format(text_of(raw[4:].split(b"\0")[0]).strip(), *struct.unpack_from("<BBH", raw))],
+    "ads-state": one_of({b"\x05": ["run"], b"\x06": ["stop"], b"\x0f": ["config"]}),
+    "u8.u8.u16-le": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from("<BBH", raw))],
+    "os-version-info": lambda raw, _: ["{} {}.{}.{}".format({2: "nt", 3: "ce"}[raw[12]], *struct.unpack_from("<III", raw))],
+    "padded-version": lambda raw, _: [chr(raw[0]) + ".".join(text_of(raw[at : at + 3]).strip() for at in (1, 4, 7))],
     "subject-equals-issuer": lambda raw, _: ["0", "1"],
 }
 

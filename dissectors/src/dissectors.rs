@@ -41,14 +41,23 @@ mod iot {
 
 /// Plants.
 mod ot {
+    pub(super) mod ads;
+    mod ads_route;
     pub(super) mod cip;
     mod cip_identity;
     mod cip_path;
     pub(super) mod cipio;
     pub(super) mod cotp;
+    pub(super) mod dcerpc;
+    mod dcerpc_pdu;
+    pub(super) mod ecat;
+    mod ecat_slave;
     pub(super) mod enip;
+    pub(super) mod epl;
     pub(super) mod modbus;
     pub(super) mod pn_dcp;
+    pub(super) mod pn_io;
+    mod pn_io_blocks;
     pub(super) mod pn_rt;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
@@ -80,12 +89,17 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::tls::Tls,
     &iot::hnap::Hnap,
     &iot::upnp::Upnp,
+    &ot::ads::Ads,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
+    &ot::dcerpc::Dcerpc,
+    &ot::ecat::Ecat,
     &ot::enip::Enip,
+    &ot::epl::Epl,
     &ot::modbus::Modbus,
     &ot::pn_dcp::PnDcp,
+    &ot::pn_io::PnIo,
     &ot::pn_rt::PnRt,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,

@@ -42,6 +42,7 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
             "x509" => (Field::CertificateSha256, bytes(&said, Field::SpkiSha256).map(Key::CertificateKey)),
             "ssh-host-key" => (Field::SshHostKey, None),
             "uuid" => (Field::Uuid, None),
+            "ams-net-id" => (Field::AmsNetId, None),
             _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(&said, field) else { continue };
