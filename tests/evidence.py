@@ -26,9 +26,9 @@ to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value st
 to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
                 message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u32-le-hex, u32-be-hex, bcd, decimal-dotted, u8.u8.u16-le, ipv4-le (an address with its last byte first)
+                decimal), u32-le-hex, u32-be-hex, bcd, decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first)
 to digests      sha256, sha1, md5
-words           ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, profinet-ar-type, s7-mode-selector, s7-version, padded-version (prefix, three numbers in three places each),
+words           ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, codesys-protocol, profinet-ar-type, s7-mode-selector, s7-version, padded-version (prefix, three numbers in three places each),
                 subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
@@ -525,6 +525,8 @@ DERIVATIONS = {
     "ads-state": one_of({b"\x05": ["run"], b"\x06": ["stop"], b"\x0f": ["config"]}),
     "u8.u8.u16-le": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from("<BBH", raw))],
     "os-version-info": lambda raw, _: ["{} {}.{}.{}".format({2: "nt", 3: "ce"}[raw[12]], *struct.unpack_from("<III", raw))],
+    "codesys-protocol": lambda raw, _: [{0xCD55: "none", 0x7557: "encrypted"}[int.from_bytes(raw, "little")]],
+    "dotted-backwards": lambda raw, _: [".".join(map(str, raw[::-1]))],
     "padded-version": lambda raw, _: [chr(raw[0]) + ".".join(text_of(raw[at : at + 3]).strip() for at in (1, 4, 7))],
     "subject-equals-issuer": lambda raw, _: ["0", "1"],
 }

@@ -47,6 +47,9 @@ mod ot {
     mod cip_identity;
     mod cip_path;
     pub(super) mod cipio;
+    pub(super) mod codesys;
+    mod codesys_v2;
+    mod codesys_v3;
     pub(super) mod cotp;
     pub(super) mod dcerpc;
     mod dcerpc_pdu;
@@ -92,6 +95,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::ads::Ads,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
+    &ot::codesys::Codesys,
     &ot::cotp::Cotp,
     &ot::dcerpc::Dcerpc,
     &ot::ecat::Ecat,
