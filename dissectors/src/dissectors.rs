@@ -58,10 +58,12 @@ mod ot {
     pub(super) mod enip;
     pub(super) mod epl;
     pub(super) mod modbus;
+    pub(super) mod pcworx;
     pub(super) mod pn_dcp;
     pub(super) mod pn_io;
     mod pn_io_blocks;
     pub(super) mod pn_rt;
+    pub(super) mod proconos;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
@@ -102,9 +104,11 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::enip::Enip,
     &ot::epl::Epl,
     &ot::modbus::Modbus,
+    &ot::pcworx::Pcworx,
     &ot::pn_dcp::PnDcp,
     &ot::pn_io::PnIo,
     &ot::pn_rt::PnRt,
+    &ot::proconos::Proconos,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
     &ot::tpkt::Tpkt,
