@@ -23,10 +23,10 @@ none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned
 put together    tcp, ip, cotp, s7-fragments, dcerpc-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
                 request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out.
-to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
+to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
                 message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u32-le-hex, u32-be-hex, bcd, decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first)
+                decimal), u32-le-hex, u32-be-hex, bcd, hart-unique-id, hart-hardware-revision, decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first)
 to digests      sha256, sha1, md5
 words           ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, codesys-protocol, profinet-ar-type, s7-mode-selector, s7-version, padded-version (prefix, three numbers in three places each),
                 subject-equals-issuer
@@ -443,6 +443,13 @@ def inflate(raw):
     raise NotObtained("no deflate stream")
 
 
+def packed_ascii(raw):
+    """HART: six bits a character, of which the missing one is the opposite of the highest that is there."""
+    bits = "".join(f"{byte:08b}" for byte in raw)
+    sixes = [int(bits[at : at + 6], 2) for at in range(0, len(bits), 6)]
+    return "".join(chr(six if six & 0x20 else six | 0x40) for six in sixes).strip()
+
+
 def number_lists(raw):
     pairs = struct.unpack(f">{len(raw) // 2}H", raw[: len(raw) // 2 * 2])
     return [",".join(map(str, raw)), ",".join(map(str, pairs))]
@@ -527,6 +534,9 @@ DERIVATIONS = {
     "os-version-info": lambda raw, _: ["{} {}.{}.{}".format({2: "nt", 3: "ce"}[raw[12]], *struct.unpack_from("<III", raw))],
     "codesys-protocol": lambda raw, _: [{0xCD55: "none", 0x7557: "encrypted"}[int.from_bytes(raw, "little")]],
     "dotted-backwards": lambda raw, _: [".".join(map(str, raw[::-1]))],
+    "hart-unique-id": lambda raw, _: [f"{raw[:2].hex()}-{raw[8:11].hex()}"],
+    "hart-hardware-revision": lambda raw, _: [str(raw[0] >> 3)],
+    "packed-ascii": lambda raw, _: [packed_ascii(raw)],
     "padded-version": lambda raw, _: [chr(raw[0]) + ".".join(text_of(raw[at : at + 3]).strip() for at in (1, 4, 7))],
     "subject-equals-issuer": lambda raw, _: ["0", "1"],
 }

@@ -57,6 +57,8 @@ mod ot {
     mod ecat_slave;
     pub(super) mod enip;
     pub(super) mod epl;
+    pub(super) mod hart_ip;
+    mod hart_ip_commands;
     pub(super) mod modbus;
     pub(super) mod pcworx;
     pub(super) mod pn_dcp;
@@ -103,6 +105,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::ecat::Ecat,
     &ot::enip::Enip,
     &ot::epl::Epl,
+    &ot::hart_ip::HartIp,
     &ot::modbus::Modbus,
     &ot::pcworx::Pcworx,
     &ot::pn_dcp::PnDcp,
