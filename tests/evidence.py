@@ -28,7 +28,7 @@ to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-na
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
                 decimal), u32-le-hex, u32-be-hex, bcd, hart-unique-id, hart-hardware-revision, decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first)
 to digests      sha256, sha1, md5
-words           ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, codesys-protocol, profinet-ar-type, s7-mode-selector, s7-version, padded-version (prefix, three numbers in three places each),
+words           ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, codesys-protocol, profinet-ar-type, s7-mode-selector, s7-version, s7-named-version (name, version), s7-plus-version, padded-version (prefix, three numbers in three places each),
                 subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
@@ -537,6 +537,8 @@ DERIVATIONS = {
     "hart-unique-id": lambda raw, _: [f"{raw[:2].hex()}-{raw[8:11].hex()}"],
     "hart-hardware-revision": lambda raw, _: [str(raw[0] >> 3)],
     "packed-ascii": lambda raw, _: [packed_ascii(raw)],
+    "s7-named-version": lambda raw, _: [f"{text_of(raw[:20]).strip()} {chr(raw[22])}{'.'.join(map(str, raw[23:26]))}"],
+    "s7-plus-version": one_of({b"\x01": ["none"], b"\x02": ["none"], b"\x03": ["digest"]}),
     "padded-version": lambda raw, _: [chr(raw[0]) + ".".join(text_of(raw[at : at + 3]).strip() for at in (1, 4, 7))],
     "subject-equals-issuer": lambda raw, _: ["0", "1"],
 }

@@ -45,6 +45,7 @@ mod ot {
     mod ads_route;
     pub(super) mod cip;
     mod cip_identity;
+    mod cip_objects;
     mod cip_path;
     pub(super) mod cipio;
     pub(super) mod codesys;

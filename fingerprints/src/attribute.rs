@@ -18,6 +18,7 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::HardwareVersion, Attribute::Hardware, 90),
     (Field::SoftwareVersion, Attribute::Software, 85),
     (Field::RuntimeVersion, Attribute::Software, 85),
+    (Field::BootLoaderVersion, Attribute::Software, 60),
     (Field::OperatingSystem, Attribute::Os, 85),
     (Field::SystemDescription, Attribute::Description, 85),
     (Field::LldpSystemDescription, Attribute::Description, 85),

@@ -64,7 +64,7 @@ impl Dissector for PnDcp {
 
     const ROW: Row = Row {
         name: "pn_dcp",
-        revision: 1,
+        revision: 2,
         spec: "IEC 61158-6-10 section 4.3",
         tells: "station name, vendor and device id, role, type, alias, IP address; names and addresses that are set",
         bindings: &[Binding::EtherType(0x8892)],

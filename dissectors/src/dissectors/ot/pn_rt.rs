@@ -30,7 +30,7 @@ impl Dissector for PnRt {
 
     const ROW: Row = Row {
         name: "pn_rt",
-        revision: 1,
+        revision: 2,
         spec: "IEC 61158-6-10 sections 4.4, 4.7, 4.8",
         tells: "that devices exchange cyclic data or alarms; modules that raise alarms",
         bindings: &[Binding::EtherType(0x8892)],
