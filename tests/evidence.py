@@ -26,11 +26,11 @@ to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value st
 to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
                 message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u32-le-hex, u32-be-hex, bcd, hart-unique-id, hart-hardware-revision, decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first)
+                decimal), u16-le-hex, u32-le-hex, u32-be-hex, bcd, hart-unique-id, hart-hardware-revision, decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first)
 to digests      sha256, sha1, md5
 words           ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, codesys-protocol, profinet-ar-type, s7-mode-selector, s7-version, s7-named-version (name, version), s7-plus-version, padded-version (prefix, three numbers in three places each),
                 subject-equals-issuer
-registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+registries      cip-vendor, profinet-vendor, bacnet-vendor, ethercat-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
                 parentheses, for the version of a named program after that name.
@@ -512,6 +512,7 @@ DERIVATIONS = {
     "decimal-list": lambda raw, _: number_lists(raw),
     "option-codes": lambda raw, _: option_codes(raw),
     "major.minor": lambda raw, _: [".".join(map(str, raw)), ".".join(f"{byte:03}" if i else str(byte) for i, byte in enumerate(raw))],
+    "u16-le-hex": lambda raw, _: [f"{int.from_bytes(raw, 'little'):04x}"],
     "u32-le-hex": lambda raw, _: hexadecimal(int.from_bytes(raw, "little")),
     "u32-be-hex": lambda raw, _: hexadecimal(int.from_bytes(raw, "big")),
     "bcd": lambda raw, _: [raw.hex(), raw.hex().lstrip("0")],
@@ -592,7 +593,7 @@ def stands_inside(value, made):
 
 
 PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
-REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "snmp-enterprise")
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "ethercat-vendor", "snmp-enterprise")
 TABLES = {}
 
 

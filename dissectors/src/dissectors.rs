@@ -41,6 +41,7 @@ mod iot {
 
 /// Plants.
 mod ot {
+    pub(super) mod addp;
     pub(super) mod ads;
     mod ads_route;
     pub(super) mod cip;
@@ -60,7 +61,9 @@ mod ot {
     pub(super) mod epl;
     pub(super) mod hart_ip;
     mod hart_ip_commands;
+    pub(super) mod lantronix;
     pub(super) mod modbus;
+    pub(super) mod nport;
     pub(super) mod pcworx;
     pub(super) mod pn_dcp;
     pub(super) mod pn_io;
@@ -97,6 +100,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::tls::Tls,
     &iot::hnap::Hnap,
     &iot::upnp::Upnp,
+    &ot::addp::Addp,
     &ot::ads::Ads,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
@@ -107,7 +111,9 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::enip::Enip,
     &ot::epl::Epl,
     &ot::hart_ip::HartIp,
+    &ot::lantronix::Lantronix,
     &ot::modbus::Modbus,
+    &ot::nport::Nport,
     &ot::pcworx::Pcworx,
     &ot::pn_dcp::PnDcp,
     &ot::pn_io::PnIo,

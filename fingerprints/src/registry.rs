@@ -19,6 +19,7 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
             (Field::CipVendorId, Value::Number(id)) => (table::cip_vendor(*id), 90, "registry:cip-vendor"),
             (Field::ProfinetVendorId, Value::Number(id)) => (table::profinet_vendor(*id), 90, "registry:profinet-vendor"),
             (Field::BacnetVendorId, Value::Number(id)) => (table::bacnet_vendor(*id), 90, "registry:bacnet-vendor"),
+            (Field::EtherCatVendorId, Value::Number(id)) => (table::ethercat_vendor(*id), 90, "registry:ethercat-vendor"),
             (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
             (Field::SystemObjectId, value) => {
                 let id = enterprise_of(&value.display());

@@ -474,6 +474,10 @@ table! {
         ProjectName = 514, "project-name";
         /// An operating system's family and version, as a Windows system gives it: `nt` or `ce`, major, minor, build.
         OsVersion = 515, "os-version";
+        /// Model number of an NPort serial device server, four hexadecimal digits.
+        NportModel = 516, "nport-model";
+        /// Type of a Lantronix device server, two characters.
+        LantronixType = 517, "lantronix-type";
 
         // Buildings: 550 to 599.
 
