@@ -30,7 +30,7 @@ to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, min
 to digests      sha256, sha1, md5
 words           ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, codesys-protocol, profinet-ar-type, s7-mode-selector, s7-version, s7-named-version (name, version), s7-plus-version, padded-version (prefix, three numbers in three places each),
                 subject-equals-issuer
-registries      cip-vendor, profinet-vendor, bacnet-vendor, ethercat-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+registries      cip-vendor, profinet-vendor, bacnet-vendor, ethercat-vendor, hart-manufacturer, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
                 parentheses, for the version of a named program after that name.
@@ -593,7 +593,7 @@ def stands_inside(value, made):
 
 
 PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
-REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "ethercat-vendor", "snmp-enterprise")
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "ethercat-vendor", "hart-manufacturer", "snmp-enterprise")
 TABLES = {}
 
 

@@ -13,6 +13,7 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::ModuleType, Attribute::Model, 85),
     (Field::ProductCode, Attribute::OrderNumber, 85),
     (Field::OrderNumber, Attribute::OrderNumber, 90),
+    (Field::IdentityProductCode, Attribute::OrderNumber, 60),
     (Field::SerialNumber, Attribute::Serial, 90),
     (Field::FirmwareVersion, Attribute::Firmware, 90),
     (Field::HardwareVersion, Attribute::Hardware, 90),

@@ -1,4 +1,4 @@
-//! Fields that are numbers in a registry: CIP, PROFINET and BACnet vendors, SNMP enterprises.
+//! Fields that are numbers in a registry: CIP, PROFINET, BACnet, EtherCAT and HART vendors, SNMP enterprises.
 
 use crate::attribute::class_of;
 use crate::claim::{Attribute, Claim};
@@ -20,6 +20,7 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
             (Field::ProfinetVendorId, Value::Number(id)) => (table::profinet_vendor(*id), 90, "registry:profinet-vendor"),
             (Field::BacnetVendorId, Value::Number(id)) => (table::bacnet_vendor(*id), 90, "registry:bacnet-vendor"),
             (Field::EtherCatVendorId, Value::Number(id)) => (table::ethercat_vendor(*id), 90, "registry:ethercat-vendor"),
+            (Field::HartManufacturerId, Value::Number(id)) => (table::hart_manufacturer(*id), 90, "registry:hart-manufacturer"),
             (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
             (Field::SystemObjectId, value) => {
                 let id = enterprise_of(&value.display());

@@ -478,6 +478,10 @@ table! {
         NportModel = 516, "nport-model";
         /// Type of a Lantronix device server, two characters.
         LantronixType = 517, "lantronix-type";
+        /// Product code of a CANopen or EtherCAT identity object, in hexadecimal digits.
+        IdentityProductCode = 518, "identity-product-code";
+        /// HART long address: device type and device id, five bytes.
+        HartAddress = 519, "hart-address";
 
         // Buildings: 550 to 599.
 

@@ -49,7 +49,7 @@ pub enum StepKind {
     AmsPort,
     /// SNMP entPhysicalIndex (RFC 6933).
     Entity,
-    /// EtherCAT station address, or position where none was given.
+    /// EtherCAT position, or station address where it is not known which position has it.
     EtherCatSlave,
 }
 

@@ -226,7 +226,7 @@ mod tests {
         let serial = [0, 0, 0x0e, 0, 0, 0, 0x39, 0x30, 0, 0];
         let said = said(&[(FPRD, 1001, 0x0502, &product, 1), (FPRD, 1001, 0x0502, &serial, 1)]);
         assert_eq!(field(&said, Kind::Identity, Field::EtherCatVendorId), ["2"]);
-        assert_eq!(field(&said, Kind::Identity, Field::ProductCode), ["0x044c2c52"]);
+        assert_eq!(field(&said, Kind::Identity, Field::IdentityProductCode), ["0x044c2c52"]);
         assert_eq!(field(&said, Kind::Identity, Field::SerialNumber), ["12345"]);
         assert!(said.iter().filter(|said| said.kind == Kind::Identity).all(|said| said.about.path[0].number == 1001));
     }
@@ -237,6 +237,13 @@ mod tests {
         let said = said(&[(BRD, 5, 0x0130, &[8, 0], 5), (APRD, 2, 0x0130, &[8, 0], 1)]);
         assert_eq!(field(&said, Kind::State, Field::OperatingMode), ["op"]);
         assert_eq!(said.iter().find(|said| said.kind == Kind::State).unwrap().about.path[0].number, 3);
+    }
+
+    #[test]
+    fn a_station_address_that_is_given_names_a_position() {
+        let serial = [0, 0, 0x0e, 0, 0, 0, 0x39, 0x30, 0, 0];
+        let said = said(&[(BRD, 5, 0x0130, &[8, 0], 5), (APWR, 4, 0x0010, &[1, 0x10], 1), (FPRD, 0x1001, 0x0502, &serial, 1)]);
+        assert_eq!(said.iter().find(|said| said.kind == Kind::Identity).unwrap().about.path[0].number, 1);
     }
 
     #[test]

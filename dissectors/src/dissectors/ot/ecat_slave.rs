@@ -90,14 +90,11 @@ impl Segment {
         }
     }
 
-    /// Station address of a slave, or its position where none was given: positions count down to 0 as the frame passes.
+    /// Position of a slave, or its station address where it was given before the capture: positions count down to 0 as the frame passes.
     fn number(&self, datagram: &Datagram<'_>) -> Option<u16> {
         match datagram.command {
-            FPRD | FPWR => Some(datagram.address),
-            APRD | APWR => {
-                let position = self.count?.wrapping_sub(datagram.address);
-                Some(self.stations.iter().find(|row| row.0 == position).map_or(position, |row| row.1))
-            }
+            FPRD | FPWR => Some(self.stations.iter().find(|row| row.1 == datagram.address).map_or(datagram.address, |row| row.0)),
+            APRD | APWR => Some(self.count?.wrapping_sub(datagram.address)),
             _ => None,
         }
     }
@@ -155,7 +152,7 @@ fn number(word: u32, bytes: &[u8], about: &Subject, cx: &mut Context<'_>) {
     let saying = cx.say(about, Kind::Identity);
     match word {
         VENDOR => drop(saying.number(Field::EtherCatVendorId, value.into(), bytes)),
-        PRODUCT => drop(saying.decoded(Field::ProductCode, &hexadecimal, bytes, "u32-le-hex")),
+        PRODUCT => drop(saying.decoded(Field::IdentityProductCode, &hexadecimal, bytes, "u32-le-hex")),
         REVISION => drop(saying.decoded(Field::HardwareVersion, &hexadecimal, bytes, "u32-le-hex")),
         SERIAL => drop(saying.decoded(Field::SerialNumber, &Value::Text(value.to_string().into_bytes()), bytes, "u32-le")),
         _ => {}

@@ -191,7 +191,7 @@ fn identified(frame: &[u8], node: u8, about: &Subject, cx: &mut Context<'_>) -> 
     for (at, what) in [
         (DEVICE_TYPE, Field::DeviceTypeNumber),
         (VENDOR, Field::CanopenVendorId),
-        (PRODUCT, Field::ProductCode),
+        (PRODUCT, Field::IdentityProductCode),
         (REVISION, Field::HardwareVersion),
         (SERIAL, Field::SerialNumber),
     ] {
@@ -217,7 +217,7 @@ fn identified(frame: &[u8], node: u8, about: &Subject, cx: &mut Context<'_>) -> 
 /// A number as its field is written: vendors and types as numbers, codes in hexadecimal digits.
 fn number<'s, 'a>(saying: crate::context::Saying<'s, 'a>, field: Field, value: u32, bytes: &[u8]) -> crate::context::Saying<'s, 'a> {
     match field {
-        Field::ProductCode | Field::HardwareVersion => {
+        Field::IdentityProductCode | Field::HardwareVersion => {
             saying.decoded(field, &Value::Text(format!("0x{value:08x}").into_bytes()), bytes, "u32-le-hex")
         }
         Field::SerialNumber => saying.decoded(field, &Value::Text(value.to_string().into_bytes()), bytes, "u32-le"),
@@ -285,7 +285,7 @@ fn object(frame: &[u8], reads: &mut Reads, cx: &mut Context<'_>) {
     let field = match (index, subindex) {
         (0x1000, 0) => Field::DeviceTypeNumber,
         (0x1018, 1) => Field::CanopenVendorId,
-        (0x1018, 2) => Field::ProductCode,
+        (0x1018, 2) => Field::IdentityProductCode,
         (0x1018, 4) => Field::SerialNumber,
         (0x1008, 0) => return drop(saying.trimmed(Field::ModelName, command.data)),
         (0x1009, 0) => return drop(saying.trimmed(Field::HardwareVersion, command.data)),
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(field(&said, Kind::Identity, Field::NodeId), ["17"]);
         assert_eq!(field(&said, Kind::Identity, Field::DeviceTypeNumber), ["983441"]);
         assert_eq!(field(&said, Kind::Identity, Field::CanopenVendorId), ["16777324"]);
-        assert_eq!(field(&said, Kind::Identity, Field::ProductCode), ["0x00001fa3"]);
+        assert_eq!(field(&said, Kind::Identity, Field::IdentityProductCode), ["0x00001fa3"]);
         assert_eq!(field(&said, Kind::Identity, Field::SerialNumber), ["12345"]);
         assert_eq!(field(&said, Kind::Identity, Field::Hostname), ["X20BC0083-17"]);
         assert_eq!(field(&said, Kind::Binding, Field::Ipv4Address), ["192.168.100.17"]);
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn a_truncated_answer_keeps_what_came_before() {
         let said = read_frame(&Epl, &ident_response()[..14 + 0x2a]);
-        assert_eq!(field(&said, Kind::Identity, Field::ProductCode), ["0x00001fa3"]);
+        assert_eq!(field(&said, Kind::Identity, Field::IdentityProductCode), ["0x00001fa3"]);
         assert!(field(&said, Kind::Identity, Field::SerialNumber).is_empty());
     }
 

@@ -117,7 +117,7 @@ impl Dissector for HartIp {
                 if let Some(frame) = token_passing(body) {
                     let about = frame.device(&server, cx);
                     if !about.path.is_empty() {
-                        cx.say(&about, Kind::Part).bytes(Field::DeviceId, frame.address);
+                        cx.say(&about, Kind::Part).bytes(Field::HartAddress, frame.address);
                     }
                     if let Some(data) = frame.answer() {
                         commands::answered(frame.command, data, &about, &server, cx)?;
@@ -278,7 +278,7 @@ mod tests {
         let refused = device(0, &[]);
         let said = conversation(&HartIp, Transport::Tcp, &[(50000, PORT, &ask), (PORT, 50000, &refused)]);
         assert!(field(&said, Kind::Identity, Field::SerialNumber).is_empty());
-        assert_eq!(field(&said, Kind::Part, Field::DeviceId).len(), 1);
+        assert_eq!(field(&said, Kind::Part, Field::HartAddress).len(), 1);
     }
 
     #[test]

@@ -178,7 +178,7 @@ fn sub_device(data: &[u8], server: &Subject, cx: &mut Context<'_>) -> Result<(),
     let (maker, kind, id) = (slice(data, 4, 6)?, slice(data, 6, 8)?, slice(data, 8, 11)?);
     let about = cx.part(server, StepKind::HartDevice, (number(kind) & 0x3fff) << 24 | number(id));
     let saying = cx.say(&about, Kind::Identity).number(Field::HartManufacturerId, number(maker), maker);
-    let saying = saying.number(Field::HartDeviceType, number(kind), kind).bytes(Field::DeviceId, id);
+    let saying = saying.number(Field::HartDeviceType, number(kind), kind).bytes(Field::HartAddress, slice(data, 6, 11)?);
     drop(saying.trimmed(Field::Tag, data.get(12..44).unwrap_or_default()));
     Ok(())
 }
