@@ -482,6 +482,10 @@ table! {
         IdentityProductCode = 518, "identity-product-code";
         /// HART long address: device type and device id, five bytes.
         HartAddress = 519, "hart-address";
+        /// Revision number of a CANopen or EtherCAT identity object, in hexadecimal digits.
+        RevisionNumber = 520, "revision-number";
+        /// HART tag of eight characters, beside which a long one may be set.
+        ShortTag = 521, "short-tag";
 
         // Buildings: 550 to 599.
 

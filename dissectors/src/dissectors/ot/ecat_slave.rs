@@ -153,7 +153,7 @@ fn number(word: u32, bytes: &[u8], about: &Subject, cx: &mut Context<'_>) {
     match word {
         VENDOR => drop(saying.number(Field::EtherCatVendorId, value.into(), bytes)),
         PRODUCT => drop(saying.decoded(Field::IdentityProductCode, &hexadecimal, bytes, "u32-le-hex")),
-        REVISION => drop(saying.decoded(Field::HardwareVersion, &hexadecimal, bytes, "u32-le-hex")),
+        REVISION => drop(saying.decoded(Field::RevisionNumber, &hexadecimal, bytes, "u32-le-hex")),
         SERIAL => drop(saying.decoded(Field::SerialNumber, &Value::Text(value.to_string().into_bytes()), bytes, "u32-le")),
         _ => {}
     }

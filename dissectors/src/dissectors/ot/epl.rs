@@ -192,7 +192,7 @@ fn identified(frame: &[u8], node: u8, about: &Subject, cx: &mut Context<'_>) -> 
         (DEVICE_TYPE, Field::DeviceTypeNumber),
         (VENDOR, Field::CanopenVendorId),
         (PRODUCT, Field::IdentityProductCode),
-        (REVISION, Field::HardwareVersion),
+        (REVISION, Field::RevisionNumber),
         (SERIAL, Field::SerialNumber),
     ] {
         saying = saying.maybe(u32_of(field(at)).filter(|value| *value != 0), |s, value| number(s, what, value, field(at)));
@@ -217,7 +217,7 @@ fn identified(frame: &[u8], node: u8, about: &Subject, cx: &mut Context<'_>) -> 
 /// A number as its field is written: vendors and types as numbers, codes in hexadecimal digits.
 fn number<'s, 'a>(saying: crate::context::Saying<'s, 'a>, field: Field, value: u32, bytes: &[u8]) -> crate::context::Saying<'s, 'a> {
     match field {
-        Field::IdentityProductCode | Field::HardwareVersion => {
+        Field::IdentityProductCode | Field::RevisionNumber => {
             saying.decoded(field, &Value::Text(format!("0x{value:08x}").into_bytes()), bytes, "u32-le-hex")
         }
         Field::SerialNumber => saying.decoded(field, &Value::Text(value.to_string().into_bytes()), bytes, "u32-le"),
@@ -286,6 +286,7 @@ fn object(frame: &[u8], reads: &mut Reads, cx: &mut Context<'_>) {
         (0x1000, 0) => Field::DeviceTypeNumber,
         (0x1018, 1) => Field::CanopenVendorId,
         (0x1018, 2) => Field::IdentityProductCode,
+        (0x1018, 3) => Field::RevisionNumber,
         (0x1018, 4) => Field::SerialNumber,
         (0x1008, 0) => return drop(saying.trimmed(Field::ModelName, command.data)),
         (0x1009, 0) => return drop(saying.trimmed(Field::HardwareVersion, command.data)),

@@ -265,7 +265,7 @@ mod tests {
         let packed = [0b010100_01, 0b0100_1011, 0b01_110100, 0b110111_11, 0b0001_1100, 0b01_100000];
         let blanks = [0x82, 0x08, 0x20, 0x82, 0x08, 0x20, 0x82, 0x08, 0x20, 0x82, 0x08, 0x20];
         let said = answer(&HartIp, &device(13, &[&packed[..], &blanks, &[1, 1, 126]].concat()));
-        assert_eq!(field(&said, Kind::Identity, Field::Tag), ["TT-4711"]);
+        assert_eq!(field(&said, Kind::Identity, Field::ShortTag), ["TT-4711"]);
         assert!(field(&said, Kind::Identity, Field::Description).is_empty());
         let mut long = b"TT-4711 reactor 3".to_vec();
         long.resize(32, 0);

@@ -118,7 +118,7 @@ pub(super) fn answered(number: u16, data: &[u8], about: &Subject, server: &Subje
         READ_TAG => {
             // Tag (6), descriptor (12), date: six bits a character.
             let (tag, descriptor) = (slice(data, 0, 6)?, slice(data, 6, 18)?);
-            let saying = packed(cx.say(about, Kind::Identity), Field::Tag, tag);
+            let saying = packed(cx.say(about, Kind::Identity), Field::ShortTag, tag);
             drop(packed(saying, Field::Description, descriptor));
             Ok(())
         }
