@@ -112,9 +112,7 @@ fn discovered(body: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
             (DOMAIN, value) => saying.trimmed(Field::DomainName, value),
             // A number, or a name.
             (HARDWARE_TYPE, value) if value.len() > 2 => saying.trimmed(Field::ModelName, value),
-            (HARDWARE_REVISION, &[revision]) => {
-                saying.decoded(Field::HardwareVersion, &Value::Text(revision.to_string().into_bytes()), value, "u8")
-            }
+            (HARDWARE_REVISION, &[revision]) => saying.decoded(Field::HardwareVersion, &Value::Text(revision.to_string().into_bytes()), value, "u8"),
             (FIRMWARE, value) => saying.trimmed(Field::FirmwareVersion, value),
             (DEVICE_NAME, value) => saying.trimmed(Field::SystemName, value),
             _ => saying,

@@ -172,7 +172,13 @@ mod tests {
         let ask = datagram(
             ADD_ROUTE,
             [192, 168, 1, 199, 1, 1],
-            &[(ROUTE_NAME, b"ENG-PC\0"), (NET_ID, &[192, 168, 1, 199, 1, 1]), (USER, b"Administrator\0"), (PASSWORD, b"1\0"), (HOST_NAME, b"192.168.1.99\0")],
+            &[
+                (ROUTE_NAME, b"ENG-PC\0"),
+                (NET_ID, &[192, 168, 1, 199, 1, 1]),
+                (USER, b"Administrator\0"),
+                (PASSWORD, b"1\0"),
+                (HOST_NAME, b"192.168.1.99\0"),
+            ],
         );
         let said = payload(&Ads, Transport::Udp, 50000, PORT, &ask);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["ads route"]);

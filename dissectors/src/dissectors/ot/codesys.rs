@@ -160,7 +160,9 @@ mod tests {
 
     #[test]
     fn a_runtime_that_is_searched_says_names_target_version_and_serial_number() {
-        for said in [answer(&Codesys, &identification(b"0042A17")), payload(&Codesys, Transport::Tcp, 11740, 50000, &block(&identification(b"0042A17")))] {
+        for said in
+            [answer(&Codesys, &identification(b"0042A17")), payload(&Codesys, Transport::Tcp, 11740, 50000, &block(&identification(b"0042A17")))]
+        {
             assert_eq!(field(&said, Kind::Identity, Field::SystemName), ["PFC200-438F4C"]);
             assert_eq!(field(&said, Kind::Identity, Field::ModelName), ["WAGO 750-8206 PFC200"]);
             assert_eq!(field(&said, Kind::Identity, Field::VendorName), ["WAGO"]);

@@ -12,8 +12,7 @@ const MAGIC: [u8; 2] = [0xbb, 0xbb];
 /// A search has seven bytes.
 const REQUEST_MAX: usize = 32;
 /// The operating system's name and version, and the product, each with an end.
-const TEXTS: [(std::ops::Range<usize>, Field); 3] =
-    [(64..96, Field::OperatingSystem), (96..128, Field::OsVersion), (128..160, Field::ModelName)];
+const TEXTS: [(std::ops::Range<usize>, Field); 3] = [(64..96, Field::OperatingSystem), (96..128, Field::OsVersion), (128..160, Field::ModelName)];
 /// The first text stands whole in an answer.
 const ANSWER_MIN: usize = 96;
 

@@ -232,11 +232,7 @@ fn u32_of(bytes: &[u8]) -> Option<u32> {
 /// A node's address ends with its number (5.1.2), which tells the order of the bytes.
 fn address(bytes: &[u8], node: u8) -> Option<Ipv4Addr> {
     let &[a, b, c, d] = bytes.first_chunk::<4>()?;
-    if d == node && a != 0 {
-        Some(Ipv4Addr::new(a, b, c, d))
-    } else {
-        (a == node && d != 0).then(|| Ipv4Addr::new(d, c, b, a))
-    }
+    if d == node && a != 0 { Some(Ipv4Addr::new(a, b, c, d)) } else { (a == node && d != 0).then(|| Ipv4Addr::new(d, c, b, a)) }
 }
 
 /// A command of SDO.
@@ -368,7 +364,14 @@ mod tests {
     #[test]
     fn process_data_cost_a_look() {
         assert!(matches!(Epl.glance(&[PRES, 255, 17, 0, 0xfd, 0, 0, 0, 0, 0], &AT).look, Look::Once(_)));
-        assert_eq!(field(&read_frame(&Epl, &[&ident_response()[..14], &[PRES, 255, 17, 0, 0xfd, 0, 0, 0, 0, 0]].concat()), Kind::State, Field::OperatingMode), ["operational"]);
+        assert_eq!(
+            field(
+                &read_frame(&Epl, &[&ident_response()[..14], &[PRES, 255, 17, 0, 0xfd, 0, 0, 0, 0, 0]].concat()),
+                Kind::State,
+                Field::OperatingMode
+            ),
+            ["operational"]
+        );
     }
 
     #[test]

@@ -100,7 +100,11 @@ impl Dissector for HartIp {
                 let look = if always { Look::Always } else { Look::Once(u32::from(number.unwrap_or(0)) << 1 | u32::from(asks) | 1 << 31) };
                 Glance { operation: number.map(commands::operation).filter(|_| asks), look, inner: None }
             }
-            id => Glance { operation: commands::session(id).filter(|_| asks), look: Look::Once(u32::from(id) << 8 | u32::from(header.kind)), inner: None },
+            id => Glance {
+                operation: commands::session(id).filter(|_| asks),
+                look: Look::Once(u32::from(id) << 8 | u32::from(header.kind)),
+                inner: None,
+            },
         }
     }
 

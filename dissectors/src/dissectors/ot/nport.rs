@@ -43,11 +43,7 @@ impl Dissector for Nport {
             },
             Shape { over: Transport::Udp, bytes: &[(0, 0xff, SEARCH | ANSWER), (1, 0xff, 0), (2, 0xff, 0), (3, 0xff, 24)], min: 24, max: 24 },
         ],
-        operations: &[
-            ("search", OperationClass::Diagnose),
-            ("read_name", OperationClass::Diagnose),
-            ("other_request", OperationClass::Session),
-        ],
+        operations: &[("search", OperationClass::Diagnose), ("read_name", OperationClass::Diagnose), ("other_request", OperationClass::Session)],
     };
 
     fn gate(&self, head: &[u8], _: &At) -> Gate {

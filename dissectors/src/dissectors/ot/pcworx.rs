@@ -40,7 +40,16 @@ impl Dissector for Pcworx {
         // A client says the name of its driver first.
         shapes: &[Shape {
             over: Transport::Tcp,
-            bytes: &[(0, 0xff, VERSION), (1, 0xff, CONNECT), (2, 0xff, 0), (3, 0xff, 0x1a), (4, 0xff, 0), (5, 0xff, 0), (8, 0xff, 0x78), (9, 0xff, 0x80)],
+            bytes: &[
+                (0, 0xff, VERSION),
+                (1, 0xff, CONNECT),
+                (2, 0xff, 0),
+                (3, 0xff, 0x1a),
+                (4, 0xff, 0),
+                (5, 0xff, 0),
+                (8, 0xff, 0x78),
+                (9, 0xff, 0x80),
+            ],
             min: 26,
             max: 26,
         }],
@@ -54,7 +63,8 @@ impl Dissector for Pcworx {
     fn gate(&self, head: &[u8], _: &At) -> Gate {
         let Some(&[version, service, high, low]) = head.first_chunk::<4>() else { return Gate::NotMine };
         let length = usize::from(u16::from_be_bytes([high, low]));
-        let fits = (HEADER..=LENGTH_MAX).contains(&length) && (head.len() == length || head.len() >= crate::engine::GATE_BYTES && length > head.len());
+        let fits =
+            (HEADER..=LENGTH_MAX).contains(&length) && (head.len() == length || head.len() >= crate::engine::GATE_BYTES && length > head.len());
         let follows = head.get(length..).is_some_and(|rest| matches!(rest, [VERSION | ANSWER, 1..=SERVICE_MAX, 0..=0x40, ..]));
         let mine = matches!(version, VERSION | ANSWER) && (1..=SERVICE_MAX).contains(&service) && (fits || length >= HEADER && follows);
         if mine { Gate::Mine } else { Gate::NotMine }
@@ -113,7 +123,8 @@ mod tests {
     const CONNECTING: &[u8] = b"\x01\x01\x00\x1a\0\0\0\0\x78\x80\x00\x03\x00\x0cIBETH01N0_M\0";
 
     fn information() -> Vec<u8> {
-        let mut bytes = vec![ANSWER, INFORMATION, 0, 0xb0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0x4c, 0, 0, 0, 6, 0, 0x98, 0x82, 0x95, 0, 0x4a, 0, 0];
+        let mut bytes =
+            vec![ANSWER, INFORMATION, 0, 0xb0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0x4c, 0, 0, 0, 6, 0, 0x98, 0x82, 0x95, 0, 0x4a, 0, 0];
         for (at, text) in [(30, "ILC 191 ETH 2TX"), (66, "4.42"), (79, "03/02/16"), (152, "2700976")] {
             bytes.resize(at, 0);
             bytes.extend_from_slice(text.as_bytes());
@@ -140,7 +151,9 @@ mod tests {
     #[test]
     fn strangers_on_its_port_are_refused_and_a_client_is_found_elsewhere() {
         assert_eq!(gate(&Pcworx, CONNECTING, PORT), Gate::Mine);
-        for stranger in [&[0; 40][..], b"GET / HTTP/1.1\r\nHost: plc\r\n\r\n", &[1, 1, 0, 0x1a, 0, 0], &[0x81, 0x40, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
+        for stranger in
+            [&[0; 40][..], b"GET / HTTP/1.1\r\nHost: plc\r\n\r\n", &[1, 1, 0, 0x1a, 0, 0], &[0x81, 0x40, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]
+        {
             assert_eq!(gate(&Pcworx, stranger, PORT), Gate::NotMine);
         }
         let at = At { transport: Transport::Tcp, src_port: 50000, dst_port: 40962, from_client: Some(true) };

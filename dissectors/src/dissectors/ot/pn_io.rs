@@ -114,7 +114,11 @@ fn connect(stub: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
             Block { kind: blocks::EXPECTED_SUBMODULES, body } => {
                 // What is expected is not there yet: it is said as asked for, slot by slot.
                 for (slot, module) in blocks::expected(body) {
-                    cx.say(&asked, Kind::Request).number(Field::Slot, blocks::number(slot), slot).number(Field::ModuleIdent, blocks::number(module), module);
+                    cx.say(&asked, Kind::Request).number(Field::Slot, blocks::number(slot), slot).number(
+                        Field::ModuleIdent,
+                        blocks::number(module),
+                        module,
+                    );
                 }
             }
             Block { .. } => {}
@@ -196,7 +200,8 @@ fn looked_up(header: &Header<'_>, bytes: &[u8], cx: &mut Context<'_>) {
     if !text(annotation) || annotation.len() < 46 {
         return;
     }
-    let saying = saying.trimmed(Field::ModelName, part(0, 25)).trimmed(Field::OrderNumber, part(26, 46)).trimmed(Field::HardwareVersion, part(47, 52));
+    let saying =
+        saying.trimmed(Field::ModelName, part(0, 25)).trimmed(Field::OrderNumber, part(26, 46)).trimmed(Field::HardwareVersion, part(47, 52));
     let version = revision(part(53, 63));
     drop(saying.maybe(version, |s, version| s.decoded(Field::FirmwareVersion, &Value::Text(version), part(53, 63), "padded-version")));
 }

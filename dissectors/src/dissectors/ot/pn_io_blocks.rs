@@ -180,9 +180,8 @@ fn im0(body: &[u8], about: &Subject, cx: &mut Context<'_>) {
     let saying = saying.trimmed(Field::OrderNumber, field(2, 22)).trimmed(Field::SerialNumber, field(22, 38));
     // 0xffff: the profile has a revision of its own.
     let revision = Some(number(hardware)).filter(|revision| !matches!(revision, 0 | 0xffff));
-    let saying = saying.maybe(revision, |s, revision| {
-        s.decoded(Field::HardwareVersion, &Value::Text(revision.to_string().into_bytes()), hardware, "u16-be")
-    });
+    let saying =
+        saying.maybe(revision, |s, revision| s.decoded(Field::HardwareVersion, &Value::Text(revision.to_string().into_bytes()), hardware, "u16-be"));
     let saying = match software {
         // V released, R revision, P prototype, U under test, T test device.
         &[prefix @ (b'V' | b'R' | b'P' | b'U' | b'T'), major, minor, patch] if (major, minor, patch) != (0, 0, 0) => {
