@@ -21,7 +21,6 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("nbdgm", Some("smb"), "carries the browser's announcements"),
     ("ntlmssp", None, "spoken within SMB and HTTP: nothing of the lab hands it on yet"),
     ("pn_rt", Some("pn_io"), "cyclic data and alarms of a connection"),
-    ("s7comm-plus", None, "needs an S7-1200 or S7-1500"),
     ("tpkt", None, "an envelope that says nothing of its own"),
     ("upnp", Some("ssdp"), "descriptions are fetched after a search"),
 ];

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn tags_are_read_packed_and_long() {
         // Eight characters of six bits, then sixteen blanks and a date.
-        let packed = [0b010100_01, 0b0100_1011, 0b01_110100, 0b110111_11, 0b0001_1100, 0b01_100000];
+        let packed = [0x51, 0x4b, 0x74, 0xdf, 0x1c, 0x60];
         let blanks = [0x82, 0x08, 0x20, 0x82, 0x08, 0x20, 0x82, 0x08, 0x20, 0x82, 0x08, 0x20];
         let said = answer(&HartIp, &device(13, &[&packed[..], &blanks, &[1, 1, 126]].concat()));
         assert_eq!(field(&said, Kind::Identity, Field::ShortTag), ["TT-4711"]);
