@@ -42,21 +42,41 @@ mod iot {
 
 /// Plants.
 mod ot {
+    pub(super) mod addp;
+    pub(super) mod ads;
+    mod ads_route;
     pub(super) mod bacnet;
     pub(super) mod cip;
     mod cip_identity;
+    mod cip_objects;
     mod cip_path;
     pub(super) mod cipio;
     pub(super) mod cnip;
+    pub(super) mod codesys;
+    mod codesys_v2;
+    mod codesys_v3;
     pub(super) mod cotp;
+    pub(super) mod dcerpc;
+    mod dcerpc_pdu;
     pub(super) mod doip;
+    pub(super) mod ecat;
+    mod ecat_slave;
     pub(super) mod enip;
+    pub(super) mod epl;
     pub(super) mod fox;
+    pub(super) mod hart_ip;
+    mod hart_ip_commands;
     pub(super) mod knxip;
+    pub(super) mod lantronix;
     pub(super) mod modbus;
+    pub(super) mod nport;
     pub(super) mod opcua;
+    pub(super) mod pcworx;
     pub(super) mod pn_dcp;
+    pub(super) mod pn_io;
+    mod pn_io_blocks;
     pub(super) mod pn_rt;
+    pub(super) mod proconos;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
@@ -89,22 +109,34 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &iot::hnap::Hnap,
     &iot::semtech_udp::SemtechUdp,
     &iot::upnp::Upnp,
+    &ot::addp::Addp,
+    &ot::ads::Ads,
     &ot::bacnet::Bacnet,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
-    &ot::cotp::Cotp,
-    &ot::enip::Enip,
     &ot::cnip::Cnip,
+    &ot::codesys::Codesys,
+    &ot::cotp::Cotp,
+    &ot::dcerpc::Dcerpc,
     &ot::doip::Doip,
+    &ot::ecat::Ecat,
+    &ot::enip::Enip,
+    &ot::epl::Epl,
     &ot::fox::Fox,
+    &ot::hart_ip::HartIp,
     &ot::knxip::KnxIp,
+    &ot::lantronix::Lantronix,
     &ot::modbus::Modbus,
+    &ot::nport::Nport,
     &ot::opcua::OpcUa,
+    &ot::pcworx::Pcworx,
     &ot::pn_dcp::PnDcp,
+    &ot::pn_io::PnIo,
     &ot::pn_rt::PnRt,
+    &ot::proconos::Proconos,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
-    &ot::someip::SomeIpSd,
     &ot::someip::SomeIp,
+    &ot::someip::SomeIpSd,
     &ot::tpkt::Tpkt,
 ];

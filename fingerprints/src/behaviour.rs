@@ -17,6 +17,9 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("slmp", "controller", "plc", 60),
     ("ge-srtp", "controller", "plc", 65),
     ("codesys", "controller", "plc", 60),
+    ("pcworx", "controller", "plc", 60),
+    ("proconos", "controller", "plc", 60),
+    ("addp", "network", "", 50),
     ("iec60870_104", "controller", "rtu", 50),
     ("dnp3", "controller", "rtu", 50),
     ("synphasor", "field-device", "", 55),
@@ -30,9 +33,13 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("ipmi", "server", "bmc", 60),
 ];
 
-/// What asking in a protocol says: that of engineering and operating of one maker's controllers.
-const ASKS: &[(&str, &str, &str, u8)] =
-    &[("s7comm-plus", "operator-station", "", 55), ("umas", "operator-station", "", 50), ("semtech-udp", "network", "gateway", 60)];
+/// What asking in a protocol says: that of engineering and operating of one maker's controllers; being the master of a fieldbus.
+const ASKS: &[(&str, &str, &str, u8)] = &[
+    ("s7comm-plus", "operator-station", "", 55),
+    ("umas", "operator-station", "", 50),
+    ("semtech-udp", "network", "gateway", 60),
+    ("ecat", "controller", "", 55),
+];
 
 /// Protocols in which controllers are asked, by the maker or family whose they are. Who asks controllers of two families, and is none
 /// itself, is an operator's station: SCADA, HMI, engineering. Gateways serve one of them.
@@ -48,6 +55,8 @@ const CONTROLLERS: &[(&str, &str)] = &[
     ("ge-srtp", "ge"),
     ("codesys", "codesys"),
     ("ads", "beckhoff"),
+    ("pcworx", "phoenix"),
+    ("proconos", "proconos"),
     ("dnp3", "dnp3"),
     ("iec60870_104", "iec"),
     ("mms", "iec"),

@@ -1,5 +1,7 @@
 //! One pass over all that was said: who is spoken of, what is claimed of each, and which keys each says of itself.
 
+mod own_name;
+
 use crate::attribute::normal;
 use crate::key::Key;
 use fingerprints::{Attribute, Claim, Fingerprints};
@@ -105,6 +107,8 @@ pub struct Host<'a> {
     pub asked_for: bool,
     /// It announced itself as a router.
     pub router: bool,
+    /// PROFINET names that it asks for: as many as tell whether there is one alone.
+    pub asked_names: BTreeMap<String, At<'a>>,
     /// Relays that handed on what it said itself (DHCP).
     pub relays: BTreeSet<HostKey>,
 }
@@ -182,6 +186,7 @@ pub fn gather<'a>(said: &'a Said, fingerprints: &Fingerprints) -> Facts<'a> {
             facts.take(&said, at, (site, segment), names.get(&said.protocol), fingerprints);
         }
     }
+    facts.infer_own_names();
     facts
 }
 
@@ -259,6 +264,7 @@ impl<'a> Facts<'a> {
             host.take_keys(said, protocol, &claims);
         }
         host.present(said, at);
+        host.take_asked_name(said, at);
         let doubtful = self.doubtful.get(at.source as usize).copied().unwrap_or(false);
         let of = |claim| ClaimAt { claim, at, protocol, endpoint: said.about.endpoint, path: said.about.path.clone(), doubtful };
         host.claims.extend(claims.into_iter().map(of));
@@ -340,6 +346,7 @@ impl<'a> Host<'a> {
             Kind::Identity | Kind::Binding if said.get(Field::Uuid).is_some() && said.of_itself() => "uuid",
             Kind::Identity if said.get(Field::HostId).is_some() && said.of_itself() => "niagara-host-id",
             Kind::Identity if said.get(Field::ApplicationUri).is_some() && said.of_itself() => "opcua-application",
+            Kind::Identity if said.get(Field::AmsNetId).is_some() && said.of_itself() => "ams-net-id",
             _ => return,
         };
         self.presented.push(Presented { kind, at, endpoint: said.about.endpoint });

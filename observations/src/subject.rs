@@ -51,6 +51,8 @@ pub enum StepKind {
     Entity,
     /// Logical address of a control unit behind a vehicle's gateway (ISO 13400-2).
     LogicalAddress,
+    /// EtherCAT position, or station address where it is not known which position has it.
+    EtherCatSlave,
 }
 
 /// Every step kind with its code in canonical bytes and its name in documents. Codes are never used again.
@@ -69,7 +71,8 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::ProfinetSubslot, 12, "subslot"),
     (StepKind::AmsPort, 13, "ams port"),
     (StepKind::Entity, 14, "entity"),
-    (StepKind::LogicalAddress, 30, "logical address"),
+    (StepKind::LogicalAddress, 31, "logical address"),
+    (StepKind::EtherCatSlave, 30, "ethercat slave"),
 ];
 
 impl StepKind {

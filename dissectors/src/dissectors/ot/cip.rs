@@ -6,6 +6,7 @@
 //! Does not tell: who asks; where a connected message goes if the connection was opened before the capture began.
 
 use super::cip_identity::Identity;
+use super::cip_objects as objects;
 use super::cip_path::{Path, Route, device};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
@@ -117,6 +118,8 @@ struct Asked {
 enum What {
     /// One attribute of an Identity object, or several.
     Identity(Option<u16>),
+    /// One attribute of another object.
+    Object(u32, u16),
     /// The connection path, and where it stands.
     Connection(Vec<u8>, Vec<Span>),
     Other,
@@ -127,7 +130,7 @@ impl Dissector for Cip {
 
     const ROW: Row = Row {
         name: "cip",
-        revision: 1,
+        revision: 2,
         spec: "ODVA CIP Volume 1; Rockwell Automation 1756-PM020",
         tells: "identity of modules behind a route; reads, writes, resets",
         bindings: &[Binding::Under("enip", 0)],
@@ -274,6 +277,10 @@ fn asked(pdu: &[u8], state: &mut Exchanges, cx: &mut Context<'_>) -> Result<(), 
     let what = match (path.class, path.instance, request.service) {
         (Some(IDENTITY_CLASS), Some(1), GET_ATTRIBUTES_ALL | GET_ATTRIBUTE_LIST) => What::Identity(None),
         (Some(IDENTITY_CLASS), Some(1), GET_ATTRIBUTE_SINGLE) => What::Identity(path.attribute.and_then(|attribute| u16::try_from(attribute).ok())),
+        (Some(class), Some(1), GET_ATTRIBUTE_SINGLE) => match path.attribute.and_then(|attribute| u16::try_from(attribute).ok()) {
+            Some(attribute) if objects::is_known(class, attribute) => What::Object(class, attribute),
+            _ => What::Other,
+        },
         (Some(CONNECTION_MANAGER), _, FORWARD_OPEN | LARGE_FORWARD_OPEN) => {
             let (_, path) = connection_path(request.service, request.data)?;
             route = Path::of(path).and_then(|path| path.route);
@@ -326,6 +333,7 @@ fn answered(pdu: &[u8], state: &mut Exchanges, cx: &mut Context<'_>) -> Result<(
                 identity.say(&about, cx);
             }
         }
+        (What::Object(class, attribute), GET_ATTRIBUTE_SINGLE, SUCCESS) => objects::say(class, attribute, data, &about, cx),
         (What::Connection(path, spans), _, SUCCESS) => {
             let (_, id) = le_u32::<_, nom::error::Error<&[u8]>>().parse(data)?;
             state.connections.retain(|connection| connection.0 != id);
@@ -436,6 +444,18 @@ mod tests {
         ]);
         assert_eq!(field(&list, Kind::Identity, Field::CipVendorId), ["1"]);
         assert_eq!(field(&list, Kind::Identity, Field::FirmwareVersion), ["20.11"]);
+    }
+
+    #[test]
+    fn attributes_of_the_interface_and_of_security_are_read() {
+        let one = |class: u8, attribute: u8, value: &[u8]| {
+            let answer = [&[0x8e, 0, 0, 0], value].concat();
+            said(&[(true, unconnected(1, &[GET_ATTRIBUTE_SINGLE, 3, 0x20, class, 0x24, 1, 0x30, attribute])), (false, unconnected(1, &answer))])
+        };
+        assert_eq!(field(&one(0xf5, 6, b"\x05\0plc-7\0"), Kind::Identity, Field::Hostname), ["plc-7"]);
+        assert_eq!(field(&one(0xf6, 3, &[0, 0, 0xbc, 1, 2, 3]), Kind::Identity, Field::MacAddress), ["00:00:bc:01:02:03"]);
+        assert_eq!(field(&one(0x5e, 1, &[4]), Kind::Security, Field::EnipSecurityState), ["4"]);
+        assert!(one(0xf5, 1, &[1, 0, 0, 0]).iter().all(|said| said.protocol != "cip"));
     }
 
     #[test]
