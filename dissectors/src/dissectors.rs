@@ -46,14 +46,23 @@ mod ot {
     mod cip_path;
     pub(super) mod cipio;
     pub(super) mod cotp;
+    pub(super) mod cspv4;
     pub(super) mod enip;
+    pub(super) mod mbrtu;
+    pub(super) mod melsoft;
     pub(super) mod modbus;
+    mod modbus_functions;
+    pub(super) mod omron_fins;
+    pub(super) mod pccc;
     pub(super) mod pn_dcp;
     pub(super) mod pn_rt;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
+    pub(super) mod slmp;
+    mod slmp_frame;
     pub(super) mod tpkt;
+    pub(super) mod umas;
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
@@ -83,11 +92,18 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
+    &ot::cspv4::Cspv4,
     &ot::enip::Enip,
+    &ot::mbrtu::Mbrtu,
+    &ot::melsoft::Melsoft,
     &ot::modbus::Modbus,
+    &ot::omron_fins::OmronFins,
+    &ot::pccc::Pccc,
     &ot::pn_dcp::PnDcp,
     &ot::pn_rt::PnRt,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
+    &ot::slmp::Slmp,
     &ot::tpkt::Tpkt,
+    &ot::umas::Umas,
 ];
