@@ -41,13 +41,19 @@ mod iot {
 
 /// Plants.
 mod ot {
+    pub(super) mod atg;
+    pub(super) mod bsap;
     pub(super) mod cip;
     mod cip_identity;
     mod cip_path;
     pub(super) mod cipio;
     pub(super) mod cotp;
+    pub(super) mod crimson;
     pub(super) mod cspv4;
+    pub(super) mod egd;
     pub(super) mod enip;
+    pub(super) mod ge_srtp;
+    pub(super) mod genisys;
     pub(super) mod mbrtu;
     pub(super) mod melsoft;
     pub(super) mod modbus;
@@ -56,6 +62,7 @@ mod ot {
     pub(super) mod pccc;
     pub(super) mod pn_dcp;
     pub(super) mod pn_rt;
+    pub(super) mod roc_plus;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
@@ -89,11 +96,17 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::tls::Tls,
     &iot::hnap::Hnap,
     &iot::upnp::Upnp,
+    &ot::atg::Atg,
+    &ot::bsap::Bsap,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
+    &ot::crimson::Crimson,
     &ot::cspv4::Cspv4,
+    &ot::egd::Egd,
     &ot::enip::Enip,
+    &ot::ge_srtp::GeSrtp,
+    &ot::genisys::Genisys,
     &ot::mbrtu::Mbrtu,
     &ot::melsoft::Melsoft,
     &ot::modbus::Modbus,
@@ -101,6 +114,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::pccc::Pccc,
     &ot::pn_dcp::PnDcp,
     &ot::pn_rt::PnRt,
+    &ot::roc_plus::RocPlus,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
     &ot::slmp::Slmp,

@@ -310,6 +310,6 @@ mod tests {
         assert_eq!(name(&[0x4f, 0x10, 1, 0]), Some("error_response"));
         assert_eq!(name(&[0x4f, 0, 1, 0]), None);
         assert_eq!(Pccc.gate(&[0x0b, 0, 1, 0], &at), Gate::NotMine);
-        assert_eq!(Pccc.gate(b"GET / HTTP/1.1", &at), Gate::NotMine);
+        assert_eq!(Pccc.gate(b"SSH-2.0-OpenSSH", &at), Gate::NotMine);
     }
 }
