@@ -30,7 +30,7 @@ const LENGTH_MAX: usize = 0x2000;
 const BEFORE_COMMAND: usize = 12;
 const END_CODE: usize = 2;
 /// Between an answer's command and its data.
-const BEFORE_DATA: usize = 5;
+const BEFORE_DATA: usize = 4;
 const READ_TYPE_NAME: u16 = 0x0101;
 const TYPE_NAME: usize = 16;
 
@@ -165,9 +165,9 @@ mod tests {
     use crate::testing::{field, gate, payload, read_cut};
 
     fn answer() -> Vec<u8> {
-        let mut answer = vec![RESPONSE, 0, 0xc8, 0, 0, 0x11, 0x11, 7, 0, 0, 0, 0xe4, 3, 0, 0xff, 0xff, 3, 0, 0, 39, 0];
+        let mut answer = vec![RESPONSE, 0, 0xc8, 0, 0, 0x11, 0x11, 7, 0, 0, 0, 0xe4, 3, 0, 0xff, 0xff, 3, 0, 0, 38, 0];
         answer.extend_from_slice(&[0x9c, 0, 0x0c, 8, 0, 0, 0, 0, 0x10, 4, 0, 0, 0, 0]); // twelve bytes, end code
-        answer.extend_from_slice(&[1, 1, 1, 0, 0, 0, 1]); // command
+        answer.extend_from_slice(&[1, 1, 1, 0, 0, 0]); // command
         answer.extend_from_slice(b"Q03UDECPU       \x68\x02");
         answer
     }
