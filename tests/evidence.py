@@ -22,13 +22,16 @@ none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned
                 characters are written \\u{..}.
 put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
                 request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
-to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out.
+to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out; reversed (the last
+                byte first): it is what comes out.
 to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
-                message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
+                message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le,
+                text-lines (lines as one, with commas)
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u32-le-hex, u32-be-hex, bcd
+                decimal), u32-le-hex, u32-be-hex, bcd, bcd-version (low byte first), hexadecimal (digits), reversed-dotted (bytes from
+                the last on), series-and-release (PCCC)
 to digests      sha256, sha1, md5
-words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
+words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer, fins-mode, cclink-state, slc-mode, snp-state
 registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
@@ -470,6 +473,11 @@ S7_STATES = {0: ["stop"], 1: ["stop"], 2: ["stop", "run"], 3: ["stop"], 4: ["sto
              8: ["run"], 9: ["run"], 10: ["hold"], 13: ["defective"]}  # fmt: skip
 MODE_SELECTOR = {1: "run", 2: "run-p", 3: "stop", 4: "mres"}
 
+# SLC 500, status word S:1, bits 0 to 4; SNP, the highest four bits of the status word.
+SLC_MODES = {0: "remote download", 1: "remote program", 3: "remote suspend", 6: "remote run", 7: "remote test continuous",
+             8: "remote test single scan", 16: "download", 17: "program", 27: "suspend", 30: "run"}  # fmt: skip
+SNP_STATES = ["run", "run with outputs disabled", "stop", "stop by fault", "halted", "suspended", "stop with inputs and outputs enabled"]
+
 TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "tls-records", "dtls-fragments", "http-body", "connection", "request")
 
 DERIVATIONS = {
@@ -514,6 +522,16 @@ DERIVATIONS = {
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
     "s7-version": lambda raw, _: [f"{chr(raw[0])}{'.'.join(map(str, raw[1:4]))}"],
     "subject-equals-issuer": lambda raw, _: ["0", "1"],
+    "reversed": lambda raw, _: raw[::-1],
+    "text-lines": lambda raw, _: [", ".join(line.strip() for line in text_of(raw).split("\n") if line.strip())],
+    "hexadecimal": lambda raw, _: [str(int(raw, 16))],
+    "bcd-version": lambda raw, _: [f"{raw[1]:x}.{raw[0]:02x}"],
+    "reversed-dotted": lambda raw, _: [".".join(map(str, raw[::-1]))],
+    "series-and-release": lambda raw, _: [f"series {chr(65 + (raw[0] >> 5))} release {(raw[0] & 31) + 1}"],
+    "fins-mode": one_of({b"\0": ["program"], b"\2": ["monitor"], b"\4": ["run"]}),
+    "cclink-state": one_of({b"\0": ["stop"], b"\1": ["run"], b"\2": ["stop"]}),
+    "slc-mode": lambda raw, _: [SLC_MODES[raw[0] & 31]],
+    "snp-state": lambda raw, _: [SNP_STATES[raw[0] >> 4]],
 }
 
 

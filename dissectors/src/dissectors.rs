@@ -43,6 +43,7 @@ mod iot {
 mod ot {
     pub(super) mod atg;
     pub(super) mod bsap;
+    pub(super) mod ccief_basic;
     pub(super) mod cip;
     mod cip_identity;
     mod cip_path;
@@ -98,6 +99,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &iot::upnp::Upnp,
     &ot::atg::Atg,
     &ot::bsap::Bsap,
+    &ot::ccief_basic::CciefBasic,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,

@@ -16,6 +16,7 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("omron-fins", "controller", "plc", 60),
     ("slmp", "controller", "plc", 60),
     ("melsoft", "controller", "plc", 65),
+    ("ccief-basic", "field-device", "", 55),
     ("pccc", "controller", "plc", 60),
     ("cspv4", "controller", "plc", 60),
     ("ge-srtp", "controller", "plc", 65),
@@ -37,8 +38,9 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("ipmi", "server", "bmc", 60),
 ];
 
-/// What asking in a protocol says: that of engineering and operating of one maker's controllers.
-const ASKS: &[(&str, &str, &str, u8)] = &[("s7comm-plus", "operator-station", "", 55), ("umas", "operator-station", "", 50)];
+/// What asking in a protocol says: that of engineering and operating of one maker's controllers, or of a fieldbus's master.
+const ASKS: &[(&str, &str, &str, u8)] =
+    &[("s7comm-plus", "operator-station", "", 55), ("umas", "operator-station", "", 50), ("ccief-basic", "controller", "", 50)];
 
 /// Protocols in which controllers are asked, by the maker or family whose they are. Who asks controllers of two families, and is none
 /// itself, is an operator's station: SCADA, HMI, engineering. Gateways serve one of them.

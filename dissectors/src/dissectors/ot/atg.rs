@@ -76,13 +76,21 @@ impl Dissector for Atg {
         spec: "Veeder-Root 576013-635",
         tells: "the station's header, software revision; reports, settings, resets, security codes",
         bindings: &[Binding::Tcp(10001), Binding::Tcp(8001)],
-        shapes: &[Shape {
-            over: Transport::Tcp,
-            // SOH, I or S in either case, five digits.
-            bytes: &[(0, 0xff, SOH), (1, 0xc5, 0x41), (2, 0xf0, 0x30), (3, 0xf0, 0x30), (4, 0xf0, 0x30), (5, 0xf0, 0x30), (6, 0xf0, 0x30)],
-            min: 1 + FUNCTION,
-            max: usize::MAX,
-        }],
+        shapes: &[
+            // SOH, I or S in either case, five digits; or that behind a security code.
+            Shape {
+                over: Transport::Tcp,
+                bytes: &[(0, 0xff, SOH), (1, 0xc5, 0x41), (2, 0xf0, 0x30), (3, 0xf0, 0x30), (4, 0xf0, 0x30), (5, 0xf0, 0x30), (6, 0xf0, 0x30)],
+                min: 1 + FUNCTION,
+                max: usize::MAX,
+            },
+            Shape {
+                over: Transport::Tcp,
+                bytes: &[(0, 0xff, SOH), (7, 0xc5, 0x41), (8, 0xf0, 0x30), (9, 0xf0, 0x30), (10, 0xf0, 0x30), (11, 0xf0, 0x30), (12, 0xf0, 0x30)],
+                min: 1 + SECURITY_CODE + FUNCTION,
+                max: usize::MAX,
+            },
+        ],
         operations: OPERATIONS,
     };
 
@@ -230,7 +238,8 @@ mod tests {
     use super::*;
     use crate::testing::{conversation, field, gate, payload};
 
-    const INVENTORY: &[u8] = b"\x01\r\nI20100\r\nMAR  2, 2026  8:00 AM\r\n\r\nRIVERSIDE FUEL\r\n12 DOCK ROAD\r\nHARBOUR TOWN\r\n\r\n\r\nIN-TANK INVENTORY\r\n\r\n\
+    const INVENTORY: &[u8] =
+        b"\x01\r\nI20100\r\nMAR  2, 2026  8:00 AM\r\n\r\nRIVERSIDE FUEL\r\n12 DOCK ROAD\r\nHARBOUR TOWN\r\n\r\n\r\nIN-TANK INVENTORY\r\n\r\n\
         TANK PRODUCT             VOLUME TC VOLUME   ULLAGE   HEIGHT    WATER     TEMP\r\n  1  SUPER  8394\r\n\x03";
     const REVISION: &[u8] =
         b"\x01\r\nI90200\r\nMAR  2, 2026  8:01 AM\r\n\r\nSOFTWARE REVISION LEVEL\r\nVERSION 131.02\r\nSOFTWARE# 346131-100-C\r\n\x03";
@@ -275,7 +284,9 @@ mod tests {
 
     #[test]
     fn strangers_are_refused() {
-        for stranger in [&b"I20100\r\n"[..], b"\x01\x02\x03\x04\x05\x06\x07", &[0; 40], b"SSH-2.0-OpenSSH_9.2\r\n", b"\r\n\r\nlogin: ", b"\x01I2010x\r\n"] {
+        for stranger in
+            [&b"I20100\r\n"[..], b"\x01\x02\x03\x04\x05\x06\x07", &[0; 40], b"SSH-2.0-OpenSSH_9.2\r\n", b"\r\n\r\nlogin: ", b"\x01I2010x\r\n"]
+        {
             assert_eq!(gate(&Atg, stranger, 10001), Gate::NotMine, "{stranger:02x?}");
         }
     }

@@ -132,7 +132,12 @@ mod tests {
             let said = conversation(
                 &Crimson,
                 Transport::Tcp,
-                &[(50000, port, b"\0\x04\x01\x2b\x1b\0"), (port, 50000, NAMED), (50000, port, b"\0\x04\x01\x2a\x1a\0"), (port, 50000, b"\0\x09\x01\x2a\x03\0G303\0")],
+                &[
+                    (50000, port, b"\0\x04\x01\x2b\x1b\0"),
+                    (port, 50000, NAMED),
+                    (50000, port, b"\0\x04\x01\x2a\x1a\0"),
+                    (port, 50000, b"\0\x09\x01\x2a\x03\0G303\0"),
+                ],
             );
             assert_eq!(field(&said, Kind::Identity, Field::VendorName), ["Red Lion Controls"]);
             assert_eq!(field(&said, Kind::Identity, Field::ModelName), ["G303"]);

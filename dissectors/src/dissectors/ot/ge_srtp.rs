@@ -100,7 +100,9 @@ impl Dissector for GeSrtp {
     fn gate(&self, head: &[u8], _: &At) -> Gate {
         let Ok((_, message)) = message(head) else { return Gate::NotMine };
         let kind = match message.kind {
-            REQUEST => matches!(message.message_type, SHORT | LONG) && message.service().is_some_and(|service| codes::knows(SERVICES, service.into())),
+            REQUEST => {
+                matches!(message.message_type, SHORT | LONG) && message.service().is_some_and(|service| codes::knows(SERVICES, service.into()))
+            }
             REPLY => matches!(message.message_type, ACKNOWLEDGED | ACKNOWLEDGED_WITH_TEXT | REFUSED),
             _ => false,
         };
@@ -265,9 +267,7 @@ fn controller(text: &[u8], about: &Subject, cx: &mut Context<'_>) {
     // An id that was never set is empty.
     let (id, empty) = (name(id), id.iter().all(|byte| *byte == 0));
     if id.is_some() || empty {
-        cx.say(about, Kind::Identity)
-            .maybe(id, |saying, id| saying.text(Field::ModuleName, id))
-            .number(Field::ModelCode, number.into(), kind);
+        cx.say(about, Kind::Identity).maybe(id, |saying, id| saying.text(Field::ModuleName, id)).number(Field::ModelCode, number.into(), kind);
     }
 }
 

@@ -4,7 +4,7 @@
 //! Tells us: model and model code; reads, writes, remote control.
 //! Does not tell: serial number and firmware; who asks.
 
-use super::slmp_frame::Digits;
+use super::slmp_frame::{Digits, is_type_name};
 use crate::codes::{self, Code};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
@@ -121,13 +121,9 @@ impl Dissector for Melsoft {
         if message.response && message.command() == Some(READ_TYPE_NAME) && end_code == Some(&[0, 0]) {
             let (rest, name) = take::<_, _, nom::error::Error<&[u8]>>(TYPE_NAME).parse(data)?;
             let (_, code) = Digits(false).word(rest)?;
-            if name.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+            if is_type_name(name) {
                 let about = cx.sender();
-                cx.say(&about, Kind::Identity).trimmed(Field::ModelName, name).number(
-                    Field::ModelCode,
-                    code.into(),
-                    rest.get(..2).unwrap_or(rest),
-                );
+                cx.say(&about, Kind::Identity).trimmed(Field::ModelName, name).number(Field::ModelCode, code.into(), rest.get(..2).unwrap_or(rest));
             }
         }
         Ok(Next::Watch)

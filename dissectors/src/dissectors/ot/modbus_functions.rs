@@ -89,9 +89,7 @@ pub(super) fn operation(function: u8, body: &[u8]) -> Option<u16> {
         (ENCAPSULATED, [mei, ..]) => Some(MEI | u32::from(*mei)),
         _ => None,
     };
-    sub.and_then(|code| codes::find(FUNCTIONS, code))
-        .or_else(|| codes::find(FUNCTIONS, function.into()))
-        .or_else(|| codes::find(FUNCTIONS, OTHER))
+    sub.and_then(|code| codes::find(FUNCTIONS, code)).or_else(|| codes::find(FUNCTIONS, function.into())).or_else(|| codes::find(FUNCTIONS, OTHER))
 }
 
 /// Whether a PDU's length is what its function code demands, of requests or responses (§6).

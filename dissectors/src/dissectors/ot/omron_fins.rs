@@ -337,9 +337,11 @@ fn until_nul(field: &[u8]) -> &[u8] {
 
 fn say_address(about: &Subject, source: &[u8], cx: &mut Context<'_>) {
     let (Some(network), Some(node)) = (source.get(..1), source.get(1..2)) else { return };
-    cx.say(about, Kind::Part)
-        .number(Field::NetworkNumber, crate::tlv::number(network), network)
-        .number(Field::NodeAddress, crate::tlv::number(node), node);
+    cx.say(about, Kind::Part).number(Field::NetworkNumber, crate::tlv::number(network), network).number(
+        Field::NodeAddress,
+        crate::tlv::number(node),
+        node,
+    );
 }
 
 /// W421 7-4-4: the server says the client's node address and its own.
@@ -499,7 +501,8 @@ mod tests {
     #[test]
     fn strangers_are_refused() {
         let at = |transport, port| At { transport, src_port: 50000, dst_port: port, from_client: None };
-        for stranger in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 40], &[0x80, 0, 2, 0, 1, 0, 0, 2, 0, 9, 0x99, 0x99], b"\x80\x60\0\x01\0\0\0\0\0\0\0\0"] {
+        for stranger in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 40], &[0x80, 0, 2, 0, 1, 0, 0, 2, 0, 9, 0x99, 0x99], b"\x80\x60\0\x01\0\0\0\0\0\0\0\0"]
+        {
             assert_eq!(OmronFins.gate(stranger, &at(Transport::Udp, PORT)), Gate::NotMine, "{stranger:02x?}");
             assert_eq!(OmronFins.gate(stranger, &at(Transport::Tcp, PORT)), Gate::NotMine);
         }

@@ -235,7 +235,6 @@ const fn mode(word: u8) -> Option<&'static [u8]> {
     })
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::super::{cip::Cip, cspv4::Cspv4, enip::Enip};
@@ -275,10 +274,7 @@ mod tests {
 
     #[test]
     fn a_diagnostic_status_says_name_release_and_mode() {
-        let cip = said(&[
-            (50000, 44818, &over_cip(1, &[0x4b, 2, 0x20, 0x67, 0x24, 1], ASK)),
-            (44818, 50000, &over_cip(1, &[0xcb, 0, 0, 0], STATUS)),
-        ]);
+        let cip = said(&[(50000, 44818, &over_cip(1, &[0x4b, 2, 0x20, 0x67, 0x24, 1], ASK)), (44818, 50000, &over_cip(1, &[0xcb, 0, 0, 0], STATUS))]);
         let csp = said(&[(50000, 2222, &over_csp(1, ASK)), (2222, 50000, &over_csp(2, STATUS))]);
         for said in [cip, csp] {
             assert_eq!(field(&said, Kind::Identity, Field::ModelName), ["5/05"]);

@@ -134,7 +134,11 @@ impl Dissector for RocPlus {
             Side::Client => false,
             Side::Unknown => cx.from_client() == Some(false),
         };
-        if serves { answered(&message, cx)? } else { asked(&message, cx)? }
+        if serves {
+            answered(&message, cx)?
+        } else {
+            asked(&message, cx)?
+        }
         Ok(Next::Watch)
     }
 }
@@ -191,9 +195,11 @@ fn asked(message: &Message<'_>, cx: &mut Context<'_>) -> Result<(), DissectError
 fn answered(message: &Message<'_>, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let about = cx.sender();
     let (unit, group) = message.source.split_at_checked(1).unwrap_or_default();
-    cx.say(&about, Kind::Part)
-        .number(Field::NetworkNumber, crate::tlv::number(group), group)
-        .number(Field::NodeAddress, crate::tlv::number(unit), unit);
+    cx.say(&about, Kind::Part).number(Field::NetworkNumber, crate::tlv::number(group), group).number(
+        Field::NodeAddress,
+        crate::tlv::number(unit),
+        unit,
+    );
     match message.opcode {
         SYSTEM_CONFIGURATION => {
             // Mode, port (2), security mode, compatibility, revision, subtype; reserved; type.
@@ -264,11 +270,7 @@ mod tests {
 
     #[test]
     fn a_login_is_a_credential_and_never_quoted() {
-        let said = conversation(
-            &RocPlus,
-            Transport::Tcp,
-            &[(50000, 4000, &message(LOGIN, b"LOI\xe8\x03\x05")), (4000, 50000, &message(LOGIN, &[]))],
-        );
+        let said = conversation(&RocPlus, Transport::Tcp, &[(50000, 4000, &message(LOGIN, b"LOI\xe8\x03\x05")), (4000, 50000, &message(LOGIN, &[]))]);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["roc login"]);
         assert_eq!(field(&said, Kind::Credential, Field::SecretLengthClass), ["1"]);
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["password"]);

@@ -1,27 +1,21 @@
-//! SLMP, the MELSEC communication protocol: what a controller is, what is done to it, and CC-Link IE Field Basic on top of it.
+//! SLMP, the MELSEC communication protocol: what a controller is, and what is done to it.
 //!
-//! Spec: Mitsubishi SH-080956 (SLMP Reference Manual); CLPA BAP-C2006-003 (CC-Link IE Field Network Basic, SLMP).
-//! Tells us: model and model code; CC-Link vendor, model and version numbers, MAC and IP addresses; remote passwords; reads, writes,
-//! runs, stops, resets, files.
+//! Spec: Mitsubishi SH-080956 (SLMP Reference Manual); CLPA BAP-C2006-003 (SLMP).
+//! Tells us: model and model code; remote passwords; reads, writes, runs, stops, resets, files.
 //! Does not tell: serial number and firmware; who asks (a remote password is the only authentication, and it is sent in clear).
 
-use super::slmp_frame::{Digits, Frame, begins, frame};
+use super::slmp_frame::{Digits, Frame, begins, frame, is_type_name};
 use crate::codes::{self, Code};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use nom::bytes::take;
-use nom::number::le_u8;
 use nom::{IResult, Parser};
 use observations::OperationClass::{Configure, Control, Diagnose, Program, Read, Session, Write};
-use observations::{Field, Kind, Mac, OperationClass, StepKind, Subject, Transport, Value};
-use std::net::Ipv4Addr;
+use observations::{Field, Kind, OperationClass, StepKind, Subject, Transport, Value};
 
 pub(crate) struct Slmp;
 
 const READ_TYPE_NAME: u16 = 0x0101;
-const NODE_SEARCH: u16 = 0x0e30;
-const IP_ADDRESS_SET: u16 = 0x0e31;
-const CYCLIC_DATA: u16 = 0x0e70;
 const PASSWORD_UNLOCK: u16 = 0x1630;
 const PASSWORD_LOCK: u16 = 0x1631;
 /// End code: the port is locked with a remote password (SH-080956 appendix, end codes).
@@ -30,8 +24,6 @@ const LOCKED: u16 = 0xc201;
 const TYPE_NAME: usize = 16;
 /// End code, name and code in binary, and in digits.
 const TYPE_NAME_LENGTHS: [usize; 2] = [2 + TYPE_NAME + 2, 4 + TYPE_NAME + 4];
-/// BAP-C2006-003: an answer to a node search without a host's name.
-const NODE_SEARCH_LENGTH: usize = 51;
 /// A client has one request open, or a few numbered ones; more are forgotten, and their answers say nothing.
 const OPEN_MAX: usize = 16;
 /// A type name is asked for and answered at once; what comes later answers something else.
@@ -68,7 +60,6 @@ const COMMANDS: &[Code] = &[
     (0x0e44, "status_read", Diagnose),
     (0x0e45, "communication_setting_get", Diagnose),
     (0x0e53, "status_read2", Diagnose),
-    (0x0e70, "cyclic_data", Write),
     (0x1001, "remote_run", Control),
     (0x1002, "remote_stop", Control),
     (0x1003, "remote_pause", Control),
@@ -147,7 +138,7 @@ impl Dissector for Slmp {
         name: "slmp",
         revision: 1,
         spec: "Mitsubishi SH-080956, CLPA BAP-C2006-003",
-        tells: "model, CC-Link vendor and model numbers, addresses, remote passwords; reads, writes, runs, stops, resets, files",
+        tells: "model, remote passwords; reads, writes, runs, stops, resets, files",
         bindings: &[
             Binding::Tcp(5007),
             Binding::Tcp(5000),
@@ -161,8 +152,6 @@ impl Dissector for Slmp {
             Binding::Udp(5006),
             Binding::Udp(5010),
             Binding::Udp(1025),
-            Binding::Udp(61450),
-            Binding::Udp(61451),
             Binding::Tcp(45237),
             Binding::Udp(45237),
         ],
@@ -213,17 +202,15 @@ impl Dissector for Slmp {
         let Ok((_, frame)) = frame(head) else { return Glance::SKIP };
         if frame.response {
             let failed = frame.code != 0;
-            let told = TYPE_NAME_LENGTHS.contains(&(frame.body.len() + if frame.ascii { 4 } else { 2 })) || is_node(&frame);
-            let locks = failed || frame.body.is_empty();
-            // A cyclic answer is new once a state of the station; a password's answer has no data.
-            let look = if told { Look::Always } else { Look::Once(response_key(&frame, locks)) };
+            // A type name's length is known, and a password's answer has no data; errors are new once each.
+            let told = TYPE_NAME_LENGTHS.contains(&(frame.body.len() + if frame.ascii { 4 } else { 2 })) || frame.body.is_empty();
+            let look = if told { Look::Always } else { Look::Once(1 << 31 | u32::from(frame.code)) };
             return Glance { operation: codes::find(COMMANDS, ERROR_RESPONSE).filter(|_| failed), look, inner: None };
         }
         let code = u32::from(frame.code);
         let operation = codes::find(COMMANDS, code).or_else(|| codes::find(COMMANDS, OTHER));
         let look = match frame.code {
-            READ_TYPE_NAME | NODE_SEARCH | IP_ADDRESS_SET | PASSWORD_UNLOCK | PASSWORD_LOCK => Look::Always,
-            CYCLIC_DATA => Look::Once(code << 8 | u32::from(frame.body.get(20).copied().unwrap_or(0))),
+            READ_TYPE_NAME | PASSWORD_UNLOCK | PASSWORD_LOCK => Look::Always,
             _ => Look::Once(code),
         };
         Glance { operation, look, inner: None }
@@ -240,33 +227,11 @@ impl Dissector for Slmp {
     }
 }
 
-/// Tells answers apart that may say something new: a locked port, a password taken, a station's state.
-fn response_key(frame: &Frame<'_>, locks: bool) -> u32 {
-    const RESPONSE: u32 = 1 << 31;
-    match cyclic(frame) {
-        Some(station) => RESPONSE | 1 << 30 | u32::from(station.running),
-        None if locks => RESPONSE | 1 << 29 | u32::from(frame.code),
-        None => RESPONSE,
-    }
-}
-
 fn asked(frame: &Frame<'_>, state: &mut Questions, cx: &mut Context<'_>) -> Result<(), DissectError> {
-    match frame.code {
-        NODE_SEARCH => {
-            let (_, (mac, ip)) = adapter(frame.body)?;
-            bind(mac, ip, cx);
-        }
-        IP_ADDRESS_SET => address_set(frame.body, cx)?,
-        CYCLIC_DATA => {
-            let about = cx.sender_host();
-            operating_mode(frame.body.get(20..22), &about, cx);
-        }
-        PASSWORD_UNLOCK | PASSWORD_LOCK => {
-            let (_, password) = password(frame)?;
-            let holder = cx.receiver();
-            cx.secret(&holder, "slmp remote password", None, password);
-        }
-        _ => {}
+    if matches!(frame.code, PASSWORD_UNLOCK | PASSWORD_LOCK) {
+        let (_, password) = password(frame)?;
+        let holder = cx.receiver();
+        cx.secret(&holder, "slmp remote password", None, password);
     }
     let asked = Asked { command: frame.code, time: cx.time() };
     if let Some(open) = state.0.iter_mut().find(|open| open.0 == frame.serial) {
@@ -281,13 +246,6 @@ fn asked(frame: &Frame<'_>, state: &mut Questions, cx: &mut Context<'_>) -> Resu
 }
 
 fn answered(frame: &Frame<'_>, state: &mut Questions, cx: &mut Context<'_>) -> Result<(), DissectError> {
-    if is_node(frame) {
-        return node(frame.body, cx);
-    }
-    if let Some(station) = cyclic(frame) {
-        station_told(&station, cx);
-        return Ok(());
-    }
     let question = state.0.iter().position(|open| open.0 == frame.serial).and_then(|at| state.0.remove(at).1);
     let about = route(frame, cx);
     if frame.code == LOCKED {
@@ -318,7 +276,7 @@ fn route(frame: &Frame<'_>, cx: &Context<'_>) -> Subject {
 fn type_name(frame: &Frame<'_>, about: &Subject, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let (rest, name) = take::<_, _, nom::error::Error<&[u8]>>(TYPE_NAME).parse(frame.body)?;
     let (_, code) = Digits(frame.ascii).word(rest)?;
-    if name.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+    if is_type_name(name) {
         let saying = cx.say(about, Kind::Identity).trimmed(Field::ModelName, name);
         if frame.ascii {
             saying.decoded(Field::ModelCode, &Value::Number(code.into()), rest.get(..4).unwrap_or(rest), "hexadecimal");
@@ -333,125 +291,6 @@ fn type_name(frame: &Frame<'_>, about: &Subject, cx: &mut Context<'_>) -> Result
 fn password<'a>(frame: &Frame<'a>) -> IResult<&'a [u8], &'a [u8]> {
     let (i, length) = Digits(frame.ascii).word(frame.body)?;
     take(length).parse(i)
-}
-
-/// MAC address, length of the IP address (4), IP address, all with the low byte first.
-fn adapter(i: &[u8]) -> IResult<&[u8], (&[u8], &[u8])> {
-    let (i, (mac, _length, ip)) = (take(6usize), take(1usize), take(4usize)).parse(i)?;
-    Ok((i, (mac, ip)))
-}
-
-/// A MAC address whose low byte stands first.
-fn mac_of(bytes: &[u8]) -> Option<Mac> {
-    bytes.first_chunk().map(|bytes: &[u8; 6]| {
-        let mut mac = *bytes;
-        mac.reverse();
-        Mac(mac)
-    })
-}
-
-/// An IP address whose low byte stands first.
-fn ip_of(bytes: &[u8]) -> Option<Ipv4Addr> {
-    bytes.first_chunk().map(|bytes| Ipv4Addr::from(u32::from_le_bytes(*bytes)))
-}
-
-/// Who sends says that these addresses are its own; believed where the frame agrees.
-fn bind(mac_bytes: &[u8], ip_bytes: &[u8], cx: &mut Context<'_>) {
-    let about = cx.sender_host();
-    let (Some(mac), Some(ip)) = (mac_of(mac_bytes), ip_of(ip_bytes)) else { return };
-    if about.mac == Some(mac) && about.ip == Some(ip.into()) {
-        cx.say(&about, Kind::Binding)
-            .decoded(Field::MacAddress, &Value::Mac(mac), mac_bytes, "reversed")
-            .decoded(Field::Ipv4Address, &Value::Ip(ip.into()), ip_bytes, "reversed");
-    }
-}
-
-/// An answer to a node search: the master's adapter, then the station's own, whose IP address is that of the frame.
-fn is_node(frame: &Frame<'_>) -> bool {
-    let size = |at: usize| frame.body.get(at).copied();
-    let name = size(30).map_or(0, usize::from);
-    let sizes = size(6) == Some(4) && size(17) == Some(4) && frame.body.len() == NODE_SEARCH_LENGTH + name;
-    !frame.ascii && frame.response && frame.serial.is_some() && frame.code == 0 && sizes
-}
-
-/// BAP-C2006-003, NodeSearch response.
-fn node(body: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
-    let (i, _master) = adapter(body)?;
-    let (i, (mac, ip)) = adapter(i)?;
-    let about = cx.sender_host();
-    if ip_of(ip).map(Into::into) != about.ip {
-        return Ok(());
-    }
-    bind(mac, ip, cx);
-    let (i, (_mask, _gateway, size)) = (take::<_, _, nom::error::Error<&[u8]>>(4usize), take(4usize), le_u8()).parse(i)?;
-    let (i, (name, vendor)) = (take::<_, _, nom::error::Error<&[u8]>>(size), take(2usize)).parse(i)?;
-    let (_, (model, version)) = (take::<_, _, nom::error::Error<&[u8]>>(4usize), take(2usize)).parse(i)?;
-    cx.say(&about, Kind::Identity)
-        .trimmed(Field::Hostname, name)
-        .number(Field::CclinkVendorCode, little(vendor), vendor)
-        .number(Field::ModelCode, little(model), model)
-        .number(Field::EquipmentVersion, little(version), version);
-    Ok(())
-}
-
-fn little(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-/// BAP-C2006-003, IPAddressSet: what a station is told to be.
-fn address_set(body: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
-    let (i, _master) = adapter(body)?;
-    let (_, (mac, ip)) = adapter(i)?;
-    if let (Some(mac), Some(address)) = (mac_of(mac), ip_of(ip)) {
-        let about = cx.by_mac(mac);
-        cx.say(&about, Kind::Request).decoded(Field::Ipv4Address, &Value::Ip(address.into()), ip, "reversed");
-    }
-    Ok(())
-}
-
-/// What a CC-Link IE Field Basic station says in each answer.
-struct Station<'a> {
-    vendor: &'a [u8],
-    model: &'a [u8],
-    version: &'a [u8],
-    state: &'a [u8],
-    running: bool,
-}
-
-/// A cyclic answer by its structure: version, end code, offset of the data (40), zeros; then the station's notification.
-fn cyclic<'a>(frame: &Frame<'a>) -> Option<Station<'a>> {
-    const HEADER: usize = 20;
-    const OFFSET: u8 = 40;
-    if frame.ascii || !frame.response || frame.serial.is_some() {
-        return None;
-    }
-    let (header, notification) = frame.body.split_at_checked(HEADER)?;
-    let shaped = matches!(header, [_, 0, _, _, OFFSET, 0, zeros @ ..] if zeros.iter().all(|byte| *byte == 0));
-    let (vendor, reserved) = (notification.get(..2)?, notification.get(2..4)?);
-    let (model, version, zeros) = (notification.get(4..8)?, notification.get(8..10)?, notification.get(10..12)?);
-    let state = notification.get(12..14)?;
-    let running = state == [1, 0];
-    (shaped && reserved == [0, 0] && zeros == [0, 0]).then_some(Station { vendor, model, version, state, running })
-}
-
-fn station_told(station: &Station<'_>, cx: &mut Context<'_>) {
-    let about = cx.sender();
-    cx.say(&about, Kind::Identity)
-        .number(Field::CclinkVendorCode, little(station.vendor), station.vendor)
-        .number(Field::ModelCode, little(station.model), station.model)
-        .number(Field::EquipmentVersion, little(station.version), station.version);
-    operating_mode(Some(station.state), &about, cx);
-}
-
-/// Whether a station's application runs.
-fn operating_mode(state: Option<&[u8]>, about: &Subject, cx: &mut Context<'_>) {
-    let mode: &[u8] = match state {
-        Some([0 | 2, 0]) => b"stop",
-        Some([1, 0]) => b"run",
-        _ => return,
-    };
-    let state = state.and_then(|state| state.get(..1)).unwrap_or_default();
-    cx.say(about, Kind::State).decoded(Field::OperatingMode, &Value::Text(mode.to_vec()), state, "cclink-state");
 }
 
 #[cfg(test)]
@@ -514,33 +353,6 @@ mod tests {
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["password"]);
         let refused = payload(&Slmp, Transport::Tcp, 5007, 50000, &response(LOCKED, &[0, 0xff, 0xff, 3, 0, 1, 4, 0, 0]));
         assert_eq!(field(&refused, Kind::Security, Field::AuthenticationMethod), ["password"]);
-    }
-
-    #[test]
-    fn a_node_says_vendor_model_and_addresses() {
-        // The sender of `payload` is 10.0.0.2 with 00:00:00:00:01:02.
-        let mut node = vec![0xd4, 0, 7, 0, 0, 0, 0, 0xff, 0xff, 3, 0, 53, 0, 0, 0];
-        node.extend_from_slice(&[1, 1, 0, 0, 0, 0, 4, 1, 0, 0, 10]); // master
-        node.extend_from_slice(&[2, 1, 0, 0, 0, 0, 4, 2, 0, 0, 10, 0, 255, 255, 255, 255, 255, 255, 255, 0]); // itself
-        node.extend_from_slice(&[0x34, 0x12, 0x01, 0x22, 0, 0, 5, 0]); // vendor, model, version
-        node.extend_from_slice(&[4, 255, 255, 255, 255, 255, 255, 0, 0, 0x0b, 0xf0, 1]);
-        let said = payload(&Slmp, Transport::Udp, 61451, 61452, &node);
-        assert_eq!(field(&said, Kind::Identity, Field::CclinkVendorCode), ["4660"]);
-        assert_eq!(field(&said, Kind::Identity, Field::ModelCode), ["8705"]);
-        assert_eq!(field(&said, Kind::Identity, Field::EquipmentVersion), ["5"]);
-        assert_eq!(field(&said, Kind::Binding, Field::Ipv4Address), ["10.0.0.2"]);
-    }
-
-    #[test]
-    fn a_cyclic_answer_says_what_the_station_is() {
-        let mut body = vec![1, 0, 0, 0, 40, 0];
-        body.extend_from_slice(&[0; 14]);
-        body.extend_from_slice(&[0x34, 0x12, 0, 0, 1, 0x22, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
-        body.extend_from_slice(&[2, 0, 0, 10, 1, 0, 9, 0]);
-        body.extend_from_slice(&[0; 72]);
-        let said = payload(&Slmp, Transport::Udp, 61450, 61452, &response(0, &body));
-        assert_eq!(field(&said, Kind::Identity, Field::EquipmentVersion), ["3"]);
-        assert_eq!(field(&said, Kind::State, Field::OperatingMode), ["run"]);
     }
 
     #[test]

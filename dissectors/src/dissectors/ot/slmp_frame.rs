@@ -40,8 +40,8 @@ impl Digits {
         if !self.0 {
             return Ok((rest, bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))));
         }
-        let digits = bytes.iter().map(|digit| char::from(*digit).to_digit(16));
-        let number = digits.fold(Some(0), |number, digit| Some(number? << 4 | digit?));
+        let mut digits = bytes.iter().map(|digit| char::from(*digit).to_digit(16));
+        let number = digits.try_fold(0, |number, digit| Some(number << 4 | digit?));
         number.map(|number| (rest, number)).ok_or(nom::Err::Error(nom::error::Error { input: i, code: nom::error::ErrorKind::HexDigit }))
     }
 
@@ -117,4 +117,11 @@ impl Frame<'_> {
     pub(super) const fn has_route(&self) -> bool {
         matches!(self.module, 0..=0x1ff | 0x3d0..=0x3d3 | 0x3e0..=0x3e3 | 0x3ff) && self.multidrop <= 31 && self.network <= 0xef
     }
+}
+
+/// Whether a field of sixteen characters can be a type name (`Q03UDECPU`, `R04CPU`): registers that are read are as long.
+pub(super) fn is_type_name(field: &[u8]) -> bool {
+    let name = field.trim_ascii_end();
+    let plain = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'+' | b'(' | b')'));
+    plain && name.len() >= 3 && name.iter().any(u8::is_ascii_digit) && name.iter().any(u8::is_ascii_uppercase)
 }
