@@ -28,7 +28,7 @@ with capture.tcp(office, 50171, gauge, 10001) as talk:
     talk.client(b"\x01I30100\r\n")
     talk.server(b"9999FF1B\r\n")
 with capture.tcp(office, 50172, depot, 3001, opened=False) as talk:
-    talk.client(b"\x01R4F7Q9I20100\r\n")
+    talk.client(b"\x01LABSECI20100\r\n")
     talk.server(answer("I20100", INVENTORY, "DEPOT NORTH"))
-    talk.client(b"\x01R4F7Q9S00100\r\n")
+    talk.client(b"\x01LABSECS00100\r\n")
 capture.write()

@@ -74,7 +74,7 @@ with capture.tcp(station, 50161, pump, 18245) as talk:
     n = line.next(); line.turn(ask(n, 0x03), answer(n, b"PUMPS".ljust(8, b"\0")))
     for at in range(15):
         n = line.next(); line.turn(ask(n, 0x04, struct.pack("<BHH", 8, at, 4)), answer(n, struct.pack("<4H", at, 1, 2, 3)))
-    n = line.next(); line.turn(ask(n, 0x21, b"\x04VALVE9"), answer(n, level=4))
+    n = line.next(); line.turn(ask(n, 0x21, b"\x04LABSECRE"), answer(n, level=4))
     n = line.next(); line.turn(write(n, 0x07, struct.pack("<BHH", 8, 20, 4), struct.pack("<4H", 5, 6, 7, 8)), answer(n, level=4))
     n = line.next(); line.turn(ask(n, 0x23, b"\x01"), answer(n, state=2, level=4))
     n = line.next(); line.turn(ask(n, 0x40, b"\x01"), refuse(n, 0x05, 0x01))

@@ -59,7 +59,7 @@ with capture.tcp(station, 50101, line, 9600) as talk:
     for at in range(20):
         turn(MEMORY_READ, struct.pack("!BHBH", 0x82, 100 + at, 0, 10), words(10))
     turn(MEMORY_WRITE, struct.pack("!BHBHH", 0x82, 300, 0, 1, 1500))
-    turn(0x0304, struct.pack("!HBII4s", 0xFFFF, 0, 0, 0xFFFFFFFF, b"K7Q2"))
+    turn(0x0304, struct.pack("!HBII4s", 0xFFFF, 0, 0, 0xFFFFFFFF, b"LABS"))
     turn(0x0402, b"\xff\xff")
     turn(0x0307, struct.pack("!HIH", 0xFFFF, 0, 0x8008) + bytes(8), struct.pack("!HIH", 0xFFFF, 0, 0x8008))
     turn(0x0401, b"\xff\xff\x04", end=0x2002)

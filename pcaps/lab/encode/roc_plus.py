@@ -37,7 +37,7 @@ CONFIGURATION = struct.pack("<BHBBBB", 1, 1, 2, 0, 1, 1) + bytes(11) + b"\x06" +
 with capture.tcp(supervisor, 50191, well, 4000) as talk:
     talk.client(ask(6))
     talk.server(answer(6, CONFIGURATION))
-    talk.client(ask(17, b"LOI" + struct.pack("<HB", 1000, 5)))
+    talk.client(ask(17, b"OPERATOR3".ljust(30) + b"LABSECRET-roc".ljust(40) + b"\x05"))
     talk.server(answer(17))
     talk.client(ask(180, bytes([1, 91, 0, 2])))
     talk.server(answer(180, bytes([1, 91, 0, 2]) + b"Wellpad 12".ljust(20)))

@@ -33,6 +33,8 @@ def name(text, code):
     return text.ljust(16).encode() + struct.pack("<H", code)
 
 
+PASSWORD = struct.pack("<H", 14) + b"LABSECRET-slmp"
+
 capture = Capture("slmp/passwords-and-remote-control.pcap")
 station = capture.host("d4:be:d9:0b:00:06", "10.79.0.6")
 lift = capture.host("28:e9:8e:0b:00:41", "10.79.0.41")
@@ -42,7 +44,7 @@ crane = capture.host("28:e9:8e:0b:00:43", "10.79.0.43")
 with capture.tcp(station, 50111, lift, 5007) as talk:
     talk.client(ask(0x0401, b"\0\0\0\xa8\x04\0"))
     talk.server(answer(end=0xC201, body=struct.pack("<BBHBHH", 0, 0xFF, 0x03FF, 0, 0x0401, 0)))
-    talk.client(ask(0x1630, b"\x06\0Kran42"))
+    talk.client(ask(0x1630, PASSWORD))
     talk.server(answer())
     talk.client(ask(0x0101))
     talk.server(answer(name("Q06UDEHCPU", 0x026C)))
@@ -53,7 +55,7 @@ with capture.tcp(station, 50111, lift, 5007) as talk:
     talk.server(answer())
     talk.client(ask(0x1002, b"\x01\0"))
     talk.server(answer())
-    talk.client(ask(0x1631, b"\x06\0Kran42"))
+    talk.client(ask(0x1631, PASSWORD))
     talk.server(answer())
 
 # In the middle, frames with numbers: two at a time are open.
