@@ -60,6 +60,7 @@ mod ot {
     pub(super) mod modbus;
     mod modbus_functions;
     pub(super) mod omron_fins;
+    mod omron_fins_commands;
     pub(super) mod pccc;
     pub(super) mod pn_dcp;
     pub(super) mod pn_rt;

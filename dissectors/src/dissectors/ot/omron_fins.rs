@@ -4,13 +4,13 @@
 //! Tells us: model and version, models of bus units, operating mode, node addresses; reads, writes, runs and stops, programs, files.
 //! Does not tell: who asks (there is no authentication; a program's password is all); which host is behind a routed node.
 
-use crate::codes::{self, Code};
+use super::omron_fins_commands::{ADDRESS_EXCHANGE, COMMANDS, ERROR_RESPONSE, OTHER};
+use crate::codes;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use nom::bytes::take;
 use nom::number::{be_u8, be_u16, be_u32};
 use nom::{IResult, Parser};
-use observations::OperationClass::{Configure, Control, Diagnose, Program, Read, Session, Write};
 use observations::{Field, Kind, OperationClass, StepKind, Subject, Transport, Value};
 
 pub(crate) struct OmronFins;
@@ -44,88 +44,6 @@ const CONTROLLER_STATUS_READ: u16 = 0x0601;
 const TEXT: usize = 20;
 /// The answer has at most 25 units (W342 5-3-16).
 const UNITS_MAX: usize = 25;
-/// What no command may be, for the operations that are none.
-const ADDRESS_EXCHANGE: u32 = 0x1_0000;
-const ERROR_RESPONSE: u32 = 0x1_0001;
-const OTHER: u32 = 0x1_0002;
-
-const COMMANDS: &[Code] = &[
-    (0x0101, "memory_area_read", Read),
-    (0x0102, "memory_area_write", Write),
-    (0x0103, "memory_area_fill", Write),
-    (0x0104, "multiple_memory_area_read", Read),
-    (0x0105, "memory_area_transfer", Write),
-    (0x0201, "parameter_area_read", Diagnose),
-    (0x0202, "parameter_area_write", Configure),
-    (0x0203, "parameter_area_clear", Configure),
-    (0x0220, "data_link_table_read", Diagnose),
-    (0x0221, "data_link_table_write", Configure),
-    (0x0304, "program_area_protect", Configure),
-    (0x0305, "program_area_protect_clear", Configure),
-    (0x0306, "program_area_read", Program),
-    (0x0307, "program_area_write", Program),
-    (0x0308, "program_area_clear", Program),
-    (0x0401, "run", Control),
-    (0x0402, "stop", Control),
-    (0x0403, "reset", Control),
-    (0x0501, "controller_data_read", Diagnose),
-    (0x0502, "connection_data_read", Diagnose),
-    (0x0601, "controller_status_read", Diagnose),
-    (0x0602, "network_status_read", Diagnose),
-    (0x0603, "data_link_status_read", Diagnose),
-    (0x0620, "cycle_time_read", Diagnose),
-    (0x0701, "clock_read", Diagnose),
-    (0x0702, "clock_write", Configure),
-    (0x0801, "loopback_test", Diagnose),
-    (0x0802, "broadcast_test_results_read", Diagnose),
-    (0x0803, "broadcast_test_data_send", Diagnose),
-    (0x0920, "message_read_clear", Diagnose),
-    (0x0c01, "access_right_acquire", Control),
-    (0x0c02, "access_right_forced_acquire", Control),
-    (0x0c03, "access_right_release", Control),
-    (0x2101, "error_clear", Control),
-    (0x2102, "error_log_read", Diagnose),
-    (0x2103, "error_log_clear", Configure),
-    (0x2140, "fins_write_access_log_read", Diagnose),
-    (0x2141, "fins_write_access_log_clear", Configure),
-    (0x2201, "file_name_read", Program),
-    (0x2202, "single_file_read", Program),
-    (0x2203, "single_file_write", Program),
-    (0x2204, "file_memory_format", Program),
-    (0x2205, "file_delete", Program),
-    (0x2206, "volume_label_create_delete", Program),
-    (0x2207, "file_copy", Program),
-    (0x2208, "file_name_change", Program),
-    (0x2209, "file_data_check", Program),
-    (0x220a, "memory_area_file_transfer", Program),
-    (0x220b, "parameter_area_file_transfer", Program),
-    (0x220c, "program_area_file_transfer", Program),
-    (0x220f, "file_memory_index_read", Program),
-    (0x2210, "file_memory_read", Program),
-    (0x2211, "file_memory_write", Program),
-    (0x2215, "directory_create_delete", Program),
-    (0x2220, "memory_cassette_transfer", Program),
-    (0x2301, "forced_set_reset", Write),
-    (0x2302, "forced_set_reset_cancel", Write),
-    (0x230a, "multiple_forced_status_read", Diagnose),
-    (0x2601, "name_set", Configure),
-    (0x2602, "name_delete", Configure),
-    (0x2603, "name_read", Diagnose),
-    (0x2720, "ping", Diagnose),
-    (0x2730, "remote_node_change", Configure),
-    (0x2731, "connection_status_read", Diagnose),
-    (0x2750, "ip_address_table_write", Configure),
-    (0x2757, "ip_address_write", Configure),
-    (0x2760, "ip_address_table_read", Diagnose),
-    (0x2761, "ip_router_table_read", Diagnose),
-    (0x2762, "protocol_status_read", Diagnose),
-    (0x2763, "memory_status_read", Diagnose),
-    (0x2764, "socket_status_read", Diagnose),
-    (0x2765, "address_information_read", Diagnose),
-    (ADDRESS_EXCHANGE, "node_address_exchange", Session),
-    (ERROR_RESPONSE, "error_response", Session),
-    (OTHER, "other_command", Session),
-];
 const OPERATIONS: &[(&str, OperationClass)] = &codes::operations::<{ COMMANDS.len() }>(COMMANDS);
 
 impl Dissector for OmronFins {
