@@ -22,8 +22,10 @@
 //! | `codes` | tables of codes, of which a row's operations are made |
 //! | [`engine`] | the library's face |
 
+mod again;
 mod asn1;
 mod base64;
+mod blocks;
 mod codes;
 pub mod context;
 mod crc;
@@ -48,6 +50,7 @@ pub mod packet;
 mod place;
 pub mod reassembly;
 pub mod registry;
+mod seats;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
