@@ -61,8 +61,8 @@ with capture.tcp(station, 50101, line, 9600) as talk:
     turn(MEMORY_WRITE, struct.pack("!BHBHH", 0x82, 300, 0, 1, 1500))
     turn(0x0304, struct.pack("!HBII4s", 0xFFFF, 0, 0, 0xFFFFFFFF, b"LABS"))
     turn(0x0402, b"\xff\xff")
-    turn(0x0307, struct.pack("!HIH", 0xFFFF, 0, 0x8008) + bytes(8), struct.pack("!HIH", 0xFFFF, 0, 0x8008))
-    turn(0x0401, b"\xff\xff\x04", end=0x2002)
+    turn(0x0307, struct.pack("!HIH", 0xFFFF, 0, 0x8008) + bytes(8), end=0x2102)
+    turn(0x0401, b"\xff\xff\x04")
 
 node = Node(6, 32)
 for at in range(10):

@@ -25,7 +25,7 @@ const ANSWER: u8 = 3;
 const TEXT_MAX: usize = 64;
 
 const OPERATIONS: &[(&str, OperationClass)] =
-    &[("read_model", OperationClass::Diagnose), ("read_manufacturer", OperationClass::Diagnose), ("other_register", OperationClass::Program)];
+    &[("read_model", OperationClass::Diagnose), ("read_manufacturer", OperationClass::Diagnose), ("other_register", OperationClass::Session)];
 
 impl Dissector for Crimson {
     type State = ();

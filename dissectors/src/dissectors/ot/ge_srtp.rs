@@ -76,7 +76,11 @@ const OPERATIONS: &[(&str, OperationClass)] = &codes::operations::<{ SERVICES.le
 
 /// Requests that wait: sequence number and service. Two that cannot be told apart are `None`.
 #[derive(Default)]
-pub(crate) struct Questions(Vec<(u8, Option<u8>)>);
+pub(crate) struct Questions {
+    open: Vec<(u8, Option<u8>)>,
+    /// State and privilege level as they were last said: each reply repeats them.
+    status: Option<(Option<u8>, Option<u8>)>,
+}
 
 impl Dissector for GeSrtp {
     type State = Questions;
@@ -213,20 +217,24 @@ fn asked(message: &Message<'_>, state: &mut Questions, cx: &mut Context<'_>) {
             cx.secret(&holder, "srtp privilege level", None, password);
         }
     }
-    if let Some(open) = state.0.iter_mut().find(|open| open.0 == message.sequence) {
+    if let Some(open) = state.open.iter_mut().find(|open| open.0 == message.sequence) {
         open.1 = open.1.filter(|known| *known == service);
         return;
     }
-    if state.0.len() >= OPEN_MAX {
-        state.0.remove(0);
+    if state.open.len() >= OPEN_MAX {
+        state.open.remove(0);
     }
-    state.0.push((message.sequence, Some(service)));
+    state.open.push((message.sequence, Some(service)));
 }
 
 fn answered(message: &Message<'_>, text: &[u8], state: &mut Questions, cx: &mut Context<'_>) {
     let about = cx.sender();
-    say_status(message, &about, cx);
-    let question = state.0.iter().position(|open| open.0 == message.sequence).and_then(|at| state.0.remove(at).1);
+    let status = Some((message.state(), message.privilege()));
+    if message.message_type != REFUSED && state.status != status {
+        state.status = status;
+        say_status(message, &about, cx);
+    }
+    let question = state.open.iter().position(|open| open.0 == message.sequence).and_then(|at| state.open.remove(at).1);
     if message.message_type != ACKNOWLEDGED_WITH_TEXT {
         return;
     }

@@ -122,7 +122,12 @@ impl Dissector for OmronFins {
             (false, true) => None,
             (false, false) => Some(if codes::knows(COMMANDS, code) { code } else { OTHER }),
         };
-        let look = if always { Look::Always } else { Look::Once(u32::from(header.command) | u32::from(response) << 16 | u32::from(failed) << 17) };
+        let end = body.first_chunk().map_or(0, |end| u16::from_be_bytes(*end));
+        let look = match (always, failed) {
+            (true, _) => Look::Always,
+            (false, true) => Look::Once(1 << 31 | u32::from(end)),
+            (false, false) => Look::Once(u32::from(header.command) | u32::from(response) << 16),
+        };
         Glance { operation: code.and_then(|code| codes::find(COMMANDS, code)), look, inner: None }
     }
 
@@ -153,7 +158,20 @@ impl Dissector for OmronFins {
                 _ => {}
             }
         }
+        if let Some(word) = refusal(end_code) {
+            cx.say(&about, Kind::Security).implied(Field::Protection, &Value::Text(word.to_vec()));
+        }
         Ok(Next::Watch)
+    }
+}
+
+/// W342 5-1-3: end codes that show a protection.
+const fn refusal(end_code: u16) -> Option<&'static [u8]> {
+    match end_code & 0x7f3f {
+        0x2002 => Some(b"read protected"),
+        0x2102 => Some(b"write protected"),
+        0x3001 => Some(b"access right"),
+        _ => None,
     }
 }
 
@@ -393,6 +411,15 @@ mod tests {
         let said = payload(&OmronFins, Transport::Udp, 50000, PORT, &request);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["fins program area protection"]);
         assert!(said.iter().all(|said| !said.fields.iter().any(|value| value.value.display().contains("PASS"))));
+    }
+
+    #[test]
+    fn a_refusal_shows_a_protection() {
+        let refused = frame(0xc0, 0x0307, &[0x21, 0x02]);
+        let said = payload(&OmronFins, Transport::Udp, PORT, 50000, &refused);
+        assert_eq!(field(&said, Kind::Security, Field::Protection), ["write protected"]);
+        let wrong = payload(&OmronFins, Transport::Udp, PORT, 50000, &frame(0xc0, 0x0307, &[0x10, 0x01]));
+        assert!(field(&wrong, Kind::Security, Field::Protection).is_empty());
     }
 
     #[test]
