@@ -16,6 +16,7 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("cipio", None, "the lab's EtherNet/IP stack opens no cyclic connection"),
     ("cotp", Some("s7comm"), "the transport of S7 and MMS"),
     ("dcerpc", None, "an envelope that says nothing of its own"),
+    ("cspv4", None, "an envelope that says nothing of its own"),
     ("dtls", None, "no stack of the lab speaks it"),
     ("hnap", None, "spoken by home routers; no package answers as one"),
     ("nbdgm", Some("smb"), "carries the browser's announcements"),

@@ -486,6 +486,26 @@ table! {
         RevisionNumber = 520, "revision-number";
         /// HART tag of eight characters, beside which a long one may be set.
         ShortTag = 521, "short-tag";
+        /// A node's, station's or unit's number on its network, as the protocol counts (FINS, ROC Plus, Genisys).
+        NodeAddress = 450, "node-address";
+        /// A network's or group's number (FINS, ROC Plus).
+        NetworkNumber = 451, "network-number";
+        /// A model's number in a list of its maker (MELSEC, CC-Link, SNP, ROC).
+        ModelCode = 452, "model-code";
+        /// CC-Link Partner Association vendor code.
+        CclinkVendorCode = 453, "cclink-vendor-code";
+        /// A version that a maker counts for the whole of a device (CC-Link).
+        EquipmentVersion = 454, "equipment-version";
+        /// Model of a memory card.
+        MemoryCardModel = 455, "memory-card-model";
+        /// Version of the project that a controller runs.
+        ProjectVersion = 456, "project-version";
+        /// Privilege level of a connection, as the protocol counts.
+        PrivilegeLevel = 457, "privilege-level";
+        /// Who produces exchanged data, as an address in the data (EGD).
+        ProducerId = 458, "producer-id";
+        /// Number of a set of exchanged data (EGD).
+        ExchangeId = 459, "exchange-id";
 
         // Buildings: 550 to 599.
         /// An OPC UA application's URI: unique for one installation.
