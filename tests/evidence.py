@@ -22,12 +22,14 @@ none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned
                 characters are written \\u{..}.
 put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
                 request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
-to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out.
+to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks), tplink-autokey:
+                the value stands somewhere in what comes out.
 to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
                 message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u32-le-hex, u32-be-hex, bcd
+                decimal), u32-le-hex, u32-be-hex, bcd, lifx-version (minor, major)
 to digests      sha256, sha1, md5
+put in order    amqp-product: the product's text and the version's, of a table of properties.
 words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
@@ -447,6 +449,38 @@ def number_lists(raw):
     return [",".join(map(str, raw)), ",".join(map(str, pairs))]
 
 
+def unmasked(raw):
+    """RFC 6455 section 5.3."""
+    return Inside(bytes(byte ^ raw[at % 4] for at, byte in enumerate(raw[4:])))
+
+
+def autokey(raw):
+    """Each byte was mixed with the one sent before it, the first with 171."""
+    return Inside(bytes(byte ^ before for byte, before in zip(raw, b"\xab" + raw)))
+
+
+def amqp_product(raw):
+    """The texts of `product` and `version`: AMQP 0-9-1 section 4.2.5.5 has a type and four bytes of length, 1.0 a type and one."""
+    texts = []
+    for name in (b"product", b"version"):
+        old = re.search(rb"\x07" + name + rb"S(.{4})", raw, re.DOTALL)
+        new = re.search(rb"[\xa1\xa3]\x07" + name + rb"[\xa1\xa3](.)", raw, re.DOTALL)
+        found = old or new
+        if found:
+            texts.append(text_of(raw[found.end() : found.end() + int.from_bytes(found.group(1), "big")]).strip())
+    return [" ".join(texts)]
+
+
+def either(text, place):
+    """A text, or, of bytes in which the value stands somewhere, such bytes again."""
+    return [text] if place is not None else Inside(text.encode("utf-8"))
+
+
+def json_text(text):
+    """RFC 8259 section 7, of one string or of a whole document."""
+    return re.sub(r'(?:\\u[0-9a-fA-F]{4})+|\\.', lambda escape: json.loads('"' + escape.group() + '"'), text)
+
+
 def mac_text(raw):
     digits = re.sub(r"[^0-9a-fA-F]", "", text_of(raw)).lower()
     return [":".join(digits[i : i + 2] for i in range(0, 12, 2))]
@@ -478,10 +512,14 @@ DERIVATIONS = {
     "percent": lambda raw, _: Inside(urllib.parse.unquote_to_bytes(raw)),
     "chunked": lambda raw, _: chunked(raw),
     **{name: lambda raw, _: inflate(raw) for name in ("gzip", "deflate", "http-gzip")},
+    "websocket-mask": lambda raw, _: unmasked(raw),
+    "tplink-autokey": lambda raw, _: autokey(raw),
+    "amqp-product": lambda raw, _: amqp_product(raw),
+    "lifx-version": lambda raw, _: ["{1}.{0}".format(*struct.unpack("<HH", raw))],
     "utf-16le": lambda raw, _: [raw.decode("utf-16-le", "replace")],
     "utf-16be": lambda raw, _: [raw.decode("utf-16-be", "replace")],
-    "xml-entities": lambda raw, _: [html.unescape(text_of(raw))],
-    "json": lambda raw, _: [json.loads('"' + text_of(raw) + '"')],
+    "xml-entities": lambda raw, place: either(html.unescape(text_of(raw)), place),
+    "json": lambda raw, place: either(json_text(text_of(raw)), place),
     "netbios-name": lambda raw, _: netbios_name(raw),
     "dns-name": dns_name,
     "dns-reverse-name": dns_reverse_name,

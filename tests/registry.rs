@@ -23,6 +23,7 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("s7comm-plus", None, "needs an S7-1200 or S7-1500"),
     ("tpkt", None, "an envelope that says nothing of its own"),
     ("upnp", Some("ssdp"), "descriptions are fetched after a search"),
+    ("websocket", None, "an envelope that says nothing of its own"),
 ];
 
 /// Where `unusual-port.pcap` of a folder has its server.

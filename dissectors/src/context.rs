@@ -140,6 +140,8 @@ pub(crate) struct Scratch {
     key: Vec<u8>,
     group: usize,
     places: Vec<Place>,
+    /// Operations that reading revealed, with how often, until the engine has counted them.
+    pub(crate) operations: Vec<((RowId, u16), u64)>,
 }
 
 /// Where one field stands, not yet resolved: addresses, so that nothing is paid for what is already known.
@@ -349,6 +351,13 @@ impl<'a> Context<'a> {
     #[must_use]
     pub const fn exchange(&self) -> Exchange {
         self.exchange
+    }
+
+    /// Counts an operation that no glance can see, as it is masked, encoded or one of several in a PDU: an index into the operations of
+    /// the row that is reading.
+    pub fn operation(&mut self, index: usize) {
+        let Ok(index) = u16::try_from(index) else { return };
+        crate::engine::count_operation(&mut self.scratch.operations, (self.row, index));
     }
 
     /// Counts that a dissector met one of its limits.

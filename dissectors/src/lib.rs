@@ -18,11 +18,13 @@
 //! | [`reassembly`] | TCP streams in order |
 //! | `der`, `dn`, `x509` | certificates and what they are made of |
 //! | `ja` | JA3 and JA4 of a TLS client's hello |
-//! | `base64`, `xml` | wire forms that several protocols share |
+//! | `base64`, `cbor`, `json`, `protobuf`, `xml` | wire forms that several protocols share |
+//! | `websocket` | frames of WebSockets, and what is spoken in them |
 //! | [`engine`] | the library's face |
 
 mod asn1;
 mod base64;
+mod cbor;
 pub mod context;
 mod decap;
 mod der;
@@ -38,11 +40,13 @@ mod http_auth;
 mod http_content;
 mod http_message;
 mod ja;
+mod json;
 mod labels;
 mod ledger;
 mod netbios;
 pub mod packet;
 mod place;
+mod protobuf;
 pub mod reassembly;
 pub mod registry;
 mod tallies;
@@ -50,5 +54,6 @@ mod tallies;
 pub(crate) mod testing;
 mod tlv;
 pub mod tunnel;
+mod websocket;
 mod x509;
 mod xml;

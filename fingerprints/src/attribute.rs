@@ -42,6 +42,8 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::HttpTitle, Attribute::PageTitle, 60),
     (Field::DhcpVendorClass, Attribute::DhcpVendorClass, 90),
     (Field::Dhcpv6VendorClass, Attribute::DhcpVendorClass, 90),
+    (Field::DicomImplementationVersion, Attribute::Software, 70),
+    (Field::SparkplugDevice, Attribute::FriendlyName, 70),
 ];
 
 /// Fields that name a host. Domains and workgroups are no hostnames.
@@ -141,8 +143,8 @@ fn means(attribute: Attribute, field: Field, observation: &Observation) -> bool 
     match (attribute, field) {
         // The domain that a server hands out is its network's, and not one that it is in.
         (Attribute::Domain, _) => matches!(observation.kind, Kind::Name | Kind::Identity),
-        // UPnP's model number is any text: a version as often as a number.
-        (_, Field::ProductCode) => observation.protocol != "upnp",
+        // UPnP's model number, and DPWS's, is any text: a version as often as a number.
+        (_, Field::ProductCode) => !matches!(observation.protocol.as_str(), "upnp" | "wsdd"),
         // The title of an error's page is the error's.
         (_, Field::HttpTitle) => observation.get(Field::HttpStatus).and_then(Value::number).is_none_or(|status| status < 300),
         _ => true,

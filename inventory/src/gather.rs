@@ -338,6 +338,10 @@ impl<'a> Host<'a> {
             Kind::Key if said.get(Field::SshHostKey).is_some() => "ssh-host-key",
             Kind::Key | Kind::Identity if said.get(Field::EngineId).is_some() => "snmp-engine-id",
             Kind::Identity | Kind::Binding if said.get(Field::Uuid).is_some() && said.of_itself() => "uuid",
+            Kind::Client if said.get(Field::MqttClientId).is_some() => "mqtt-client-id",
+            Kind::Client if said.get(Field::Lwm2mEndpoint).is_some() => "lwm2m-endpoint",
+            Kind::Client if said.get(Field::ChargePointId).is_some() => "ocpp-charge-point",
+            Kind::Client | Kind::Service if said.get(Field::DicomAeTitle).is_some() => "dicom-ae-title",
             _ => return,
         };
         self.presented.push(Presented { kind, at, endpoint: said.about.endpoint });

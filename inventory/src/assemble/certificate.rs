@@ -25,7 +25,7 @@ fn date(said: &Observation, field: Field) -> Option<String> {
 fn digest(said: &Observation, field: Field) -> Option<String> {
     match said.get(field)? {
         Value::Bytes(bytes) => Some(hex(bytes)),
-        other => Some(other.display()),
+        other => Some(safe(other)),
     }
 }
 
@@ -42,6 +42,10 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
             "x509" => (Field::CertificateSha256, bytes(&said, Field::SpkiSha256).map(Key::CertificateKey)),
             "ssh-host-key" => (Field::SshHostKey, None),
             "uuid" => (Field::Uuid, None),
+            "mqtt-client-id" => (Field::MqttClientId, None),
+            "lwm2m-endpoint" => (Field::Lwm2mEndpoint, None),
+            "ocpp-charge-point" => (Field::ChargePointId, None),
+            "dicom-ae-title" => (Field::DicomAeTitle, None),
             _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(&said, field) else { continue };

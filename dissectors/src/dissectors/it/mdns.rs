@@ -9,7 +9,8 @@ use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
 use crate::dns_message::{self as dns, Message, Name, Record};
 use crate::engine::GATE_BYTES;
-use observations::{Field, Kind, Mac, OperationClass, Subject, Value};
+use crate::tlv::mac_of_text;
+use observations::{Field, Kind, OperationClass, Subject, Value};
 use std::net::IpAddr;
 
 pub(crate) struct Mdns;
@@ -297,19 +298,10 @@ fn workstation(instance: &[u8], about: &Subject, cx: &mut Context<'_>) {
     let Some(open) = instance.iter().rposition(|byte| *byte == b'[') else { return };
     let (name, rest) = instance.split_at_checked(open).unwrap_or_default();
     let Some(written) = rest.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) else { return };
-    if let Some(mac) = mac(written).filter(|mac| mac.is_device()) {
+    if let Some(mac) = mac_of_text(written).filter(|mac| mac.is_device()) {
         let saying = cx.say(about, Kind::Binding).trimmed(Field::Hostname, name);
         saying.decoded(Field::MacAddress, &Value::Mac(mac), written, "mac-text");
     }
-}
-
-fn mac(text: &[u8]) -> Option<Mac> {
-    let mut bytes = [0; 6];
-    let mut parts = std::str::from_utf8(text).ok()?.split(':');
-    for byte in &mut bytes {
-        *byte = u8::from_str_radix(parts.next().filter(|part| part.len() == 2)?, 16).ok()?;
-    }
-    parts.next().is_none().then_some(Mac(bytes))
 }
 
 /// RFC 1035 §3.3.2: processor and system.
