@@ -31,7 +31,7 @@ to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, min
 to digests      sha256, sha1, md5
 put in order    amqp-product: the product's text and the version's, of a table of properties.
 words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
-registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+registries      cip-vendor, profinet-vendor, bacnet-vendor, csa-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
                 parentheses, for the version of a named program after that name.
@@ -603,7 +603,7 @@ def stands_inside(value, made):
 
 
 PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
-REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "snmp-enterprise")
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "csa-vendor", "snmp-enterprise")
 TABLES = {}
 
 
@@ -628,6 +628,10 @@ def registered(raw, texts, registry):
             numbers.add(enterprise.group(1))
         elif text.isdecimal():
             numbers.add(text)
+    # Matter: VP=vendor+product.
+    pair = re.match(rb"VP=(\d+)", raw)
+    if pair:
+        numbers.add(pair.group(1).decode())
     if texts is None:
         # RFC 3411: the first bit of an engine identifier is no part of the enterprise number.
         numbers |= {str(n) for number in numbers_in(raw) for n in (number, number & 0x7FFFFFFF)}

@@ -26,11 +26,22 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("knxip", "building", "", 60),
     ("fox", "building", "building-controller", 60),
     ("dicom", "medical", "", 60),
+    ("onvif", "surveillance", "camera", 55),
+    ("pjl", "printing", "printer", 60),
+    ("tplink-smarthome", "building", "", 55),
+    ("lifx", "building", "light", 60),
+    ("wiz", "building", "light", 55),
     ("ipmi", "server", "bmc", 60),
 ];
 
-/// What asking in a protocol says: that of engineering and operating of one maker's controllers.
-const ASKS: &[(&str, &str, &str, u8)] = &[("s7comm-plus", "operator-station", "", 55), ("umas", "operator-station", "", 50)];
+/// What asking in a protocol says: that of engineering and operating of one maker's controllers, and where what is asked for is the
+/// asker's own business.
+const ASKS: &[(&str, &str, &str, u8)] = &[
+    ("s7comm-plus", "operator-station", "", 55),
+    ("umas", "operator-station", "", 50),
+    ("ocpp", "infrastructure", "vehicle-charger", 65),
+    ("dicom", "medical", "", 45),
+];
 
 /// Protocols in which controllers are asked, by the maker or family whose they are. Who asks controllers of two families, and is none
 /// itself, is an operator's station: SCADA, HMI, engineering. Gateways serve one of them.

@@ -7,6 +7,7 @@ const CIP_VENDOR: &str = include_str!("../data/cip_vendor.tsv");
 const CIP_DEVICE_TYPE: &str = include_str!("../data/cip_device_type.tsv");
 const PROFINET_VENDOR: &str = include_str!("../data/profinet_vendor.tsv");
 const BACNET_VENDOR: &str = include_str!("../data/bacnet_vendor.tsv");
+const CSA_VENDOR: &str = include_str!("../data/csa_vendor.tsv");
 const ENTERPRISE: &str = include_str!("../data/snmp_enterprise.tsv");
 const BUILDERS: &str = include_str!("../data/mac_vendor_builds_devices.tsv");
 const VENDOR_NAMES: &str = include_str!("../data/vendor_names.tsv");
@@ -54,6 +55,12 @@ pub fn profinet_vendor(id: u64) -> Option<&'static str> {
 #[must_use]
 pub fn bacnet_vendor(id: u64) -> Option<&'static str> {
     numbered(BACNET_VENDOR, id)
+}
+
+/// The vendor of an identifier of the Connectivity Standards Alliance (Matter).
+#[must_use]
+pub fn csa_vendor(id: u64) -> Option<&'static str> {
+    numbered(CSA_VENDOR, id)
 }
 
 /// The organisation of an IANA private enterprise number.
@@ -124,6 +131,7 @@ mod tests {
             (CIP_DEVICE_TYPE, true),
             (PROFINET_VENDOR, true),
             (BACNET_VENDOR, true),
+            (CSA_VENDOR, true),
             (ENTERPRISE, true),
         ] {
             for line in table.lines().filter(|line| !line.starts_with('#')) {
