@@ -138,7 +138,7 @@ impl Content {
         }
         // Where the connection's end is the body's, its last element tells that it is whole.
         let whole = ended || ENDS.iter().any(|end| trim(bytes).ends_with(end));
-        if whole && DOCUMENTS.iter().any(|(space, key)| contains(bytes, space) && cx.under(*key, bytes)) {
+        if whole && !is_page(trim(bytes)) && DOCUMENTS.iter().any(|(space, key)| contains(bytes, space) && cx.under(*key, bytes)) {
             return true;
         }
         let Some((title, status)) = title(bytes).zip(self.status) else { return false };
@@ -169,7 +169,15 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 /// Where a part begins, in whatever case.
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
-    bytes.windows(part.len()).position(|window| window.eq_ignore_ascii_case(part))
+    let first = *part.first()?;
+    let begins = |at: &usize| bytes.get(*at..*at + part.len()).is_some_and(|here| here.eq_ignore_ascii_case(part));
+    memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), bytes).find(begins)
+}
+
+/// Whether a body opens as pages do and descriptions do not.
+fn is_page(bytes: &[u8]) -> bool {
+    let opens = |tag: &[u8]| bytes.get(..tag.len()).is_some_and(|here| here.eq_ignore_ascii_case(tag));
+    opens(b"<!doctype html") || opens(b"<html")
 }
 
 /// The text of the first title element.

@@ -22,8 +22,10 @@
 //! | `websocket` | frames of WebSockets, and what is spoken in them |
 //! | [`engine`] | the library's face |
 
+mod again;
 mod asn1;
 mod base64;
+mod blocks;
 mod cbor;
 pub mod context;
 mod decap;
@@ -49,6 +51,7 @@ mod place;
 mod protobuf;
 pub mod reassembly;
 pub mod registry;
+mod seats;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
