@@ -25,6 +25,7 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("someip", Some("someipsd"), "services are used after they were found"),
     ("tpkt", None, "an envelope that says nothing of its own"),
     ("upnp", Some("ssdp"), "descriptions are fetched after a search"),
+    ("websocket", None, "an envelope that says nothing of its own"),
 ];
 
 /// Where `unusual-port.pcap` of a folder has its server.

@@ -251,6 +251,13 @@ impl<'a> Context<'a> {
         self.exchange
     }
 
+    /// Counts an operation that no glance can see, as it is masked, encoded or one of several in a PDU: an index into the operations of
+    /// the row that is reading.
+    pub fn operation(&mut self, index: usize) {
+        let Ok(index) = u16::try_from(index) else { return };
+        crate::engine::count_operation(&mut self.scratch.operations, (self.row, index));
+    }
+
     /// Reads what a sender may have said in the same words before; then it has only said it again. What `read` says must depend on
     /// nothing but the sender, whether it serves and on which port, and the words; it changes no state and fails only on their account.
     ///

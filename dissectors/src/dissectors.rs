@@ -27,17 +27,39 @@ mod it {
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
+    pub(super) mod stun;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
     mod tls_ssl2;
+    pub(super) mod websocket;
 }
 
 /// Things.
 mod iot {
+    pub(super) mod amqp;
+    mod amqp_types;
+    pub(super) mod coap;
+    mod coap_lwm2m;
+    pub(super) mod dicom;
+    pub(super) mod govee;
+    pub(super) mod hl7;
     pub(super) mod hnap;
+    pub(super) mod ipp;
+    pub(super) mod lifx;
+    pub(super) mod lpd;
+    pub(super) mod mqtt;
+    mod mqtt_sparkplug;
+    pub(super) mod ocpp;
+    pub(super) mod onvif;
+    pub(super) mod pjl;
     pub(super) mod semtech_udp;
+    pub(super) mod tplink_smarthome;
+    pub(super) mod tuya;
     pub(super) mod upnp;
+    pub(super) mod wiz;
+    pub(super) mod wsdd;
+    pub(super) mod yeelight;
 }
 
 /// Plants.
@@ -123,10 +145,29 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
+    &it::stun::Stun,
     &it::tls::Tls,
+    &it::websocket::Websocket,
+    &iot::amqp::AmqpBroker,
+    &iot::coap::Coap,
+    &iot::dicom::Dicom,
+    &iot::govee::Govee,
+    &iot::hl7::Hl7,
     &iot::hnap::Hnap,
+    &iot::ipp::Ipp,
+    &iot::lifx::Lifx,
+    &iot::lpd::Lpd,
+    &iot::mqtt::Mqtt,
+    &iot::ocpp::Ocpp,
+    &iot::onvif::Onvif,
+    &iot::pjl::Pjl,
     &iot::semtech_udp::SemtechUdp,
+    &iot::tplink_smarthome::TplinkSmarthome,
+    &iot::tuya::Tuya,
     &iot::upnp::Upnp,
+    &iot::wiz::Wiz,
+    &iot::wsdd::Wsdd,
+    &iot::yeelight::Yeelight,
     &ot::addp::Addp,
     &ot::ads::Ads,
     &ot::atg::Atg,

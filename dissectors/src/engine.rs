@@ -7,6 +7,8 @@ mod count;
 mod read;
 mod stream;
 
+pub(crate) use read::count as count_operation;
+
 use crate::again::Again;
 use crate::context::{Layers, Scratch, Tagger, Troubles};
 #[cfg(test)]

@@ -10,6 +10,7 @@ const BACNET_VENDOR: &str = include_str!("../data/bacnet_vendor.tsv");
 const KNX_MANUFACTURER: &str = include_str!("../data/knx_manufacturer.tsv");
 const ETHERCAT_VENDOR: &str = include_str!("../data/ethercat_vendor.tsv");
 const HART_MANUFACTURER: &str = include_str!("../data/hart_manufacturer.tsv");
+const CSA_VENDOR: &str = include_str!("../data/csa_vendor.tsv");
 const ENTERPRISE: &str = include_str!("../data/snmp_enterprise.tsv");
 const BUILDERS: &str = include_str!("../data/mac_vendor_builds_devices.tsv");
 const VENDOR_NAMES: &str = include_str!("../data/vendor_names.tsv");
@@ -75,6 +76,12 @@ pub fn ethercat_vendor(id: u64) -> Option<&'static str> {
 #[must_use]
 pub fn hart_manufacturer(id: u64) -> Option<&'static str> {
     numbered(HART_MANUFACTURER, id)
+}
+
+/// The vendor of an identifier of the Connectivity Standards Alliance (Matter).
+#[must_use]
+pub fn csa_vendor(id: u64) -> Option<&'static str> {
+    numbered(CSA_VENDOR, id)
 }
 
 /// The organisation of an IANA private enterprise number.
@@ -145,6 +152,7 @@ mod tests {
             (CIP_DEVICE_TYPE, true),
             (PROFINET_VENDOR, true),
             (BACNET_VENDOR, true),
+            (CSA_VENDOR, true),
             (ENTERPRISE, true),
         ] {
             for line in table.lines().filter(|line| !line.starts_with('#')) {

@@ -366,6 +366,10 @@ impl<'a> Host<'a> {
             Kind::Identity if said.get(Field::HostId).is_some() && said.of_itself() => "niagara-host-id",
             Kind::Identity if said.get(Field::ApplicationUri).is_some() && said.of_itself() => "opcua-application",
             Kind::Identity if said.get(Field::AmsNetId).is_some() && said.of_itself() => "ams-net-id",
+            Kind::Client if said.get(Field::MqttClientId).is_some() => "mqtt-client-id",
+            Kind::Client if said.get(Field::Lwm2mEndpoint).is_some() => "lwm2m-endpoint",
+            Kind::Client if said.get(Field::ChargePointId).is_some() => "ocpp-charge-point",
+            Kind::Client | Kind::Service if said.get(Field::DicomAeTitle).is_some() => "dicom-ae-title",
             _ => return,
         };
         self.presented.push(Presented { kind, at, endpoint: said.about.endpoint });

@@ -558,6 +558,62 @@ table! {
         SomeIpInstance = 573, "someip-instance";
 
         // Things, medicine, charging: 600 to 649.
+        /// MQTT client identifier.
+        MqttClientId = 600, "mqtt-client-id";
+        /// The first levels of an MQTT topic that a client publishes to.
+        MqttTopic = 601, "mqtt-topic";
+        /// The first levels of an MQTT topic filter that a client subscribes to.
+        MqttTopicFilter = 602, "mqtt-topic-filter";
+        /// Seconds within which a client must be heard.
+        KeepAlive = 603, "keep-alive";
+        /// Sparkplug group identifier.
+        SparkplugGroup = 604, "sparkplug-group";
+        /// Sparkplug edge node identifier.
+        SparkplugEdgeNode = 605, "sparkplug-edge-node";
+        /// Sparkplug device identifier.
+        SparkplugDevice = 606, "sparkplug-device";
+        /// LwM2M endpoint client name.
+        Lwm2mEndpoint = 607, "lwm2m-endpoint";
+        /// Path of a CoAP resource.
+        CoapResource = 608, "coap-resource";
+        /// Resource type of a link (RFC 6690 section 3.1).
+        ResourceType = 609, "resource-type";
+        /// A WS-Discovery type, without its prefix.
+        WsdType = 610, "wsd-type";
+        /// A WS-Discovery scope.
+        WsdScope = 611, "wsd-scope";
+        /// AMQP 1.0 container id.
+        AmqpContainerId = 613, "amqp-container-id";
+        /// The platform that a program names as its own: a language or runtime, with its version.
+        Platform = 614, "platform";
+        /// An AMQP virtual host.
+        VirtualHost = 615, "virtual-host";
+        /// DICOM application entity title.
+        DicomAeTitle = 616, "dicom-ae-title";
+        /// DICOM implementation class UID.
+        DicomImplementationUid = 617, "dicom-implementation-uid";
+        /// DICOM implementation version name.
+        DicomImplementationVersion = 618, "dicom-implementation-version";
+        /// DICOM SOP class UID that a presentation context proposes.
+        DicomSopClass = 619, "dicom-sop-class";
+        /// HL7 facility: MSH-4 of the sender, MSH-6 of the receiver.
+        Hl7Facility = 620, "hl7-facility";
+        /// An equipment instance that a message names (HL7 OBX-18, PRT-10).
+        EquipmentId = 621, "equipment-id";
+        /// OCPP identity of a charge point.
+        ChargePointId = 622, "charge-point-id";
+        /// ICCID of a SIM card.
+        Iccid = 623, "iccid";
+        /// IEEE 1284 device id of a printer.
+        Ieee1284DeviceId = 624, "ieee1284-device-id";
+        /// A maker's identifier of a hardware design.
+        HardwareId = 625, "hardware-id";
+        /// LIFX vendor number.
+        LifxVendorId = 626, "lifx-vendor-id";
+        /// LIFX product number.
+        LifxProductId = 627, "lifx-product-id";
+        /// The identifier by which a thing is known to its maker's cloud.
+        ThingId = 628, "thing-id";
     }
 }
 

@@ -65,6 +65,8 @@ pub enum StepKind {
     MelsecStation,
     /// Genisys server address.
     GenisysStation,
+    /// Sparkplug device behind an edge node: 32 bits of a hash of its identifier.
+    SparkplugDevice,
 }
 
 /// Every step kind with its code in canonical bytes and its name in documents. Codes are never used again.
@@ -91,6 +93,7 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::MelsecNetwork, 43, "network"),
     (StepKind::MelsecStation, 44, "station"),
     (StepKind::GenisysStation, 45, "station"),
+    (StepKind::SparkplugDevice, 60, "sparkplug device"),
 ];
 
 impl StepKind {

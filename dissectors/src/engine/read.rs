@@ -100,6 +100,10 @@ impl Engine {
         if !none.is_empty() {
             *reader = Some(Box::new(Reader { layers: none, ..Reader::default() }));
         }
+        if !self.scratch.operations.is_empty() {
+            let operations = &mut reader.get_or_insert_default().operations;
+            self.scratch.operations.drain(..).for_each(|(operation, times)| add(operations, operation, times));
+        }
         if let (Some(inner), Some(flow)) = (rename, self.flows.get(at)) {
             // A PDU that ends a layer's connection does not reach as deep as those before it.
             if flow.inner.is_none_or(|known| inner.0 >= known.0) {
@@ -172,10 +176,15 @@ pub(super) fn side(registry: &Registry, mut dissector: &'static dyn Registered, 
     Side::Unknown
 }
 
-fn count(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16)) {
+/// Counts an operation.
+pub(crate) fn count(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16)) {
+    add(operations, operation, 1);
+}
+
+fn add(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16), times: u64) {
     match operations.iter_mut().find(|(known, _)| *known == operation) {
-        Some((_, count)) => *count += 1,
-        None => operations.push((operation, 1)),
+        Some((_, count)) => *count += times,
+        None => operations.push((operation, times)),
     }
 }
 

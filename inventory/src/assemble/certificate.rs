@@ -45,6 +45,10 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
             "opcua-application" => (Field::ApplicationUri, None),
             "niagara-host-id" => (Field::HostId, None),
             "ams-net-id" => (Field::AmsNetId, None),
+            "mqtt-client-id" => (Field::MqttClientId, None),
+            "lwm2m-endpoint" => (Field::Lwm2mEndpoint, None),
+            "ocpp-charge-point" => (Field::ChargePointId, None),
+            "dicom-ae-title" => (Field::DicomAeTitle, None),
             _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(&said, field) else { continue };
