@@ -47,6 +47,7 @@ mod ot {
     pub(super) mod cipio;
     pub(super) mod cotp;
     pub(super) mod enip;
+    pub(super) mod iec60870_104;
     pub(super) mod modbus;
     pub(super) mod pn_dcp;
     pub(super) mod pn_rt;
@@ -84,6 +85,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
     &ot::enip::Enip,
+    &ot::iec60870_104::Iec60870104,
     &ot::modbus::Modbus,
     &ot::pn_dcp::PnDcp,
     &ot::pn_rt::PnRt,
