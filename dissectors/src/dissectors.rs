@@ -46,6 +46,8 @@ mod ot {
     mod cip_path;
     pub(super) mod cipio;
     pub(super) mod cotp;
+    pub(super) mod dnp3;
+    mod dnp3_application;
     pub(super) mod enip;
     pub(super) mod iec60870_104;
     pub(super) mod modbus;
@@ -84,6 +86,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
+    &ot::dnp3::Dnp3,
     &ot::enip::Enip,
     &ot::iec60870_104::Iec60870104,
     &ot::modbus::Modbus,
