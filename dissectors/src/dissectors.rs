@@ -49,13 +49,16 @@ mod ot {
     pub(super) mod dnp3;
     mod dnp3_application;
     pub(super) mod enip;
+    pub(super) mod goose;
     pub(super) mod iec60870_104;
+    mod iec61850_frame;
     pub(super) mod modbus;
     pub(super) mod pn_dcp;
     pub(super) mod pn_rt;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
+    pub(super) mod sv;
     pub(super) mod tpkt;
 }
 
@@ -88,11 +91,13 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::cotp::Cotp,
     &ot::dnp3::Dnp3,
     &ot::enip::Enip,
+    &ot::goose::Goose,
     &ot::iec60870_104::Iec60870104,
     &ot::modbus::Modbus,
     &ot::pn_dcp::PnDcp,
     &ot::pn_rt::PnRt,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
+    &ot::sv::Sv,
     &ot::tpkt::Tpkt,
 ];
