@@ -49,6 +49,8 @@ pub struct Context<'a> {
     pub(crate) depth: u8,
     pub(crate) exchange: Exchange,
     pub(crate) rename: &'a mut Option<(u8, RowId)>,
+    /// An inner dissector waits for what comes next.
+    pub(crate) reading: bool,
 }
 
 /// The bytes that lie open: where each of them stands in the capture.
@@ -305,7 +307,8 @@ impl<'a> Context<'a> {
     }
 
     /// Hands a part of the payload on to the dissector that is bound `Under(this, key)`, or `Under(layer, key)` where `layer` names
-    /// what lies between. Says whether one took it.
+    /// what lies between. Says whether one took it. While that one answers [`crate::dissector::Next::Read`], the whole conversation is
+    /// read.
     pub fn under(&mut self, key: u64, payload: &[u8]) -> bool {
         let layer = self.registry.name(self.row);
         self.under_layer(layer, key, payload)
@@ -331,6 +334,7 @@ impl<'a> Context<'a> {
             self.depth -= 1;
             self.row = outer;
             self.layers.put(row, state);
+            self.reading |= matches!(result, Ok(crate::dissector::Next::Read));
             self.note(row, result.err());
             return true;
         }

@@ -41,6 +41,8 @@ mod iot {
 
 /// Plants.
 mod ot {
+    pub(super) mod acse;
+    mod acse_apdu;
     pub(super) mod cip;
     mod cip_identity;
     mod cip_path;
@@ -52,12 +54,16 @@ mod ot {
     pub(super) mod goose;
     pub(super) mod iec60870_104;
     mod iec61850_frame;
+    pub(super) mod mms;
+    mod mms_data;
     pub(super) mod modbus;
     pub(super) mod pn_dcp;
     pub(super) mod pn_rt;
+    pub(super) mod pres;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
+    pub(super) mod ses;
     pub(super) mod sv;
     pub(super) mod tpkt;
 }
@@ -86,6 +92,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::tls::Tls,
     &iot::hnap::Hnap,
     &iot::upnp::Upnp,
+    &ot::acse::Acse,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
@@ -93,11 +100,14 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::enip::Enip,
     &ot::goose::Goose,
     &ot::iec60870_104::Iec60870104,
+    &ot::mms::Mms,
     &ot::modbus::Modbus,
     &ot::pn_dcp::PnDcp,
     &ot::pn_rt::PnRt,
+    &ot::pres::Pres,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
+    &ot::ses::Ses,
     &ot::sv::Sv,
     &ot::tpkt::Tpkt,
 ];

@@ -167,7 +167,7 @@ pub(crate) const ADDRESSES: &[(&str, Field)] = &[
     ("goose-control-block", Field::GooseControlBlock),
     ("goose-id", Field::GooseId),
     ("sv-id", Field::SvId),
-    ("iec61850-logical-device", Field::LogicalDevice),
+    ("mms-domain", Field::MmsDomain),
     ("iccp-bilateral-table", Field::BilateralTableId),
     ("ap-title", Field::ApTitle),
     ("pmu-idcode", Field::PmuIdCode),

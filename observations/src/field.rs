@@ -464,8 +464,9 @@ table! {
         AppId = 410, "app-id";
         /// 1 if an IEC 61850 message says that it is simulated or a test.
         Simulation = 411, "simulation";
-        /// An IEC 61850 logical device (an MMS domain): the IED's name with the logical device's behind it, nothing between.
-        LogicalDevice = 412, "logical-device";
+        /// An MMS domain. Of IEC 61850 a logical device: the IED's name with the logical device's behind it, nothing between; of ICCP a
+        /// bilateral table.
+        MmsDomain = 412, "mms-domain";
         /// An application process title (ISO 7498-3), dotted.
         ApTitle = 413, "ap-title";
         /// ICCP bilateral table identifier.

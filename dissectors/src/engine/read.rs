@@ -80,6 +80,7 @@ impl Engine {
         let mut cx = context(registry, &mut self.ledger, &mut self.scratch, &mut self.troubles, layers, tagger, sheet, row, &mut rename);
         let result = dissector.read(pdu, state.as_deref_mut(), &mut cx);
         cx.note(row, result.err());
+        let waits = cx.reading;
         layers.put(row, state);
         if !none.is_empty() {
             *reader = Some(Box::new(Reader { layers: none, ..Reader::default() }));
@@ -91,6 +92,7 @@ impl Engine {
             }
         }
         match result {
+            Ok(Next::Watch) if waits => Some(Next::Read),
             Ok(next) => Some(next),
             Err(crate::dissector::DissectError::NotMine) => Some(Next::Count),
             Err(_) => None,
@@ -201,5 +203,6 @@ pub(super) fn context<'a>(
         depth: 0,
         exchange: Exchange::default(),
         rename,
+        reading: false,
     }
 }

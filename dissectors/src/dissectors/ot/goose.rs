@@ -119,7 +119,7 @@ fn publisher(message: &Message<'_>, head: &Head<'_>, cx: &mut Context<'_>) {
     let saying = saying.maybe(head.block.map(|block| block.content), |saying, block| {
         // 8-1, 11.1.1: the domain before the stroke is the logical device.
         let device = block.split(|byte| *byte == b'/').next().unwrap_or_default();
-        saying.text(Field::LogicalDevice, device).text(Field::GooseControlBlock, block)
+        saying.text(Field::MmsDomain, device).text(Field::GooseControlBlock, block)
     });
     let saying = saying.maybe(head.set.map(|set| set.content).filter(|set| frame::is_name(set)), |saying, set| saying.text(Field::DataSet, set));
     let saying = saying.maybe(head.id.map(|id| id.content).filter(|id| frame::is_name(id)), |saying, id| saying.text(Field::GooseId, id));
@@ -173,7 +173,7 @@ mod tests {
     fn a_publisher_names_its_control_block_and_is_not_protected() {
         let said = read_frame(&Goose, &frame_of(0, &pdu(0), &[]));
         assert_eq!(field(&said, Kind::Identity, Field::GooseControlBlock), ["BAY1LD0/LLN0$GO$gcb01"]);
-        assert_eq!(field(&said, Kind::Identity, Field::LogicalDevice), ["BAY1LD0"]);
+        assert_eq!(field(&said, Kind::Identity, Field::MmsDomain), ["BAY1LD0"]);
         assert_eq!(field(&said, Kind::Identity, Field::GooseId), ["BAY1_Trip"]);
         assert_eq!(field(&said, Kind::Identity, Field::ConfigurationRevision), ["3"]);
         assert_eq!(field(&said, Kind::Security, Field::SecurityLevel), ["none"]);
