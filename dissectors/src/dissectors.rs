@@ -24,6 +24,7 @@ mod it {
     pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
+    pub(super) mod ptp;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
@@ -65,6 +66,7 @@ mod ot {
     mod s7comm_szl;
     pub(super) mod ses;
     pub(super) mod sv;
+    pub(super) mod synphasor;
     pub(super) mod tpkt;
 }
 
@@ -86,6 +88,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
+    &it::ptp::Ptp,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
@@ -109,5 +112,6 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::s7comm_plus::S7commPlus,
     &ot::ses::Ses,
     &ot::sv::Sv,
+    &ot::synphasor::Synphasor,
     &ot::tpkt::Tpkt,
 ];

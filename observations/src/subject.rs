@@ -49,6 +49,8 @@ pub enum StepKind {
     AmsPort,
     /// SNMP entPhysicalIndex (RFC 6933).
     Entity,
+    /// IEEE C37.118 IDCODE of a phasor measurement unit.
+    Pmu,
 }
 
 /// Every step kind with its code in canonical bytes and its name in documents. Codes are never used again.
@@ -67,6 +69,7 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::ProfinetSubslot, 12, "subslot"),
     (StepKind::AmsPort, 13, "ams port"),
     (StepKind::Entity, 14, "entity"),
+    (StepKind::Pmu, 40, "pmu"),
 ];
 
 impl StepKind {
