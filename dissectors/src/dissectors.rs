@@ -49,6 +49,8 @@ mod ot {
     mod cip_path;
     pub(super) mod cipio;
     pub(super) mod cotp;
+    pub(super) mod dlms;
+    mod dlms_apdu;
     pub(super) mod dnp3;
     mod dnp3_application;
     pub(super) mod enip;
@@ -99,6 +101,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
+    &ot::dlms::Dlms,
     &ot::dnp3::Dnp3,
     &ot::enip::Enip,
     &ot::goose::Goose,
