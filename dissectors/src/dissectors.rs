@@ -44,6 +44,7 @@ mod iot {
 mod ot {
     pub(super) mod acse;
     mod acse_apdu;
+    pub(super) mod c1222;
     pub(super) mod cip;
     mod cip_identity;
     mod cip_path;
@@ -98,6 +99,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &iot::hnap::Hnap,
     &iot::upnp::Upnp,
     &ot::acse::Acse,
+    &ot::c1222::C1222,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
     &ot::cotp::Cotp,
