@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 /// Dissectors without a folder of their own: where we heard them, or nowhere, and why.
 const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
+    ("acse", Some("mms"), "how associations of MMS begin"),
     ("browser", Some("smb"), "announcements come with Samba's name service"),
     ("cip", Some("enip"), "spoken within EtherNet/IP"),
     ("cipio", None, "the lab's EtherNet/IP stack opens no cyclic connection"),
@@ -20,13 +21,27 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("nbdgm", Some("smb"), "carries the browser's announcements"),
     ("ntlmssp", None, "spoken within SMB and HTTP: nothing of the lab hands it on yet"),
     ("pn_rt", None, "needs a controller and devices in cyclic exchange"),
+    ("pres", None, "an envelope that says nothing of its own"),
     ("s7comm-plus", None, "needs an S7-1200 or S7-1500"),
+    ("ses", None, "an envelope that says nothing of its own"),
     ("tpkt", None, "an envelope that says nothing of its own"),
     ("upnp", Some("ssdp"), "descriptions are fetched after a search"),
 ];
 
 /// Where `unusual-port.pcap` of a folder has its server.
-const UNUSUAL_PORTS: &[(&str, u16)] = &[("enip", 52222), ("http", 4711), ("modbus", 10502), ("s7comm", 10102), ("ssh", 22022), ("tls", 4712)];
+const UNUSUAL_PORTS: &[(&str, u16)] = &[
+    ("dlms", 14059),
+    ("dnp3", 12000),
+    ("enip", 52222),
+    ("http", 4711),
+    ("iec60870_104", 12404),
+    ("mms", 10102),
+    ("modbus", 10502),
+    ("s7comm", 10102),
+    ("ssh", 22022),
+    ("synphasor", 14712),
+    ("tls", 4712),
+];
 
 /// Who really speaks in a folder's `stranger-on-port.pcap`, as far as there are dissectors for them.
 const STRANGERS: &[(&str, &[&str])] = &[

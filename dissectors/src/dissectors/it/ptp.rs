@@ -23,11 +23,15 @@ const VERSION: u8 = 2;
 const SYNC: u8 = 0;
 const DELAY_REQ: u8 = 1;
 const PDELAY_REQ: u8 = 2;
+const PDELAY_RESP: u8 = 3;
+const FOLLOW_UP: u8 = 8;
+const DELAY_RESP: u8 = 9;
+const PDELAY_RESP_FOLLOW_UP: u8 = 0xa;
 const ANNOUNCE: u8 = 0xb;
 const SIGNALING: u8 = 0xc;
 const MANAGEMENT: u8 = 0xd;
 const TYPES: &[(u8, usize)] =
-    &[(SYNC, 44), (DELAY_REQ, 44), (PDELAY_REQ, 54), (3, 54), (8, 44), (9, 54), (0xa, 54), (ANNOUNCE, 64), (SIGNALING, 44), (MANAGEMENT, 48)];
+    &[(SYNC, 44), (DELAY_REQ, 44), (PDELAY_REQ, 54), (PDELAY_RESP, 54), (FOLLOW_UP, 44), (DELAY_RESP, 54), (PDELAY_RESP_FOLLOW_UP, 54), (ANNOUNCE, 64), (SIGNALING, 44), (MANAGEMENT, 48)];
 /// 13.5: priorities, quality and identity of the grandmaster in an announce.
 const GRANDMASTER: std::ops::Range<usize> = 47..61;
 const ANNOUNCED: usize = 64;
@@ -77,7 +81,7 @@ impl Dissector for Ptp {
 
     fn side(&self, head: &[u8]) -> Side {
         match header(head).map(|(_, header)| header.kind) {
-            Ok(SYNC | 8 | 9 | ANNOUNCE) => Side::Server,
+            Ok(SYNC | PDELAY_RESP | FOLLOW_UP | DELAY_RESP | PDELAY_RESP_FOLLOW_UP | ANNOUNCE) => Side::Server,
             Ok(DELAY_REQ) => Side::Client,
             Ok(MANAGEMENT) if action(head) == RESPONSE => Side::Server,
             Ok(MANAGEMENT) => Side::Client,
@@ -204,7 +208,7 @@ fn description(data: &[u8], about: &Subject, cx: &mut Context<'_>) -> Result<(),
         rest = i;
         for (field, word) in fields.into_iter().zip(words.split(|byte| *byte == b';')) {
             // The instance may be named by its address, which is no serial number.
-            let address = field == Some(Field::SerialNumber) && word.iter().any(|byte| matches!(byte, b':' | b'-'));
+            let address = field == Some(Field::SerialNumber) && is_address(word);
             saying = match field.filter(|_| !address) {
                 Some(field) => saying.trimmed(field, word),
                 None => saying,
@@ -212,6 +216,12 @@ fn description(data: &[u8], about: &Subject, cx: &mut Context<'_>) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Whether a text is a MAC address or an EUI-64.
+fn is_address(word: &[u8]) -> bool {
+    let digits: Vec<&u8> = word.iter().filter(|byte| !matches!(byte, b':' | b'-' | b' ')).collect();
+    matches!(digits.len(), 12 | 16) && digits.iter().all(|digit| digit.is_ascii_hexdigit())
 }
 
 /// PTPText (5.3.9): length and characters.
@@ -287,6 +297,8 @@ mod tests {
         assert_eq!(field(&said, Kind::Identity, Field::ModelName), ["XC-1000"]);
         assert_eq!(field(&said, Kind::Identity, Field::FirmwareVersion), ["1.4.2"]);
         assert_eq!(field(&said, Kind::Identity, Field::Location), ["Control room"]);
+        assert_eq!(field(&said, Kind::Identity, Field::SerialNumber), ["0A0B0C77"]);
+        assert!(is_address(b"00:80:EA:0b:00:01") && !is_address(b"TP41-203977"));
     }
 
     #[test]

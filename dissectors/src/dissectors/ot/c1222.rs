@@ -128,14 +128,14 @@ impl Dissector for C1222 {
         }
     }
 
-    fn glance(&self, head: &[u8], _: &At) -> Glance {
+    fn glance(&self, head: &[u8], at: &At) -> Glance {
         let Some(apdu) = acse::apdu(head) else { return Glance::SKIP };
         let Some(epsem) = Epsem::of(&apdu) else { return Glance::READ };
         let mode = epsem.mode();
         let title = acse::object_identifier(&apdu, acse::CALLING_AP_TITLE).and_then(<[u8]>::last).copied().unwrap_or(0);
         let once = |what: u8| Look::Once(u32::from(what) << 16 | u32::from(mode) << 8 | u32::from(title));
         match first_service(&epsem) {
-            None => Glance { operation: Some(ENCRYPTED_SERVICE), look: once(0xff), inner: None },
+            None => Glance { operation: Some(ENCRYPTED_SERVICE).filter(|_| at.from_client != Some(false)), look: once(0xff), inner: None },
             Some(code @ IDENTIFICATION..) => {
                 let always = code == SECURITY || epsem.services().any(asks_for_manufacturer);
                 Glance { operation: Some(operation(code)), look: if always { Look::Always } else { once(code) }, inner: None }

@@ -104,7 +104,8 @@ impl Dissector for Dlms {
     fn read(&self, pdu: &[u8], state: &mut Association, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         match Frame::of(pdu) {
             Some(Frame::Hdlc { apdu: Some(bytes), .. } | Frame::Wrapped { apdu: bytes, .. }) => apdu::read(bytes, state, cx),
-            _ => Ok(Next::Watch),
+            // A flag, or a frame of the link alone, between a question and its answer.
+            _ => Ok(state.next()),
         }
     }
 }

@@ -101,6 +101,13 @@ pub(crate) struct Association {
     waited: u8,
 }
 
+impl Association {
+    /// While an answer is to come, everything is read.
+    pub(super) const fn next(&self) -> Next {
+        if self.asked.is_empty() { Next::Watch } else { Next::Read }
+    }
+}
+
 /// Operations of the data link.
 pub(super) fn link_operation(connects: bool, disconnects: bool) -> Option<u16> {
     if connects { Some(0) } else { disconnects.then_some(1) }
@@ -198,8 +205,7 @@ pub(super) fn read(apdu: &[u8], state: &mut Association, cx: &mut Context<'_>) -
     if state.waited > PATIENCE {
         state.asked.clear();
     }
-    let next = if state.asked.is_empty() { Next::Watch } else { Next::Read };
-    result.map(|()| next)
+    result.map(|()| state.next())
 }
 
 fn association(apdu: &[u8]) -> Option<Tlv<'_>> {
