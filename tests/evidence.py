@@ -28,8 +28,9 @@ to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 1
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
                 decimal), u32-le-hex, u32-be-hex, bcd
 to digests      sha256, sha1, md5
-words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
-registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+words           dnp3-iin (its lasting bits, as a number), run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
+registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, flag-id, last and as the rule registry:NAME: the number (of
+                flag-id the three letters) is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
                 parentheses, for the version of a named program after that name.
@@ -509,6 +510,8 @@ DERIVATIONS = {
     "sha256": lambda raw, _: [hashlib.sha256(raw).hexdigest()],
     "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
     "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
+    # Restart, trouble, local control, need time; configuration corrupt.
+    "dnp3-iin": lambda raw, _: [str(int.from_bytes(raw, "big") & 0xF020)],
     "run-indicator": one_of({b"\x00": ["stop"], b"\xff": ["run"]}),
     "s7-state": nibbles(S7_STATES),
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
@@ -565,7 +568,7 @@ def stands_inside(value, made):
 
 
 PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
-REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "snmp-enterprise")
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "snmp-enterprise", "flag-id")
 TABLES = {}
 
 
@@ -588,7 +591,7 @@ def registered(raw, texts, registry):
         enterprise = re.match(r"1\.3\.6\.1\.4\.1\.(\d+)", text)
         if enterprise:
             numbers.add(enterprise.group(1))
-        elif text.isdecimal():
+        elif text.isdecimal() or registry == "flag-id":
             numbers.add(text)
     if texts is None:
         # RFC 3411: the first bit of an engine identifier is no part of the enterprise number.

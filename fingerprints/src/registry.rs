@@ -1,4 +1,4 @@
-//! Fields that are numbers in a registry: CIP, PROFINET and BACnet vendors, SNMP enterprises.
+//! Fields that stand in a registry: CIP, PROFINET and BACnet vendors, SNMP enterprises, letters of makers of meters.
 
 use crate::attribute::class_of;
 use crate::claim::{Attribute, Claim};
@@ -20,6 +20,7 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
             (Field::ProfinetVendorId, Value::Number(id)) => (table::profinet_vendor(*id), 90, "registry:profinet-vendor"),
             (Field::BacnetVendorId, Value::Number(id)) => (table::bacnet_vendor(*id), 90, "registry:bacnet-vendor"),
             (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
+            (Field::FlagId, value) => (table::flag_id(&value.display()), 85, "registry:flag-id"),
             (Field::SystemObjectId, value) => {
                 let id = enterprise_of(&value.display());
                 (id.filter(|id| !AGENTS.contains(id)).and_then(table::enterprise), 80, "registry:snmp-enterprise")

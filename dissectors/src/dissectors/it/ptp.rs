@@ -30,8 +30,18 @@ const PDELAY_RESP_FOLLOW_UP: u8 = 0xa;
 const ANNOUNCE: u8 = 0xb;
 const SIGNALING: u8 = 0xc;
 const MANAGEMENT: u8 = 0xd;
-const TYPES: &[(u8, usize)] =
-    &[(SYNC, 44), (DELAY_REQ, 44), (PDELAY_REQ, 54), (PDELAY_RESP, 54), (FOLLOW_UP, 44), (DELAY_RESP, 54), (PDELAY_RESP_FOLLOW_UP, 54), (ANNOUNCE, 64), (SIGNALING, 44), (MANAGEMENT, 48)];
+const TYPES: &[(u8, usize)] = &[
+    (SYNC, 44),
+    (DELAY_REQ, 44),
+    (PDELAY_REQ, 54),
+    (PDELAY_RESP, 54),
+    (FOLLOW_UP, 44),
+    (DELAY_RESP, 54),
+    (PDELAY_RESP_FOLLOW_UP, 54),
+    (ANNOUNCE, 64),
+    (SIGNALING, 44),
+    (MANAGEMENT, 48),
+];
 /// 13.5: priorities, quality and identity of the grandmaster in an announce.
 const GRANDMASTER: std::ops::Range<usize> = 47..61;
 const ANNOUNCED: usize = 64;

@@ -292,9 +292,11 @@ fn manufacturer(table: &[u8], cx: &mut Context<'_>) {
     let printable = |text: &[u8]| crate::context::trim(text).iter().all(|byte| (0x20..0x7f).contains(byte));
     let about = cx.sender();
     let mut saying = cx.say(&about, Kind::Identity);
-    for (field, text) in
-        [(Field::VendorName, part(0, 4)), (Field::ModelName, part(4, 12)), (Field::SerialNumber, table.get(16..).map_or(&[][..], |rest| rest.get(..16).unwrap_or(rest)))]
-    {
+    for (field, text) in [
+        (Field::VendorName, part(0, 4)),
+        (Field::ModelName, part(4, 12)),
+        (Field::SerialNumber, table.get(16..).map_or(&[][..], |rest| rest.get(..16).unwrap_or(rest))),
+    ] {
         saying = if printable(text) { saying.trimmed(field, text) } else { saying };
     }
     for (field, bytes) in [(Field::HardwareVersion, part(12, 14)), (Field::FirmwareVersion, part(14, 16))] {
@@ -318,12 +320,7 @@ mod tests {
     fn apdu(called: &[u8], calling: &[u8], id: (u8, u8), control: u8, services: &[&[u8]]) -> Vec<u8> {
         let services: Vec<u8> = services.iter().flat_map(|service| [&[u8::try_from(service.len()).unwrap()], *service].concat()).collect();
         let epsem = [&[control], services.as_slice()].concat();
-        let members = [
-            tlv(0xa2, &tlv(6, called)),
-            tlv(0xa6, &tlv(6, calling)),
-            tlv(id.0, &[2, 1, id.1]),
-            tlv(0xbe, &tlv(0x28, &tlv(0x81, &epsem))),
-        ];
+        let members = [tlv(0xa2, &tlv(6, called)), tlv(0xa6, &tlv(6, calling)), tlv(id.0, &[2, 1, id.1]), tlv(0xbe, &tlv(0x28, &tlv(0x81, &epsem)))];
         tlv(acse::AARQ, &members.concat())
     }
 
@@ -380,7 +377,8 @@ mod tests {
     fn strangers_are_refused_and_a_named_question_is_found_elsewhere() {
         let question = asked(&[&[FULL_READ, 0, 1]]);
         assert_eq!(gate(&C1222, &question, 4711), Gate::Mine);
-        let dlms = [0x60, 29, 0xa1, 9, 6, 7, 0x60, 0x85, 0x74, 5, 8, 1, 1, 0xbe, 16, 4, 14, 1, 0, 0, 0, 6, 0x5f, 0x1f, 4, 0, 0, 0x1e, 0x1d, 0xff, 0xff];
+        let dlms =
+            [0x60, 29, 0xa1, 9, 6, 7, 0x60, 0x85, 0x74, 5, 8, 1, 1, 0xbe, 16, 4, 14, 1, 0, 0, 0, 6, 0x5f, 0x1f, 4, 0, 0, 0x1e, 0x1d, 0xff, 0xff];
         for stranger in [&dlms[..], &question[..40], b"GET / HTTP/1.1\r\nHost: meter\r\n\r\n", &[0x60; 40], &[0; 40]] {
             assert_eq!(gate(&C1222, stranger, 1153), Gate::NotMine);
         }

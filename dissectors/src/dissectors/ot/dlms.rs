@@ -56,7 +56,9 @@ impl Dissector for Dlms {
         match Frame::of(head) {
             Some(Frame::Hdlc { .. }) => Gate::Mine,
             Some(Frame::Wrapped { apdu, whole: true }) if apdu::is_one(apdu, bound) => Gate::Mine,
-            Some(Frame::Wrapped { whole: false, apdu }) if bound && head.len() >= crate::engine::GATE_BYTES && apdu::is_one(apdu, bound) => Gate::Mine,
+            Some(Frame::Wrapped { whole: false, apdu }) if bound && head.len() >= crate::engine::GATE_BYTES && apdu::is_one(apdu, bound) => {
+                Gate::Mine
+            }
             _ => Gate::NotMine,
         }
     }
@@ -96,7 +98,9 @@ impl Dissector for Dlms {
     fn glance(&self, head: &[u8], at: &At) -> Glance {
         match Frame::of(head) {
             Some(Frame::Hdlc { apdu: Some(bytes), .. } | Frame::Wrapped { apdu: bytes, .. }) => apdu::glance(bytes, at),
-            Some(Frame::Hdlc { control, .. }) => Glance { operation: apdu::link_operation(control & !POLL == SNRM, control & !POLL == DISC), ..Glance::SKIP },
+            Some(Frame::Hdlc { control, .. }) => {
+                Glance { operation: apdu::link_operation(control & !POLL == SNRM, control & !POLL == DISC), ..Glance::SKIP }
+            }
             None => Glance::SKIP,
         }
     }
@@ -112,9 +116,16 @@ impl Dissector for Dlms {
 
 /// A frame of either profile.
 enum Frame<'a> {
-    Wrapped { apdu: &'a [u8], whole: bool },
+    Wrapped {
+        apdu: &'a [u8],
+        whole: bool,
+    },
     /// `apdu` only where the frame holds all of it.
-    Hdlc { control: u8, from_server: Option<bool>, apdu: Option<&'a [u8]> },
+    Hdlc {
+        control: u8,
+        from_server: Option<bool>,
+        apdu: Option<&'a [u8]>,
+    },
 }
 
 impl<'a> Frame<'a> {

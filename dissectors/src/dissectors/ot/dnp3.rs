@@ -131,7 +131,7 @@ impl Dissector for Dnp3 {
 
     fn side(&self, head: &[u8]) -> Side {
         match Link::of(head) {
-            Some(link) if link.from_master() => Side::Client,
+            Some(link) if link.is_of_master() => Side::Client,
             Some(_) => Side::Server,
             None => Side::Unknown,
         }
@@ -155,7 +155,7 @@ impl Dissector for Dnp3 {
         };
         let whole = transport & FINAL != 0;
         let Some([_, function]) = rest.first_chunk::<2>().copied() else { return Glance::READ };
-        if link.from_master() {
+        if link.is_of_master() {
             let known = usize::from(function).min(OTHER);
             let key = u32::from(function) << 16 | u32::from(link.destination);
             return counted(known, if application::is_always_read(function) { Look::Always } else { Look::Once(key) });
@@ -170,7 +170,7 @@ impl Dissector for Dnp3 {
         let link = Link::of(pdu).ok_or(DissectError::Malformed { rule: "data link header", offset: 0 })?;
         let about = speaker(&link, cx);
         if link.source < RESERVED_ADDRESSES {
-            let kind = if link.from_master() { Kind::Identity } else { Kind::Part };
+            let kind = if link.is_of_master() { Kind::Identity } else { Kind::Part };
             cx.say(&about, kind).number(Field::LinkAddress, u64::from(link.source), pdu.get(6..8).unwrap_or_default());
         }
         if link.has_user_data() {
@@ -182,7 +182,7 @@ impl Dissector for Dnp3 {
 
 /// An outstation is a part of the endpoint that it answers at: a terminal server has several. A master is its host.
 fn speaker(link: &Link, cx: &Context<'_>) -> Subject {
-    if link.from_master() {
+    if link.is_of_master() {
         cx.sender_host()
     } else if link.source < RESERVED_ADDRESSES {
         cx.part(&cx.sender(), StepKind::Dnp3Address, u64::from(link.source))
@@ -211,7 +211,7 @@ impl Link {
         HEADER + self.user_data + CHECK * self.user_data.div_ceil(BLOCK)
     }
 
-    const fn from_master(&self) -> bool {
+    const fn is_of_master(&self) -> bool {
         self.control & FROM_MASTER != 0
     }
 
@@ -230,13 +230,13 @@ fn link_glance(link: &Link) -> Glance {
     };
     /// Above all keys of fragments.
     const LINK_KEY: u32 = 1 << 30;
-    let key = LINK_KEY | u32::from(link.from_master()) << 16 | u32::from(link.source);
+    let key = LINK_KEY | u32::from(link.is_of_master()) << 16 | u32::from(link.source);
     Glance { operation: operation.and_then(|operation| u16::try_from(operation).ok()), look: Look::Once(key), inner: None }
 }
 
 /// One transport segment: blocks with their checks left out are put to the fragment, which is read when it is whole.
 fn segment(link: &Link, blocks: &[u8], about: &Subject, state: &mut Conversation, cx: &mut Context<'_>) -> Result<(), DissectError> {
-    let (Some(&transport), Some(fragment)) = (blocks.first(), state.fragments.get_mut(usize::from(link.from_master()))) else { return Ok(()) };
+    let (Some(&transport), Some(fragment)) = (blocks.first(), state.fragments.get_mut(usize::from(link.is_of_master()))) else { return Ok(()) };
     if transport & FIRST != 0 {
         *fragment = Fragment { open: true, next: transport & SEQUENCE, source: link.source, ..Fragment::default() };
     }
@@ -245,7 +245,8 @@ fn segment(link: &Link, blocks: &[u8], about: &Subject, state: &mut Conversation
         return Ok(());
     }
     fragment.next = transport.wrapping_add(1) & SEQUENCE;
-    let begins = application::Answer::of(blocks.get(1..).unwrap_or_default()).filter(|_| transport & (FIRST | FINAL) == FIRST && !link.from_master());
+    let begins =
+        application::Answer::of(blocks.get(1..).unwrap_or_default()).filter(|_| transport & (FIRST | FINAL) == FIRST && !link.is_of_master());
     let data = begins.filter(|answer| !answer.is_gathered()).map(|answer| answer.key(link.source));
     if data.is_some_and(|key| state.known == key) {
         *fragment = Fragment::default();
@@ -263,7 +264,7 @@ fn segment(link: &Link, blocks: &[u8], about: &Subject, state: &mut Conversation
         return Ok(());
     }
     let whole = std::mem::take(fragment);
-    let (from_master, secured) = (link.from_master(), &mut state.secured);
+    let (from_master, secured) = (link.is_of_master(), &mut state.secured);
     let read = |bytes: &[u8], cx: &mut Context<'_>| {
         if from_master { application::request(bytes, secured, cx) } else { application::answer(bytes, about, secured, cx) }
     };
@@ -313,7 +314,8 @@ mod tests {
 
     /// An answer of outstation 10 with device attributes.
     fn attributes() -> Vec<u8> {
-        let list = [attribute(242, b"7.14.2"), attribute(248, b"LW6000123456"), attribute(250, b"SCADAPack 575"), attribute(252, b"Example RTU Works")];
+        let list =
+            [attribute(242, b"7.14.2"), attribute(248, b"LW6000123456"), attribute(250, b"SCADAPack 575"), attribute(252, b"Example RTU Works")];
         [&[0xc3, 0x81, 0x80, 0x00], list.concat().as_slice()].concat()
     }
 

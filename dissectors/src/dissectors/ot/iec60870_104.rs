@@ -368,9 +368,10 @@ fn is_asdu(bytes: &[u8], at: &At) -> bool {
 
 /// A controlling station asks: only of itself does that tell something.
 fn controlling(asdu: &Asdu<'_>, cx: &mut Context<'_>) {
+    let about = cx.sender_host();
+    let saying = cx.say(&about, Kind::Client).implied(Field::Role, &Value::Text(b"controlling".to_vec()));
     if asdu.originator != 0 {
-        let about = cx.sender_host();
-        cx.say(&about, Kind::Client).number(Field::OriginatorAddress, u64::from(asdu.originator), asdu.originator_byte);
+        saying.number(Field::OriginatorAddress, u64::from(asdu.originator), asdu.originator_byte);
     }
 }
 
@@ -380,6 +381,7 @@ fn controlled(asdu: &Asdu<'_>, state: &Authentication, cx: &mut Context<'_>) {
     if asdu.address != GLOBAL_ADDRESS && asdu.address != 0 && !UNKNOWN.contains(&(asdu.cause & CAUSE)) {
         station(asdu, &server, cx);
     }
+    cx.say(&server, Kind::Service).implied(Field::Role, &Value::Text(b"controlled".to_vec()));
     cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &Value::Text(b"none".to_vec()));
     let carried_out = COMMANDS.contains(&asdu.kind) && asdu.cause & (CAUSE | NEGATIVE) == ACTIVATION_CONFIRMATION;
     if carried_out && !state.seen {
@@ -427,6 +429,7 @@ mod tests {
         let said = said(&[(50000, 2404, INTERROGATION), (2404, 50000, SINGLE_POINT)]);
         assert_eq!(field(&said, Kind::Part, Field::CommonAddress), ["47"]);
         assert_eq!(field(&said, Kind::Client, Field::OriginatorAddress), ["5"]);
+        assert_eq!([field(&said, Kind::Client, Field::Role), field(&said, Kind::Service, Field::Role)], [["controlling"], ["controlled"]]);
         let part = said.iter().find(|said| said.kind == Kind::Part).unwrap();
         assert_eq!(part.about.path.last().map(|step| (step.kind, step.number)), Some((StepKind::CommonAddress, 47)));
     }

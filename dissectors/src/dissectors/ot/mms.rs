@@ -272,7 +272,7 @@ fn request(id: u64, service: &Tlv<'_>, state: &mut Answers, cx: &mut Context<'_>
             }
         }
         Some(GET_VARIABLE_ACCESS_ATTRIBUTES) => {
-            if let Some(name) = data::first_name(service).filter(|name| name.has_plates()) {
+            if let Some(name) = data::first_name(service).filter(data::Name::has_plates) {
                 let name = name.kept(cx);
                 state.ask(id, Asked::Type(name), cx);
             }

@@ -117,7 +117,7 @@ impl Dissector for Synphasor {
     fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let (body, frame) = frame(pdu)?;
         if pdu.len() >= frame.size && !pdu.get(..frame.size).is_some_and(is_checked) {
-            return Err(DissectError::Malformed { rule: "check", offset: frame.size - CHECK });
+            return Err(DissectError::Malformed { rule: "check", offset: frame.size.saturating_sub(CHECK) });
         }
         let body = body.get(..frame.size.saturating_sub(SIZE_MIN)).unwrap_or(body);
         let about = cx.sender();

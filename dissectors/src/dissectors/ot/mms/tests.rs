@@ -88,7 +88,8 @@ fn a_structure_is_read_if_its_type_was_asked_for_and_else_not() {
     let structure = |members: &[Vec<u8>]| tlv(0xa2, &tlv(0xa1, &members.concat()));
     let of = |name: &[u8], kind: Vec<u8>| tlv(SEQUENCE, &[tlv(0x80, name), tlv(0xa1, &kind)].concat());
     let plate = structure(&[string(b"model"), string(b"vendor")]);
-    let node = structure(&[of(b"ST", structure(&[string(b"x")])), of(b"DC", structure(&[of(b"Other", structure(&[string(b"d")])), of(b"PhyNam", plate)]))]);
+    let node =
+        structure(&[of(b"ST", structure(&[string(b"x")])), of(b"DC", structure(&[of(b"Other", structure(&[string(b"d")])), of(b"PhyNam", plate)]))]);
     let question = asked(3, &tlv(0xa6, &name(b"BAY1LD0", b"LPHD1")));
     let types = answered(3, &tlv(0xa6, &[vec![0x80, 1, 0], tlv(0xa2, &node)].concat()));
     let value = tlv(0xa2, &[tlv(0xa2, &text(b"other")), tlv(0xa2, &[text(b"XR615"), text(b"Example Relays")].concat())].concat());
