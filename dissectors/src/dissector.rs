@@ -245,6 +245,8 @@ pub trait Registered: Sync {
     fn glance(&self, head: &[u8], at: &At) -> Glance;
     /// A new conversation's state; `None` if it has none.
     fn state(&self) -> Option<Box<dyn Any + Send>>;
+    /// Whether it remembers nothing of a conversation.
+    fn is_stateless(&self) -> bool;
     /// See [`Dissector::read`].
     ///
     /// # Errors
@@ -275,6 +277,10 @@ impl<D: Dissector> Registered for D {
 
     fn state(&self) -> Option<Box<dyn Any + Send>> {
         if size_of::<D::State>() == 0 { None } else { Some(Box::<D::State>::default()) }
+    }
+
+    fn is_stateless(&self) -> bool {
+        size_of::<D::State>() == 0
     }
 
     fn read(&self, pdu: &[u8], state: Option<&mut (dyn Any + Send)>, cx: &mut Context<'_>) -> Result<Next, DissectError> {

@@ -7,6 +7,7 @@ mod count;
 mod read;
 mod stream;
 
+use crate::again::Again;
 use crate::context::{Layers, Scratch, Tagger, Troubles};
 #[cfg(test)]
 use crate::dissector::Registered;
@@ -17,6 +18,7 @@ use crate::ledger::Ledger;
 use crate::packet::{LinkType, Packet};
 use crate::reassembly::{Pieces, Stream};
 use crate::registry::{Registry, RowId};
+use crate::seats::{Seat, Seats, Taken};
 use crate::tallies::Tallies;
 use observations::{Segment, SourceSaid, Stamp, Tally, Transport};
 use std::sync::Arc;
@@ -76,12 +78,16 @@ pub struct Engine {
     readers: Vec<Option<Box<Reader>>>,
     free_readers: Vec<u32>,
     ledger: Ledger,
+    seats: Seats,
+    again: Again,
     scratch: Scratch,
     tallies: Tallies,
     troubles: Troubles,
     candidates: Vec<RowId>,
     duplicates: u64,
     now: i64,
+    /// Conversations begun since idle ones were last looked for.
+    begun: usize,
     lookups: Vec<(Key, u64, usize, Option<u32>)>,
 }
 
@@ -110,12 +116,15 @@ impl Engine {
             readers: Vec::new(),
             free_readers: Vec::new(),
             ledger: Ledger::default(),
+            seats: Seats::default(),
+            again: Again::default(),
             scratch: Scratch::default(),
             tallies: Tallies::default(),
             troubles: Troubles::default(),
             candidates: Vec::new(),
             duplicates: 0,
             now: i64::MIN,
+            begun: 0,
             lookups: Vec::new(),
         }
     }
@@ -129,9 +138,13 @@ impl Engine {
             let (key, direction) = Key::of(item.frame, segment);
             lookups.push((key, self.flows.hash(&key), direction, None));
         }
-        for lookup in &mut lookups {
-            lookup.3 = self.flows.find(lookup.1, &lookup.0);
+        // What each packet will count is asked for ahead: its way from memory overlaps with that of the others.
+        let mut warm = 0u64;
+        for (key, hash, direction, found) in &mut lookups {
+            *found = self.flows.find(*hash, key);
+            warm = warm.wrapping_add(found.and_then(|at| self.flows.packets(at, *direction)).unwrap_or(0));
         }
+        std::hint::black_box(warm);
         let registry = Arc::clone(&self.registry);
         for (item, (key, hash, direction, found)) in items.iter().zip(&lookups) {
             self.packet(&registry, item, key, *hash, *direction, *found);
@@ -189,6 +202,7 @@ impl Engine {
                 self.end(victim);
             }
         }
+        self.begun += 1;
         self.flows.insert(hash, Flow { key, first: stamp, ..Flow::default() })
     }
 
@@ -209,21 +223,55 @@ impl Engine {
     /// The places that a conversation's ends were seen at still held when it ended.
     fn touch(&mut self, flow: &Flow) {
         for (direction, end) in flow.ends.iter().enumerate() {
-            if end.packets > 1 {
-                crate::place::touch(&mut self.ledger, flow, direction, end);
+            let seat = Seat::of_end(flow, direction, end);
+            if end.packets > 1 && !self.seats.seen(&seat, end.last) {
+                crate::place::touch(&mut self.ledger, &seat, end.last);
             }
+        }
+    }
+
+    /// Tells the ledger of all that was seen and said again.
+    fn settle_all(&mut self) {
+        let seen = self.seats.changed();
+        self.settle(&seen);
+        for (last, told) in self.again.changed() {
+            told.iter().for_each(|hash| self.ledger.touch_hash(*hash, last));
+        }
+    }
+
+    /// Tells the ledger of places that were seen again.
+    fn settle(&mut self, seats: &[Taken]) {
+        for taken in seats {
+            crate::place::touch(&mut self.ledger, &taken.seat, taken.last);
         }
     }
 
     /// An end shows a MAC, VLAN or TTL that this conversation did not show before.
     fn place(&mut self, registry: &Registry, item: &Item<'_>, segment: Segment, stamp: Stamp) {
+        let seat = Seat::of_frame(item.frame, segment.0);
+        let (known, plain) = (self.seats.seen(&seat, stamp), crate::place::is_plain(item.frame, item.packet.data));
+        if known && (plain || item.packet.link != LinkType::ETHERNET) {
+            return;
+        }
+        if !known && let Some(left) = self.seats.take(seat, stamp) {
+            self.settle(&left);
+        }
         let at = At { transport: Transport::Ethernet, src_port: 0, dst_port: 0, from_client: None };
         let sheet = Sheet { registry, frame: item.frame, data: item.packet.data, pieces: None, stamp, at, direction: 0, segment };
         let mut rename = None;
         let mut layers = Layers::default();
-        let mut cx =
-            read::context(registry, &mut self.ledger, &mut self.scratch, &mut self.troubles, &mut layers, None, &sheet, RowId(u16::MAX), &mut rename);
-        crate::place::say(&mut cx);
+        let mut cx = read::context(
+            registry,
+            (&mut self.ledger, &mut self.again, &mut self.scratch, &mut self.troubles),
+            &mut layers,
+            None,
+            &sheet,
+            RowId(u16::MAX),
+            &mut rename,
+        );
+        if !known {
+            crate::place::say(&mut cx);
+        }
         if item.packet.link == LinkType::ETHERNET {
             crate::place::say_outer(&mut cx);
         }
@@ -331,10 +379,13 @@ impl Engine {
 
     /// Frees conversations that have long been idle, a few at a time.
     fn tidy(&mut self, packets: usize) {
-        /// Conversations looked at for each packet: the whole table is seen once in as many packets as it has slots, over two.
-        const SLOTS: usize = 2;
-        for _ in 0..packets {
-            let Some(at) = self.flows.sweep(SLOTS, self.now) else { return };
+        /// Packets for each conversation that is looked at where none begins: the whole table is seen in eight times as many packets.
+        const PACKETS: usize = 8;
+        /// Conversations that are looked at for each that begins, so that the table does not grow while there are idle ones.
+        const FOR_EACH_BEGUN: usize = 4;
+        let mut left = packets / PACKETS + std::mem::take(&mut self.begun) * FOR_EACH_BEGUN + 1;
+        while left > 0 {
+            let Some(at) = self.flows.sweep(&mut left, self.now) else { return };
             self.end(at);
         }
     }
@@ -343,6 +394,7 @@ impl Engine {
     /// included. For a store that commits while the engine goes on.
     pub fn changes(&mut self, counters: bool) -> SourceSaid {
         let mut said = SourceSaid::default();
+        self.settle_all();
         let (rows, crowded) = self.ledger.changed();
         said.observations = rows.into_iter().collect();
         said.crowded = crowded;
@@ -364,6 +416,7 @@ impl Engine {
         for at in self.flows.open() {
             self.end(at);
         }
+        self.settle_all();
         let mut said = SourceSaid::default();
         (said.observations, said.crowded) = self.ledger.take();
         said.tallies = self.tallies.pairs(&self.registry);

@@ -1,5 +1,6 @@
 //! The table of conversations: who talks to whom on which ports, in this segment.
 
+use crate::blocks::Blocks;
 use crate::frame::{Frame, Net};
 use crate::registry::RowId;
 use foldhash::fast::FixedState;
@@ -52,7 +53,8 @@ impl Key {
             Net::Snap(_, key) => (3, 0, mac(frame.src_mac), mac(frame.dst_mac), key, key),
             Net::None => (0, 0, mac(frame.src_mac), mac(frame.dst_mac), 0, 0),
         };
-        let up = (src, src_port) <= (dst, dst_port);
+        // As numbers: comparing two of these takes four instructions, comparing bytes a call.
+        let up = (u128::from_be_bytes(src), src_port) <= (u128::from_be_bytes(dst), dst_port);
         let (low, high, low_port, high_port) = if up { (src, dst, src_port, dst_port) } else { (dst, src, dst_port, src_port) };
         (Self { low, high, low_port, high_port, segment: segment.0, protocol, family }, usize::from(!up))
     }
@@ -106,23 +108,54 @@ pub(crate) enum Client {
     Known(u8),
 }
 
-/// One conversation.
-#[derive(Clone, Debug, Default)]
+/// One conversation. What each packet needs lies in the first 64 bytes and in its own end.
+#[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Flow {
     pub(crate) key: Key,
-    pub(crate) ends: [End; 2],
-    pub(crate) first: Stamp,
-    pub(crate) dissector: Option<RowId>,
-    /// What it was handed on to last: the name under which it is counted.
-    pub(crate) inner: Option<(u8, RowId)>,
-    pub(crate) mode: Mode,
-    pub(crate) client: Client,
     /// Index of its reader plus one.
     pub(crate) reader: u32,
+    pub(crate) dissector: Option<RowId>,
+    pub(crate) mode: Mode,
+    pub(crate) client: Client,
     pub(crate) live: bool,
+    /// What it was handed on to last: the name under which it is counted.
+    pub(crate) inner: Option<(u8, RowId)>,
+    /// The first operation that was asked for, and how often: most short conversations have one.
+    pub(crate) operation: (RowId, u16, u16),
+    pub(crate) ends: [End; 2],
+    pub(crate) first: Stamp,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Self {
+            key: Key::default(),
+            reader: 0,
+            dissector: None,
+            mode: Mode::default(),
+            client: Client::default(),
+            live: false,
+            inner: None,
+            operation: (RowId(0), 0, 0),
+            ends: [End::default(); 2],
+            first: Stamp::default(),
+        }
+    }
 }
 
 impl Flow {
+    /// Counts an operation, if there is room for it here.
+    pub(crate) fn count_operation(&mut self, (row, operation): (RowId, u16)) -> bool {
+        let (known_row, known, count) = &mut self.operation;
+        if *count == 0 {
+            (*known_row, *known) = (row, operation);
+        }
+        let fits = (*known_row, *known) == (row, operation) && *count < u16::MAX;
+        *count += u16::from(fits);
+        fits
+    }
+
     /// The last packet of either end.
     pub(crate) fn last(&self) -> Stamp {
         let [low, high] = &self.ends;
@@ -146,10 +179,10 @@ impl Flow {
 #[derive(Default)]
 pub(crate) struct Table {
     hasher: FlowHasher,
-    flows: Vec<Flow>,
+    flows: Blocks<Flow>,
     free: Vec<u32>,
     index: HashTable<u32>,
-    hand: usize,
+    hand: u32,
 }
 
 /// Keys are the attacker's to choose: the seed is drawn anew for each table. It shows in no output.
@@ -171,32 +204,37 @@ impl Table {
     }
 
     pub(crate) fn find(&self, hash: u64, key: &Key) -> Option<u32> {
-        self.index.find(hash, |&at| self.flows.get(at as usize).is_some_and(|flow| flow.key == *key)).copied()
+        self.index.find(hash, |&at| self.flows.get(at).is_some_and(|flow| flow.key == *key)).copied()
+    }
+
+    /// What one end has sent.
+    pub(crate) fn packets(&self, at: u32, direction: usize) -> Option<u64> {
+        self.flows.get(at)?.ends.get(direction).map(|end| end.packets)
     }
 
     pub(crate) fn get(&mut self, at: u32) -> Option<&mut Flow> {
-        self.flows.get_mut(at as usize)
+        self.flows.get_mut(at)
     }
 
     pub(crate) fn insert(&mut self, hash: u64, flow: Flow) -> u32 {
+        let flow = Flow { live: true, ..flow };
         let at = match self.free.pop() {
-            Some(at) => at,
-            None => {
-                self.flows.push(Flow::default());
-                u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
+            Some(at) => {
+                if let Some(slot) = self.flows.get_mut(at) {
+                    *slot = flow;
+                }
+                at
             }
+            None => self.flows.push(flow),
         };
-        if let Some(slot) = self.flows.get_mut(at as usize) {
-            *slot = Flow { live: true, ..flow };
-        }
         let (flows, hasher) = (&self.flows, &self.hasher);
-        self.index.insert_unique(hash, at, |&other| flows.get(other as usize).map_or(0, |flow| hasher.0.hash_one(flow.key)));
+        self.index.insert_unique(hash, at, |&other| flows.get(other).map_or(0, |flow| hasher.0.hash_one(flow.key)));
         at
     }
 
     /// Takes a conversation out.
     pub(crate) fn remove(&mut self, at: u32) -> Option<Flow> {
-        let flow = self.flows.get_mut(at as usize).filter(|flow| flow.live)?;
+        let flow = self.flows.get_mut(at).filter(|flow| flow.live)?;
         let hash = self.hasher.0.hash_one(flow.key);
         if let Ok(found) = self.index.find_entry(hash, |&other| other == at) {
             found.remove();
@@ -206,14 +244,16 @@ impl Table {
         Some(std::mem::take(flow))
     }
 
-    /// Looks at the next `slots` conversations and names one that has been idle for longer than twice its time-out: sweeping only frees
+    /// Looks at up to `slots` more conversations and names one that has been idle for longer than twice its time-out: sweeping only frees
     /// memory, so it waits until no packet that is merely out of order can come any more.
-    pub(crate) fn sweep(&mut self, slots: usize, now: i64) -> Option<u32> {
-        for _ in 0..slots.min(self.flows.len()) {
-            self.hand = if self.hand + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
+    pub(crate) fn sweep(&mut self, slots: &mut usize, now: i64) -> Option<u32> {
+        *slots = (*slots).min(self.flows.len());
+        while *slots > 0 {
+            *slots -= 1;
+            self.hand = if (self.hand as usize) + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
             let flow = self.flows.get(self.hand)?;
             if flow.live && now.saturating_sub(flow.last().time) > 2 * flow.idle_max() {
-                return u32::try_from(self.hand).ok();
+                return Some(self.hand);
             }
         }
         None
@@ -222,9 +262,9 @@ impl Table {
     /// The conversation under the hand, whatever its age: what is ended when the table is full.
     pub(crate) fn victim(&mut self) -> Option<u32> {
         for _ in 0..self.flows.len() {
-            self.hand = if self.hand + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
+            self.hand = if (self.hand as usize) + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
             if self.flows.get(self.hand).is_some_and(|flow| flow.live) {
-                return u32::try_from(self.hand).ok();
+                return Some(self.hand);
             }
         }
         None
@@ -232,6 +272,6 @@ impl Table {
 
     /// Every conversation that is still open, in the slab's order.
     pub(crate) fn open(&self) -> Vec<u32> {
-        (0u32..).zip(&self.flows).filter(|(_, flow)| flow.live).map(|(at, _)| at).collect()
+        (0u32..).zip(self.flows.iter()).filter(|(_, flow)| flow.live).map(|(at, _)| at).collect()
     }
 }

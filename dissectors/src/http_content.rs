@@ -103,10 +103,11 @@ impl Content {
 
     /// What a body is, its structure says; its declared type only how much of it is worth having.
     fn plain(&self, bytes: &[u8], cx: &mut Context<'_>) -> bool {
-        if contains(bytes, UPNP_DEVICE) && contains(bytes, b"</root>") && cx.under(UPNP, bytes) {
+        let page = is_page(trim(bytes));
+        if !page && contains(bytes, UPNP_DEVICE) && contains(bytes, b"</root>") && cx.under(UPNP, bytes) {
             return true;
         }
-        if contains(bytes, HNAP_MESSAGES) && cx.under(HNAP, bytes) {
+        if !page && contains(bytes, HNAP_MESSAGES) && cx.under(HNAP, bytes) {
             return true;
         }
         let Some(title) = title(bytes) else { return false };
@@ -133,7 +134,15 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 /// Where a part begins, in whatever case.
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
-    bytes.windows(part.len()).position(|window| window.eq_ignore_ascii_case(part))
+    let first = *part.first()?;
+    let begins = |at: &usize| bytes.get(*at..*at + part.len()).is_some_and(|here| here.eq_ignore_ascii_case(part));
+    memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), bytes).find(begins)
+}
+
+/// Whether a body opens as pages do and descriptions do not.
+fn is_page(bytes: &[u8]) -> bool {
+    let opens = |tag: &[u8]| bytes.get(..tag.len()).is_some_and(|here| here.eq_ignore_ascii_case(tag));
+    opens(b"<!doctype html") || opens(b"<html")
 }
 
 /// The text of the first title element.

@@ -6,7 +6,6 @@
 use md5::Md5;
 use observations::value::hex;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// What carries the hello: JA4's first letter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,8 +48,8 @@ fn without_grease(values: &[u16]) -> impl Iterator<Item = u16> {
 
 /// JA3 in hexadecimal digits.
 pub(crate) fn ja3(offer: &Offer<'_>) -> String {
-    let list = |values: &[u16]| joined(without_grease(values), "-", |out, value| write!(out, "{value}"));
-    let formats = joined(offer.point_formats.iter().copied(), "-", |out, value| write!(out, "{value}"));
+    let list = |values: &[u16]| joined(without_grease(values), '-', decimal);
+    let formats = joined(offer.point_formats.iter().map(|format| u16::from(*format)), '-', decimal);
     let line = format!("{},{},{},{},{formats}", offer.version, list(&offer.ciphers), list(&offer.extensions), list(&offer.groups));
     hex(&Md5::digest(line))
 }
@@ -102,18 +101,40 @@ fn alpn(protocol: Option<&[u8]>) -> String {
 }
 
 fn codes(values: impl Iterator<Item = u16>) -> String {
-    joined(values, ",", |out, value| write!(out, "{value:04x}"))
+    joined(values, ',', hexadecimal)
 }
 
-fn joined<T>(values: impl Iterator<Item = T>, between: &str, put: impl Fn(&mut String, T) -> std::fmt::Result) -> String {
-    values.fold(String::new(), |mut out, value| {
+fn joined(values: impl Iterator<Item = u16>, between: char, put: impl Fn(&mut String, u16)) -> String {
+    let mut out = String::with_capacity(128);
+    for value in values {
         if !out.is_empty() {
-            out.push_str(between);
+            out.push(between);
         }
-        // Writing to a string does not fail.
-        let _ = put(&mut out, value);
-        out
-    })
+        put(&mut out, value);
+    }
+    out
+}
+
+/// Without the formatter's detours: a hello has some sixty numbers, and each is written twice.
+fn decimal(out: &mut String, value: u16) {
+    let mut weight = 10_000;
+    while weight > value.max(1) {
+        weight /= 10;
+    }
+    while weight > 0 {
+        out.push(digit(value / weight % 10));
+        weight /= 10;
+    }
+}
+
+fn hexadecimal(out: &mut String, value: u16) {
+    for shift in [12, 8, 4, 0] {
+        out.push(digit(value >> shift & 0x0f));
+    }
+}
+
+fn digit(value: u16) -> char {
+    char::from_digit(u32::from(value), 16).unwrap_or('0')
 }
 
 fn short(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! What one engine has heard, each observation once: facts are de-duplicated where they are born.
 
+use crate::blocks::Blocks;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use observations::said::{Entry, order};
@@ -50,17 +51,16 @@ impl<F: Fn() -> Box<[u8]>> Witness for F {
 #[derive(Default)]
 pub(crate) struct Ledger {
     hasher: RandomState,
-    rows: Vec<Row>,
+    rows: Blocks<Row>,
     /// (hash, row): a look-up touches the table and the row that it is about, nothing else.
     by_key: HashTable<(u64, u32)>,
-    groups: Vec<Group>,
-    by_group: HashTable<u32>,
+    groups: HashTable<Group>,
     dropped: u64,
 }
 
 impl Ledger {
-    /// Records an observation. `group` is the length of the key's head that it shares with its group.
-    pub(crate) fn say(&mut self, key: &[u8], group: usize, stamp: Stamp, revision: u16, witness: &impl Witness) {
+    /// Records an observation and gives its key's hash. `group` is the length of the key's head that it shares with its group.
+    pub(crate) fn say(&mut self, key: &[u8], group: usize, stamp: Stamp, revision: u16, witness: &impl Witness) -> u64 {
         let hash = self.hasher.hash_one(key);
         if let Some(row) = self.find(hash).and_then(|index| self.rows.get_mut(index)) {
             if stamp > row.entry.last {
@@ -71,14 +71,19 @@ impl Ledger {
                 row.entry.evidence = witness.evidence();
                 row.dirty = true;
             }
-            return;
+            return hash;
         }
         self.add(hash, key, group, Entry { evidence: Box::default(), first: stamp, last: stamp, revision }, witness);
+        hash
     }
 
     /// Records that an observation still holds, if it was made.
     pub(crate) fn touch(&mut self, key: &[u8], stamp: Stamp) {
-        let hash = self.hasher.hash_one(key);
+        self.touch_hash(self.hasher.hash_one(key), stamp);
+    }
+
+    /// The same, by the key's hash.
+    pub(crate) fn touch_hash(&mut self, hash: u64, stamp: Stamp) {
         if let Some(row) = self.find(hash).and_then(|index| self.rows.get_mut(index))
             && stamp > row.entry.last
         {
@@ -87,25 +92,25 @@ impl Ledger {
         }
     }
 
-    fn find(&self, hash: u64) -> Option<usize> {
-        self.by_key.find(hash, |known| known.0 == hash).map(|known| known.1 as usize)
+    fn find(&self, hash: u64) -> Option<u32> {
+        self.by_key.find(hash, |known| known.0 == hash).map(|known| known.1)
     }
 
     fn add(&mut self, hash: u64, key: &[u8], group_len: usize, mut entry: Entry, witness: &impl Witness) {
-        let (Ok(index), true) = (u32::try_from(self.rows.len()), self.rows.len() < OBSERVATIONS_MAX) else {
+        if self.rows.len() >= OBSERVATIONS_MAX {
             self.dropped += 1;
             return;
-        };
-        let at = self.group(key.get(..group_len).unwrap_or(key));
-        let Some(group) = self.groups.get(at) else { return };
+        }
+        let of_group = self.hasher.hash_one(key.get(..group_len).unwrap_or(key));
+        // Two groups whose 64-bit hashes agree are bounded together: the seed is random, so nobody can aim at that.
+        let place = self.groups.entry(of_group, |group| group.hash == of_group, |group| group.hash);
+        let mut place = place.or_insert_with(|| Group { hash: of_group, head: 0, count: 0, worst: None });
+        let group = place.get_mut();
         if usize::from(group.count) < SourceSaid::GROUP_MAX {
-            let next = group.head;
             entry.evidence = witness.evidence();
-            self.rows.push(Row { hash, key: key.into(), entry, next, dirty: true });
-            if let Some(group) = self.groups.get_mut(at) {
-                group.head = index + 1;
-                group.count += 1;
-            }
+            let index = self.rows.push(Row { hash, key: key.into(), entry, next: group.head, dirty: true });
+            group.head = index + 1;
+            group.count += 1;
             self.index(hash, index);
             return;
         }
@@ -117,25 +122,9 @@ impl Ledger {
             self.replace(row, hash, key, entry);
             (worst, at_row) = self.worst(head);
         }
-        if let Some(group) = self.groups.get_mut(at) {
+        if let Some(group) = self.groups.find_mut(of_group, |group| group.hash == of_group) {
             group.worst = Some((worst, at_row));
         }
-    }
-
-    /// Finds or makes a key's group.
-    fn group(&mut self, head: &[u8]) -> usize {
-        let hash = self.hasher.hash_one(head);
-        // Two groups whose 64-bit hashes agree are bounded together: the seed is random, so nobody can aim at that.
-        if let Some(&at) = self.by_group.find(hash, |&at| self.groups.get(at as usize).is_some_and(|group| group.hash == hash)) {
-            return at as usize;
-        }
-        let at = self.groups.len();
-        self.groups.push(Group { hash, head: 0, count: 0, worst: None });
-        let groups = &self.groups;
-        if let Ok(at) = u32::try_from(at) {
-            self.by_group.insert_unique(hash, at, |&other| groups.get(other as usize).map_or(0, |group| group.hash));
-        }
-        at
     }
 
     fn index(&mut self, hash: u64, index: u32) {
@@ -145,7 +134,7 @@ impl Ledger {
     /// The greatest by [`order`] in a group's list.
     fn worst(&self, head: u32) -> (u64, u32) {
         let (mut worst, mut at) = ((0, 0), head);
-        while let Some(row) = at.checked_sub(1).and_then(|index| self.rows.get(index as usize)) {
+        while let Some(row) = at.checked_sub(1).and_then(|index| self.rows.get(index)) {
             worst = worst.max((order(&row.key), at - 1));
             at = row.next;
         }
@@ -154,11 +143,11 @@ impl Ledger {
 
     /// Puts an observation in the place of another of its group.
     fn replace(&mut self, index: u32, hash: u64, key: &[u8], entry: Entry) {
-        let Some(old) = self.rows.get(index as usize).map(|row| row.hash) else { return };
+        let Some(old) = self.rows.get(index).map(|row| row.hash) else { return };
         if let Ok(found) = self.by_key.find_entry(old, |known| known.1 == index) {
             found.remove();
         }
-        if let Some(row) = self.rows.get_mut(index as usize) {
+        if let Some(row) = self.rows.get_mut(index) {
             *row = Row { hash, key: key.into(), entry, next: row.next, dirty: true };
         }
         self.index(hash, index);
@@ -172,10 +161,9 @@ impl Ledger {
     /// Everything, leaving nothing behind.
     pub(crate) fn take(&mut self) -> (BTreeMap<Bytes, Entry>, BTreeSet<Bytes>) {
         let crowded = self.crowded();
-        let mut rows: Vec<(Box<[u8]>, Entry)> = std::mem::take(&mut self.rows).into_iter().map(|row| (row.key, row.entry)).collect();
+        let mut rows: Vec<(Box<[u8]>, Entry)> = self.rows.take().map(|row| (row.key, row.entry)).collect();
         self.by_key = HashTable::new();
-        self.groups = Vec::new();
-        self.by_group = HashTable::new();
+        self.groups = HashTable::new();
         rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         (rows.into_iter().collect(), crowded)
     }
@@ -191,7 +179,7 @@ impl Ledger {
     }
 
     fn crowded(&self) -> BTreeSet<Box<[u8]>> {
-        let key = |group: &Group| group.head.checked_sub(1).and_then(|index| self.rows.get(index as usize)).map(|row| &row.key);
+        let key = |group: &Group| group.head.checked_sub(1).and_then(|index| self.rows.get(index)).map(|row| &row.key);
         let crowded = self.groups.iter().filter(|group| group.worst.is_some()).filter_map(key);
         crowded.filter_map(|key| observations::bytes::group(key).ok().map(Box::from)).collect()
     }

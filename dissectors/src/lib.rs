@@ -21,8 +21,10 @@
 //! | `base64`, `crc`, `xml` | wire forms that several protocols share |
 //! | [`engine`] | the library's face |
 
+mod again;
 mod asn1;
 mod base64;
+mod blocks;
 pub mod context;
 mod crc;
 mod decap;
@@ -46,6 +48,7 @@ pub mod packet;
 mod place;
 pub mod reassembly;
 pub mod registry;
+mod seats;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;

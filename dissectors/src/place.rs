@@ -2,11 +2,11 @@
 //! carries; it is looked at only when a conversation shows something else than before.
 
 use crate::context::Context;
-use crate::flow::{End, Flow};
 use crate::frame::{Frame, Net};
 use crate::ledger::Ledger;
+use crate::seats::Seat;
 use observations::bytes::{put_field, put_key_head, put_value};
-use observations::{Field, Kind, Mac, Segment, Subject, Value};
+use observations::{Field, Kind, Mac, Segment, Stamp, Subject, Value};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The protocol names under which places are said.
@@ -94,27 +94,30 @@ fn array<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
     data.get(at..)?.first_chunk::<N>().copied()
 }
 
-/// Records that an end's place still held at its last packet.
-pub(crate) fn touch(ledger: &mut Ledger, flow: &Flow, direction: usize, end: &End) {
-    let segment = Segment(flow.key.segment);
-    let mac = Some(end.mac).filter(|mac| mac.is_device());
+/// Whether the frame's own sender is the innermost: nothing carries another's packet.
+pub(crate) fn is_plain(frame: &Frame, data: &[u8]) -> bool {
+    frame.has_macs && array(data, SOURCE_OFFSET) == Some(frame.src_mac.0)
+}
+
+/// Records that a place still held at a packet.
+pub(crate) fn touch(ledger: &mut Ledger, seat: &Seat, last: Stamp) {
+    let segment = Segment(seat.segment);
+    let mac = Some(seat.mac).filter(|mac| mac.is_device());
     let mut key = Vec::with_capacity(48);
     if let Some(mac) = mac {
         let about = Subject::of_mac(segment, mac);
         put_key_head(&mut key, &about, ETHERNET, Kind::Presence, &about);
         put_field(&mut key, Field::VlanId);
-        put_value(&mut key, &Value::Number(u64::from(end.vlan().unwrap_or(0))));
+        let vlan = Some(seat.vlan).filter(|vlan| *vlan != Frame::NO_VLAN).unwrap_or(0);
+        put_value(&mut key, &Value::Number(u64::from(vlan)));
         put_field(&mut key, Field::MacAddress);
         put_value(&mut key, &Value::Mac(mac));
-        ledger.touch(&key, end.last);
+        ledger.touch(&key, last);
     }
-    if !flow.key.is_ip() {
-        return;
-    }
-    let octets = if direction == 0 { flow.key.low } else { flow.key.high };
-    let (ip, name, field): (IpAddr, _, _) = match octets {
-        [a, b, c, d, ..] if flow.key.family == 4 => (Ipv4Addr::new(a, b, c, d).into(), IP, Field::Ipv4Address),
-        octets => (Ipv6Addr::from(octets).into(), IPV6, Field::Ipv6Address),
+    let (ip, name, field): (IpAddr, _, _) = match (seat.family, seat.ip) {
+        (0, _) => return,
+        (4, [a, b, c, d, ..]) => (Ipv4Addr::new(a, b, c, d).into(), IP, Field::Ipv4Address),
+        (_, octets) => (Ipv6Addr::from(octets).into(), IPV6, Field::Ipv6Address),
     };
     let about = Subject { segment, mac, ip: Some(ip), ..Subject::default() };
     key.clear();
@@ -122,8 +125,8 @@ pub(crate) fn touch(ledger: &mut Ledger, flow: &Flow, direction: usize, end: &En
     put_field(&mut key, field);
     put_value(&mut key, &Value::Ip(ip));
     put_field(&mut key, Field::TimeToLive);
-    put_value(&mut key, &Value::Number(u64::from(end.ttl)));
-    ledger.touch(&key, end.last);
+    put_value(&mut key, &Value::Number(u64::from(seat.ttl)));
+    ledger.touch(&key, last);
 }
 
 /// Whether an address can be a host's: not unspecified, not a group's.

@@ -4,8 +4,8 @@
 
 use crate::dissector::{At, Binding, Registered, Row, Shape};
 use crate::frame::{Frame, Net};
+use foldhash::fast::FixedState;
 use observations::{OperationClass, Transport};
-use std::collections::HashMap;
 
 pub use crate::dissectors::DISSECTORS;
 
@@ -16,19 +16,22 @@ pub struct RowId(pub u16);
 /// Rows that one mask of shapes can hold; more needs a wider mask, not more time.
 const SHAPES_MAX: usize = 256;
 
+/// Bindings are ours: their keys are no attacker's.
+type Keyed<K> = hashbrown::HashMap<K, Vec<RowId>, FixedState>;
+
 /// A set of shapes.
 type Mask = [u64; SHAPES_MAX / 64];
 
 /// The compiled table.
 pub struct Registry {
     rows: Vec<&'static dyn Registered>,
-    tcp: HashMap<u16, Vec<RowId>>,
-    udp: HashMap<u16, Vec<RowId>>,
-    ethertype: HashMap<u16, Vec<RowId>>,
-    llc: HashMap<u16, Vec<RowId>>,
-    snap: HashMap<([u8; 3], u16), Vec<RowId>>,
-    ip: HashMap<u8, Vec<RowId>>,
-    under: HashMap<(&'static str, u64), Vec<RowId>>,
+    tcp: Keyed<u16>,
+    udp: Keyed<u16>,
+    ethertype: Keyed<u16>,
+    llc: Keyed<u16>,
+    snap: Keyed<([u8; 3], u16)>,
+    ip: Keyed<u8>,
+    under: Keyed<(&'static str, u64)>,
     shapes: Vec<(RowId, &'static Shape)>,
     /// For each offset and byte value, the shapes that allow it; the last column is for payloads that end before.
     allowed: Vec<[Mask; 257]>,
@@ -46,13 +49,13 @@ impl Registry {
     pub fn of(rows: &[&'static dyn Registered]) -> Self {
         let mut registry = Self {
             rows: rows.to_vec(),
-            tcp: HashMap::new(),
-            udp: HashMap::new(),
-            ethertype: HashMap::new(),
-            llc: HashMap::new(),
-            snap: HashMap::new(),
-            ip: HashMap::new(),
-            under: HashMap::new(),
+            tcp: Keyed::default(),
+            udp: Keyed::default(),
+            ethertype: Keyed::default(),
+            llc: Keyed::default(),
+            snap: Keyed::default(),
+            ip: Keyed::default(),
+            under: Keyed::default(),
             shapes: Vec::new(),
             allowed: Vec::new(),
         };
@@ -180,13 +183,25 @@ impl Registry {
                 *word &= allowed;
             }
         }
-        for (bit, (id, shape)) in self.shapes.iter().enumerate() {
-            let set = mask.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1);
-            if set && shape.over == at.transport && (shape.min..=shape.max).contains(&payload.len()) && !out.contains(id) {
+        for bit in bits(&mask) {
+            let Some((id, shape)) = self.shapes.get(bit) else { break };
+            if shape.over == at.transport && (shape.min..=shape.max).contains(&payload.len()) && !out.contains(id) {
                 out.push(*id);
             }
         }
     }
+}
+
+/// The numbers of the bits that are set, from the lowest.
+fn bits(mask: &Mask) -> impl Iterator<Item = usize> {
+    mask.iter().enumerate().flat_map(|(word, bits)| {
+        let mut left = *bits;
+        std::iter::from_fn(move || {
+            let bit = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (bit < 64).then_some(word * 64 + bit)
+        })
+    })
 }
 
 impl Default for Registry {

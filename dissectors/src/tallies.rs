@@ -1,5 +1,6 @@
 //! Counters of pairs, summed over their conversations.
 
+use crate::blocks::Blocks;
 use crate::flow::{Client, Flow};
 use crate::registry::{Registry, RowId};
 use foldhash::fast::RandomState;
@@ -30,6 +31,9 @@ struct Host {
     family: u8,
 }
 
+/// An operation of a protocol, and how often it was asked for.
+type Counted = ((RowId, u16), u64);
+
 #[derive(Clone)]
 struct Cell {
     key: PairKey,
@@ -39,27 +43,30 @@ struct Cell {
     first: Stamp,
     last: Stamp,
     known: bool,
+    /// The first operation; most pairs have one.
+    operation: Counted,
 }
 
 /// See the module.
 #[derive(Clone, Default)]
 pub(crate) struct Tallies {
     hasher: RandomState,
-    cells: Vec<Cell>,
+    cells: Blocks<Cell>,
     index: HashTable<u32>,
-    operations: HashMap<u32, BTreeMap<(RowId, u16), u64>>,
+    /// By cell, the operations beyond the first: as many as a protocol has, a few dozen at most.
+    operations: HashMap<u32, Vec<Counted>, RandomState>,
     opaque: BTreeMap<(Transport, u16), u64>,
 }
 
 impl Tallies {
     /// Adds a conversation that ended.
-    pub(crate) fn add(&mut self, flow: &Flow, operations: &[((RowId, u16), u64)]) {
+    pub(crate) fn add(&mut self, flow: &Flow, operations: &[Counted]) {
         let client = usize::from(client_of(flow));
         let key = pair_key(flow, client);
         let hash = self.hasher.hash_one(key);
-        let found = self.index.find(hash, |&at| self.cells.get(at as usize).is_some_and(|cell| cell.key == key)).copied();
+        let found = self.index.find(hash, |&at| self.cells.get(at).is_some_and(|cell| cell.key == key)).copied();
         let at = found.unwrap_or_else(|| self.insert(hash, key, flow));
-        let Some(cell) = self.cells.get_mut(at as usize) else { return };
+        let Some(cell) = self.cells.get_mut(at) else { return };
         let ends = if client == 0 { [flow.ends[0], flow.ends[1]] } else { [flow.ends[1], flow.ends[0]] };
         for ((packets, bytes), end) in cell.packets.iter_mut().zip(&mut cell.bytes).zip(&ends) {
             *packets = packets.saturating_add(end.packets);
@@ -69,18 +76,34 @@ impl Tallies {
         cell.first = cell.first.min(flow.first);
         cell.last = cell.last.max(flow.last());
         cell.known |= matches!(flow.client, Client::Known(_));
-        for (operation, count) in operations {
-            *self.operations.entry(at).or_default().entry(*operation).or_default() += count;
+        let (row, operation, count) = flow.operation;
+        let first = (count > 0).then_some(((row, operation), u64::from(count)));
+        for (operation, count) in first.into_iter().chain(operations.iter().copied()) {
+            count_operation(&mut cell.operation, &mut self.operations, at, operation, count);
         }
         self.opaque(flow, client);
     }
 
     fn insert(&mut self, hash: u64, key: PairKey, flow: &Flow) -> u32 {
-        let at = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
-        self.cells.push(Cell { key, packets: [0; 2], bytes: [0; 2], flows: 0, first: flow.first, last: flow.first, known: false });
+        let at = self.cells.push(Cell {
+            key,
+            packets: [0; 2],
+            bytes: [0; 2],
+            flows: 0,
+            first: flow.first,
+            last: flow.first,
+            known: false,
+            operation: ((RowId(0), 0), 0),
+        });
         let (cells, hasher) = (&self.cells, &self.hasher);
-        self.index.insert_unique(hash, at, |&other| cells.get(other as usize).map_or(0, |cell| hasher.hash_one(cell.key)));
+        self.index.insert_unique(hash, at, |&other| cells.get(other).map_or(0, |cell| hasher.hash_one(cell.key)));
         at
+    }
+
+    /// What was asked for in a cell's conversations, and how often.
+    fn operations(&self, at: u32, cell: &Cell) -> impl Iterator<Item = Counted> {
+        let first = Some(cell.operation).filter(|operation| operation.1 > 0);
+        first.into_iter().chain(self.operations.get(&at).into_iter().flatten().copied())
     }
 
     /// Counts payload that nobody read, by the server's port.
@@ -103,13 +126,13 @@ impl Tallies {
     /// Everything, by pair.
     pub(crate) fn pairs(&self, registry: &Registry) -> BTreeMap<Pair, Tally> {
         let mut pairs: BTreeMap<Pair, Tally> = BTreeMap::new();
-        for (at, cell) in (0u32..).zip(&self.cells) {
+        for (at, cell) in (0u32..).zip(self.cells.iter()) {
             let mut operations: BTreeMap<String, Uses> = BTreeMap::new();
-            for ((row, operation), count) in self.operations.get(&at).into_iter().flatten() {
+            for ((row, operation), count) in self.operations(at, cell) {
                 // Two layers of a conversation may call an operation alike.
-                let (name, class) = registry.operation(*row, *operation);
+                let (name, class) = registry.operation(row, operation);
                 let uses = operations.entry(name.to_owned()).or_default();
-                *uses = Uses { class: uses.class.max(class), count: uses.count.saturating_add(*count) };
+                *uses = Uses { class: uses.class.max(class), count: uses.count.saturating_add(count) };
             }
             let tally = Tally {
                 packets_out: cell.packets[0],
@@ -131,6 +154,19 @@ impl Tallies {
             }
         }
         pairs
+    }
+}
+
+/// Adds to an operation of a cell.
+fn count_operation(first: &mut Counted, others: &mut HashMap<u32, Vec<Counted>, RandomState>, at: u32, operation: (RowId, u16), count: u64) {
+    if first.1 == 0 || first.0 == operation {
+        *first = (operation, first.1.saturating_add(count));
+        return;
+    }
+    let others = others.entry(at).or_default();
+    match others.iter_mut().find(|other| other.0 == operation) {
+        Some(other) => other.1 = other.1.saturating_add(count),
+        None => others.push((operation, count)),
     }
 }
 

@@ -174,6 +174,25 @@ pub fn put_field_evidence(out: &mut Vec<u8>, stamp: Stamp, evidence: &FieldEvide
     }
 }
 
+/// As [`put_field_evidence`], for a field that stands in one stretch of the observation's own packet. `quote` is `None` where the quote
+/// is the value itself.
+pub fn put_plain_evidence(out: &mut Vec<u8>, place: Option<(u32, u32)>, derivation: &str, quote: Option<&[u8]>) {
+    put_number(out, u64::from(place.is_some()));
+    if let Some((offset, length)) = place {
+        put_signed(out, 0);
+        put_number(out, u64::from(offset));
+        put_number(out, u64::from(length));
+    }
+    put_bytes(out, derivation.as_bytes());
+    match quote {
+        None => out.push(1),
+        Some(quote) => {
+            out.push(0);
+            put_bytes(out, quote);
+        }
+    }
+}
+
 /// Appends what comes before the fields of an observation's evidence.
 pub fn put_evidence_head(out: &mut Vec<u8>, evidence: &Evidence) {
     out.extend_from_slice(&evidence.frame_sha256);

@@ -8,6 +8,7 @@ use crate::capture::plan::{Plan, PlanOptions, PlannedSource, plan};
 use crate::capture::sources::SourcesFile;
 use crate::capture::text::shown;
 use crate::pipeline::keep::Keeper;
+use crate::pipeline::stopwatch::Stopwatch;
 use crate::pipeline::{self, Options, Outcome};
 use crate::store::Writer;
 use fingerprints::Fingerprints;
@@ -39,6 +40,9 @@ pub(super) struct Reading {
     /// Adds fingerprint rules from the TOML files of this folder.
     #[arg(long, value_name = "DIR")]
     fingerprints: Option<PathBuf>,
+    /// Says on standard error what each stage took.
+    #[arg(long)]
+    stages: bool,
     /// Notes the SHA-256 of each file in the inventory.
     #[arg(long)]
     sha256: bool,
@@ -56,6 +60,8 @@ pub(super) struct ReadAll {
     pub(super) packets: u64,
     /// Whether the database holds everything.
     pub(super) kept: bool,
+    /// What the stages took, if that was asked for.
+    pub(super) stopwatch: Option<Arc<Stopwatch>>,
 }
 
 impl Reading {
@@ -104,8 +110,9 @@ impl Reading {
     /// Reads all files; what is said goes into the database, if one is given, while it is read.
     pub(super) fn read(&self, files: &[PathBuf], database: Option<&Database>) -> Result<ReadAll, Failure> {
         let plan = self.plan(files, self.as_one)?;
-        let options = Options { workers: usize::from(self.workers), ..Options::new() };
-        let mut all = ReadAll { said: Said::default(), complete: 0, files: plan.failed.len(), packets: 0, kept: true };
+        let stopwatch = self.stages.then(Arc::<Stopwatch>::default);
+        let options = Options { workers: usize::from(self.workers), stopwatch: stopwatch.clone(), ..Options::new() };
+        let mut all = ReadAll { said: Said::default(), complete: 0, files: plan.failed.len(), packets: 0, kept: true, stopwatch };
         let mut bar = Bar::new();
         for planned in &plan.sources {
             all.files += planned.parts.len();
@@ -181,8 +188,11 @@ impl ReadAll {
         self.packets == 0 && self.complete < self.files
     }
 
-    /// Says on stderr how much of several files could be read.
+    /// Says on stderr how much of several files could be read, and what it took.
     pub(super) fn tell(&self) {
+        if let Some(stopwatch) = &self.stopwatch {
+            eprint!("{}", stopwatch.report(self.packets));
+        }
         if self.files > 1 || self.complete < self.files {
             eprintln!("{}", completeness(self.complete, self.files));
         }

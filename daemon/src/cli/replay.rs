@@ -5,6 +5,7 @@ use super::reading::{ReadAll, Reading};
 use super::{Done, Failure};
 use crate::capture::report::plan_report;
 use crate::export::Format;
+use crate::pipeline::stopwatch::{Stage, timed};
 use crate::store::{Store, Writer};
 use inventory::decision::Decisions;
 use observations::Said;
@@ -65,8 +66,9 @@ impl Replay {
             read.tell();
             return Ok(ExitCode::FAILURE);
         }
-        let document = inventory::inventory(&said, &fingerprints, &decisions);
-        out.document(self.format, &document)?;
+        let stopwatch = read.stopwatch.clone();
+        let document = timed(stopwatch.as_deref(), Stage::Deriving, || inventory::inventory(&said, &fingerprints, &decisions));
+        timed(stopwatch.as_deref(), Stage::Writing, || out.document(self.format, &document))?;
         read.tell();
         if read.nothing() || !read.kept {
             return Ok(ExitCode::FAILURE);

@@ -4,6 +4,7 @@
 //! follows depends on no schedule. Each frame goes to the worker that its pair of innermost addresses names; workers share nothing.
 
 pub mod keep;
+pub mod stopwatch;
 mod worker;
 
 use crate::capture::block::{Block, Blocks, Damage};
@@ -11,6 +12,7 @@ use crate::capture::reader::Reader;
 use dissectors::context::Tagger;
 use dissectors::engine::{Engine, Item, Segmenter};
 use dissectors::frame::Frame;
+use dissectors::packet::Packet;
 use dissectors::reassembly::Pieces;
 use dissectors::registry::Registry;
 use dissectors::tunnel::Decoder;
@@ -18,6 +20,7 @@ use observations::{Segment, SourceSaid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use stopwatch::{Stage as Timed, Stopwatch, timed};
 
 /// Frames that are taken apart before they are looked up: enough for look-ups to overlap, few enough to stay in the first cache.
 const BATCH: usize = 64;
@@ -32,13 +35,15 @@ pub struct Options {
     pub tagger: Option<Arc<dyn Tagger>>,
     /// Ends reading early.
     pub stop: Arc<AtomicBool>,
+    /// Notes what each stage takes.
+    pub stopwatch: Option<Arc<Stopwatch>>,
 }
 
 impl Options {
     /// One worker, every protocol.
     #[must_use]
     pub fn new() -> Self {
-        Self { registry: Arc::new(Registry::new()), workers: 1, tagger: None, stop: Arc::default() }
+        Self { registry: Arc::new(Registry::new()), workers: 1, tagger: None, stop: Arc::default(), stopwatch: None }
     }
 
     fn engine(&self, reader: &Reader) -> Engine {
@@ -70,7 +75,7 @@ pub struct Outcome {
 
 /// Reads a source to its end. `tick` is called after each block, with what changed since it last took something, if it asks for it.
 pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Snapshot<'_>)) -> Outcome {
-    let mut stage = Stage::default();
+    let mut stage = Stage { stopwatch: options.stopwatch.clone(), ..Stage::default() };
     let mut damages = Vec::new();
     let said = if options.workers > 1 {
         worker::read(reader, options, &mut stage, &mut damages, &mut tick)
@@ -81,7 +86,7 @@ pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Sn
             stage.feed(&block, &mut engine);
             tick(&mut Snapshot { heard: &mut |counters| engine.changes(counters), reader });
         }
-        engine.finish()
+        timed(options.stopwatch.as_deref(), Timed::Gathering, || engine.finish())
     };
     Outcome { said: complete(said, reader, &stage, options), damages }
 }
@@ -111,7 +116,7 @@ fn next(reader: &mut Reader, block: &mut Block, options: &Options, damages: &mut
         if options.stop.load(Ordering::Relaxed) {
             return false;
         }
-        match reader.next(block) {
+        match timed(options.stopwatch.as_deref(), Timed::Blocks, || reader.next(block)) {
             Ok(more) => return more,
             Err(damage) => damages.push(damage),
         }
@@ -146,36 +151,43 @@ struct Stage {
     decoder: Decoder,
     frames: Vec<Frame>,
     undecoded: BTreeMap<&'static str, u64>,
+    stopwatch: Option<Arc<Stopwatch>>,
 }
 
 impl Stage {
     /// Takes a block's frames apart and feeds one engine.
     fn feed(&mut self, block: &Block, engine: &mut Engine) {
+        let stopwatch = self.stopwatch.clone();
         let mut packets = Vec::with_capacity(BATCH);
+        let mut detached: Vec<Option<Pieces>> = Vec::new();
         for records in (0..block.len()).step_by(BATCH) {
             packets.clear();
             packets.extend((records..block.len().min(records + BATCH)).filter_map(|index| block.packet(index)));
-            self.frames.resize(BATCH, Frame::EMPTY);
-            let mut detached: Vec<Option<Pieces>> = Vec::new();
-            for (index, packet) in packets.iter().enumerate() {
-                let Some(frame) = self.frames.get_mut(index) else { break };
-                self.decoder.decode_into(packet, frame);
-                if let Some(stop) = frame.stop {
-                    *self.undecoded.entry(stop.name()).or_default() += 1;
-                }
-                if frame.detached != 0 {
-                    detached.resize_with(packets.len(), || None);
-                    if let Some(place) = detached.get_mut(index) {
-                        *place = self.decoder.detached(frame).map(Pieces::from);
-                    }
-                }
-            }
-            let mut items = Vec::with_capacity(BATCH);
-            for (index, (packet, frame)) in packets.iter().zip(&self.frames).enumerate() {
-                items.push(Item { packet: *packet, frame, detached: detached.get(index).and_then(Option::as_ref) });
-            }
-            engine.feed(&items);
+            timed(stopwatch.as_deref(), Timed::Frames, || self.decode(&packets, &mut detached));
+            let frames = packets.iter().zip(&self.frames).enumerate();
+            let items =
+                frames.map(|(index, (packet, frame))| Item { packet: *packet, frame, detached: detached.get(index).and_then(Option::as_ref) });
+            let items: Vec<Item<'_>> = items.collect();
+            timed(stopwatch.as_deref(), Timed::Engine, || engine.feed(&items));
             self.decoder.release();
+        }
+    }
+
+    /// Takes the frames of a batch apart, with the datagrams that fragments gave.
+    fn decode(&mut self, packets: &[Packet<'_>], detached: &mut Vec<Option<Pieces>>) {
+        detached.clear();
+        self.frames.resize(BATCH, Frame::EMPTY);
+        for (index, (packet, frame)) in packets.iter().zip(&mut self.frames).enumerate() {
+            self.decoder.decode_into(packet, frame);
+            if let Some(stop) = frame.stop {
+                *self.undecoded.entry(stop.name()).or_default() += 1;
+            }
+            if frame.detached != 0 {
+                detached.resize_with(packets.len(), || None);
+                if let Some(place) = detached.get_mut(index) {
+                    *place = self.decoder.detached(frame).map(Pieces::from);
+                }
+            }
         }
     }
 }

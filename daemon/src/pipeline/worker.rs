@@ -1,5 +1,6 @@
 //! Several engines side by side: one thread reads and takes apart, each engine runs its share to completion.
 
+use super::stopwatch::{Stage as Timed, timed};
 use super::{Options, Snapshot, Stage, next};
 use crate::capture::block::Block;
 use crate::capture::block::Damage;
@@ -56,7 +57,8 @@ pub(super) fn read(
             if !next(reader, &mut batch.block, options, damages) {
                 break;
             }
-            stage.take_apart(&mut batch, workers);
+            let stopwatch = options.stopwatch.as_deref();
+            timed(stopwatch, Timed::Frames, || stage.take_apart(&mut batch, workers));
             let batch = Arc::new(batch);
             for queue in &queues {
                 // A worker that has gone has panicked: joining it below passes that on.

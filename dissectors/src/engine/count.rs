@@ -2,7 +2,7 @@
 
 use super::{DUPLICATE_NS_MAX, Item};
 use crate::dissector::Side;
-use crate::flow::{Client, End, Flow, Mode};
+use crate::flow::{Client, Flow, Mode};
 use crate::frame::Frame;
 use observations::Stamp;
 
@@ -18,7 +18,6 @@ impl Flow {
     pub(super) fn count(&mut self, direction: usize, item: &Item<'_>, stamp: Stamp) -> News {
         let frame = item.frame;
         self.handshake(direction, frame.tcp_flags);
-        self.first = self.first.min(stamp);
         let (counting, is_ip) = (self.mode == Mode::Counting, self.key.is_ip());
         let Some(end) = self.ends.get_mut(direction) else { return News { duplicate: false, place: false, counting } };
         let place = end.packets == 0 || end.mac != frame.src_mac || end.vlan != frame.vlan || end.ttl != frame.ttl;
@@ -28,6 +27,9 @@ impl Flow {
         let print = fingerprint(frame);
         let duplicate = is_ip && print != 0 && print == end.print && (0..=DUPLICATE_NS_MAX).contains(&(stamp.time - end.last.time));
         end.print = print;
+        if end.packets == 0 || stamp < end.last {
+            self.first = self.first.min(stamp);
+        }
         if !duplicate {
             end.last = end.last.max(stamp);
             end.packets += 1;
@@ -71,11 +73,4 @@ fn fingerprint(frame: &Frame) -> u32 {
         return 0;
     }
     frame.tcp_seq ^ u32::from(frame.checksum).rotate_left(16) ^ frame.payload_len | 1
-}
-
-impl End {
-    /// The VLAN that the end was seen in.
-    pub(crate) const fn vlan(&self) -> Option<u16> {
-        if self.vlan == Frame::NO_VLAN { None } else { Some(self.vlan) }
-    }
 }

@@ -1,12 +1,15 @@
 //! PDUs: counted by their operation, read if they may say something new.
 
 use super::{Engine, NOVELTIES_MAX, Reader, Sheet};
+use crate::again::{Again, Known};
 use crate::context::{Context, Exchange, Layers, Scratch, Sight, Tagger, Troubles};
 use crate::dissector::{At, Gate, Look, Next, Registered, Side};
 use crate::flow::Mode;
 use crate::ledger::Ledger;
 use crate::reassembly::Stream;
 use crate::registry::{Registry, RowId};
+use observations::Transport;
+use std::cell::OnceCell;
 
 impl Engine {
     pub(super) fn set_mode(&mut self, at: u32, mode: Mode) {
@@ -31,6 +34,7 @@ impl Engine {
         let sheet = &Sheet { at: At { from_client: flow.from_client(sheet.direction), ..sheet.at }, ..*sheet };
         let (operation, look) = glance(registry, row, dissector, pdu, &sheet.at);
         let mut reader = slot.and_then(|slot| self.readers.get_mut(slot as usize).and_then(Option::take));
+        let operation = operation.filter(|operation| !self.flows.get(at).is_some_and(|flow| flow.count_operation(*operation)));
         let remembers = operation.is_some() || matches!(look, Look::Once(_));
         if remembers && reader.is_none() {
             reader = Some(Box::default());
@@ -77,10 +81,23 @@ impl Engine {
         let mut state = layers.take(row, registry);
         let mut rename = None;
         let tagger = self.tagger.as_deref();
-        let mut cx = context(registry, &mut self.ledger, &mut self.scratch, &mut self.troubles, layers, tagger, sheet, row, &mut rename);
+        let (troubles, parts) = (self.troubles.count, (&mut self.ledger, &mut self.again, &mut self.scratch, &mut self.troubles));
+        let mut cx = context(registry, parts, layers, tagger, sheet, row, &mut rename);
+        let whole = dissector.is_stateless() && sheet.pieces.is_none() && sheet.at.transport != Transport::Tcp;
+        let known = whole.then(|| cx.known_datagram(pdu));
+        if let Some((_, Known::Said)) = known {
+            return Some(Next::Watch);
+        }
         let result = dissector.read(pdu, state.as_deref_mut(), &mut cx);
         cx.note(row, result.err());
         let waits = cx.reading;
+        if let Some((hash, Known::Twice)) = known
+            && result == Ok(Next::Watch)
+            && !waits
+            && cx.said_only(troubles)
+        {
+            cx.remember(hash, 0);
+        }
         layers.put(row, state);
         if !none.is_empty() {
             *reader = Some(Box::new(Reader { layers: none, ..Reader::default() }));
@@ -176,22 +193,24 @@ fn is_new(seen: &mut Vec<u32>, key: u32) -> bool {
     true
 }
 
-#[allow(clippy::too_many_arguments, reason = "the parts of an engine are lent one by one")]
+/// What is lent of an engine, part by part.
+type Parts<'a> = (&'a mut Ledger, &'a mut Again, &'a mut Scratch, &'a mut Troubles);
+
 pub(super) fn context<'a>(
     registry: &'a Registry,
-    ledger: &'a mut Ledger,
-    scratch: &'a mut Scratch,
-    troubles: &'a mut Troubles,
+    (ledger, again, scratch, troubles): Parts<'a>,
     layers: &'a mut Layers,
     tagger: Option<&'a dyn Tagger>,
     sheet: &Sheet<'a>,
     row: RowId,
     rename: &'a mut Option<(u8, RowId)>,
 ) -> Context<'a> {
-    let sight = Sight { frame: sheet.frame, data: sheet.data, pieces: sheet.pieces, made: Vec::new(), stamp: sheet.stamp };
+    scratch.begin();
+    let sight = Sight { frame: sheet.frame, data: sheet.data, pieces: sheet.pieces, made: Vec::new(), stamp: sheet.stamp, digest: OnceCell::new() };
     Context {
         registry,
         ledger,
+        again,
         scratch,
         troubles,
         layers,
@@ -204,5 +223,6 @@ pub(super) fn context<'a>(
         exchange: Exchange::default(),
         rename,
         reading: false,
+        timely: false,
     }
 }

@@ -78,10 +78,16 @@ pub(super) fn client_hello(body: &[u8], carrier: Carrier, cx: &mut Context<'_>) 
     let (i, ciphers) = length_data(be_u16::<_, Error<'_>>()).parse(i)?;
     let (i, _compression) = length_data(be_u8::<_, Error<'_>>()).parse(i)?;
     let seen = Extensions::read(i);
-    let offer = Offer { version: number(version), ciphers: numbers(ciphers), ..seen.offer() };
-    if !is_version(offer.version, carrier) {
+    if !is_version(number(version), carrier) {
         return Err(DissectError::Malformed { rule: "client version", offset: 0 });
     }
+    let lasting: Vec<(u16, &[u8])> = seen.lasting().collect();
+    cx.once((version, ciphers, lasting, seen.stopped.is_some()), |cx| offered(version, ciphers, &seen, body, carrier, cx))
+}
+
+/// What a hello tells of its sender.
+fn offered(version: &[u8], ciphers: &[u8], seen: &Extensions<'_>, body: &[u8], carrier: Carrier, cx: &mut Context<'_>) -> Result<(), DissectError> {
+    let offer = Offer { version: number(version), ciphers: numbers(ciphers), ..seen.offer() };
     let about = cx.sender_host();
     let mut saying = cx.say(&about, Kind::Client);
     if let Some((newest, at)) = seen.find(extension::VERSIONS).and_then(|versions| newest(versions, carrier)) {
@@ -282,6 +288,13 @@ impl<'a> Extensions<'a> {
             read.stopped = Some(DissectError::Malformed { rule: "extensions", offset: 0 });
         }
         read
+    }
+
+    /// Each extension's type, and what is in it where that is read: the rest is drawn anew for each hello.
+    fn lasting(&self) -> impl Iterator<Item = (u16, &'a [u8])> {
+        use extension::{ALPN, GROUPS, POINT_FORMATS, SERVER_NAME, SIGNATURES, VERSIONS};
+        let read = |kind| matches!(kind, SERVER_NAME | GROUPS | POINT_FORMATS | SIGNATURES | ALPN | VERSIONS);
+        self.all.iter().map(move |one| (one.kind, if read(one.kind) { one.value } else { &[] }))
     }
 
     fn find(&self, kind: u16) -> Option<&'a [u8]> {

@@ -1,0 +1,157 @@
+//! Where an engine has seen its hosts, so that a conversation that shows nothing new of a place says nothing again.
+//!
+//! A seat is one MAC, VLAN, IP address and TTL together. What was said of it stands in the ledger; until the seat is left only the time
+//! of its last packet is kept here.
+
+use crate::flow::{End, Flow};
+use crate::frame::Frame;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use observations::{Mac, Stamp};
+use std::hash::BuildHasher;
+
+/// Seats that are remembered at a time, each some 72 bytes: two each of 250,000 hosts. Beyond it all are left, and hosts that are still there are said again, which
+/// costs time and nothing else.
+pub(crate) const SEATS_MAX: usize = 1 << 19;
+
+/// See the module.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Seat {
+    pub(crate) ip: [u8; 16],
+    pub(crate) mac: Mac,
+    pub(crate) vlan: u16,
+    pub(crate) segment: u16,
+    /// 4, 6, or 0 without an IP address.
+    pub(crate) family: u8,
+    pub(crate) ttl: u8,
+}
+
+impl Seat {
+    /// A frame's sender.
+    pub(crate) fn of_frame(frame: &Frame, segment: u16) -> Self {
+        use crate::frame::Net;
+        let family = match frame.net {
+            Net::V4 => 4,
+            Net::V6 => 6,
+            _ => 0,
+        };
+        let ip = if family == 0 { [0; 16] } else { frame.src };
+        Self { ip, mac: frame.src_mac, vlan: frame.vlan, segment, family, ttl: if family == 0 { 0 } else { frame.ttl } }
+    }
+
+    /// Where an end of a conversation was seen last.
+    pub(crate) const fn of_end(flow: &Flow, direction: usize, end: &End) -> Self {
+        let is_ip = flow.key.is_ip();
+        let ip = if direction == 0 { flow.key.low } else { flow.key.high };
+        let (ip, family, ttl) = if is_ip { (ip, flow.key.family, end.ttl) } else { ([0; 16], 0, 0) };
+        Self { ip, mac: end.mac, vlan: end.vlan, segment: flow.key.segment, family, ttl }
+    }
+}
+
+/// A seat with the first and last packet that were told from it.
+#[derive(Clone, Copy)]
+pub(crate) struct Taken {
+    pub(crate) seat: Seat,
+    first: Stamp,
+    pub(crate) last: Stamp,
+    /// The ledger does not know of `last` yet.
+    dirty: bool,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Seats {
+    hasher: RandomState,
+    seats: HashTable<Taken>,
+}
+
+impl Seats {
+    /// Whether the seat is known, with nothing to tell but that it was seen again. A packet from before the first is not: its evidence
+    /// comes first.
+    pub(crate) fn seen(&mut self, seat: &Seat, stamp: Stamp) -> bool {
+        let hash = self.hasher.hash_one(seat);
+        match self.seats.find_mut(hash, |taken| taken.seat == *seat) {
+            Some(taken) if stamp >= taken.first => {
+                if stamp > taken.last {
+                    taken.last = stamp;
+                    taken.dirty = true;
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Remembers a seat that was just said. What must be left for it to find room is given back.
+    pub(crate) fn take(&mut self, seat: Seat, stamp: Stamp) -> Option<Vec<Taken>> {
+        let left = (self.seats.len() >= SEATS_MAX).then(|| self.leave_all());
+        let (hash, hasher) = (self.hasher.hash_one(seat), &self.hasher);
+        match self.seats.find_mut(hash, |taken| taken.seat == seat) {
+            Some(taken) => taken.first = taken.first.min(stamp),
+            None => {
+                let taken = Taken { seat, first: stamp, last: stamp, dirty: false };
+                self.seats.insert_unique(hash, taken, |other| hasher.hash_one(other.seat));
+            }
+        }
+        left
+    }
+
+    /// The seats whose last packet the ledger does not know of.
+    pub(crate) fn changed(&mut self) -> Vec<Taken> {
+        let dirty = self.seats.iter_mut().filter_map(|taken| std::mem::take(&mut taken.dirty).then_some(*taken));
+        dirty.collect()
+    }
+
+    fn leave_all(&mut self) -> Vec<Taken> {
+        let changed = self.changed();
+        self.seats.clear();
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(number: u8) -> Seat {
+        Seat { ip: [number; 16], mac: Mac([2, 0, 0, 0, 0, number]), vlan: 1, segment: 0, family: 4, ttl: 64 }
+    }
+
+    const fn at(time: i64) -> Stamp {
+        Stamp { time, packet: 1 }
+    }
+
+    #[test]
+    fn a_seat_is_said_once_and_its_last_packet_told_when_asked() {
+        let mut seats = Seats::default();
+        assert!(!seats.seen(&seat(1), at(5)));
+        assert!(seats.take(seat(1), at(5)).is_none());
+        assert!(seats.seen(&seat(1), at(9)));
+        assert!(seats.seen(&seat(1), at(7)));
+        let changed = seats.changed();
+        assert_eq!(changed.iter().map(|taken| (taken.seat, taken.last)).collect::<Vec<_>>(), [(seat(1), at(9))]);
+        assert!(seats.changed().is_empty());
+    }
+
+    #[test]
+    fn a_packet_from_before_the_first_is_said_anew() {
+        let mut seats = Seats::default();
+        seats.take(seat(1), at(5));
+        assert!(!seats.seen(&seat(1), at(4)));
+        seats.take(seat(1), at(4));
+        assert!(seats.seen(&seat(1), at(4)));
+    }
+
+    #[test]
+    fn a_full_table_is_left_and_nothing_of_it_lost() {
+        let mut seats = Seats::default();
+        for number in 0..SEATS_MAX {
+            let [a, b, c, ..] = u32::try_from(number).unwrap().to_le_bytes();
+            let seat = Seat { mac: Mac([2, 0, 0, a, b, c]), ..seat(0) };
+            assert!(seats.take(seat, at(1)).is_none());
+            assert!(seats.seen(&seat, at(2)));
+        }
+        assert_eq!(seats.take(seat(1), at(3)).map(|left| left.len()), Some(SEATS_MAX));
+        assert!(seats.seen(&seat(1), at(3)));
+    }
+}
