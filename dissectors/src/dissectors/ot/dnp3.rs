@@ -167,17 +167,28 @@ impl Dissector for Dnp3 {
     }
 
     fn read(&self, pdu: &[u8], state: &mut Conversation, cx: &mut Context<'_>) -> Result<Next, DissectError> {
-        let link = Link::of(pdu).ok_or(DissectError::Malformed { rule: "data link header", offset: 0 })?;
-        let about = speaker(&link, cx);
-        if link.source < RESERVED_ADDRESSES {
-            let kind = if link.is_of_master() { Kind::Identity } else { Kind::Part };
-            cx.say(&about, kind).number(Field::LinkAddress, u64::from(link.source), pdu.get(6..8).unwrap_or_default());
-        }
-        if link.has_user_data() {
-            segment(&link, pdu.get(HEADER..link.length()).unwrap_or(pdu.get(HEADER..).unwrap_or_default()), &about, state, cx)?;
+        // A datagram may hold several frames (13.2.3); of a stream each comes alone.
+        let mut rest = pdu;
+        while !rest.is_empty() {
+            let link = Link::of(rest).ok_or(DissectError::Malformed { rule: "data link header", offset: pdu.len() - rest.len() })?;
+            frame(&link, rest, state, cx)?;
+            rest = rest.get(link.length()..).unwrap_or_default();
         }
         Ok(Next::Watch)
     }
+}
+
+/// One frame: who speaks, and its user data.
+fn frame(link: &Link, bytes: &[u8], state: &mut Conversation, cx: &mut Context<'_>) -> Result<(), DissectError> {
+    let about = speaker(link, cx);
+    if link.source < RESERVED_ADDRESSES {
+        let kind = if link.is_of_master() { Kind::Identity } else { Kind::Part };
+        cx.say(&about, kind).number(Field::LinkAddress, u64::from(link.source), bytes.get(6..8).unwrap_or_default());
+    }
+    if link.has_user_data() {
+        segment(link, bytes.get(HEADER..link.length()).unwrap_or(bytes.get(HEADER..).unwrap_or_default()), &about, state, cx)?;
+    }
+    Ok(())
 }
 
 /// An outstation is a part of the endpoint that it answers at: a terminal server has several. A master is its host.
@@ -347,6 +358,13 @@ mod tests {
         let both = said(&[(20000, 50000, &first), (20000, 50000, &second)]);
         assert_eq!(field(&both, Kind::Identity, Field::VendorName), ["Example RTU Works"]);
         assert!(field(&said(&[(20000, 50000, &second)]), Kind::Identity, Field::VendorName).is_empty());
+    }
+
+    #[test]
+    fn a_datagram_with_two_frames_tells_of_both() {
+        let both = [frame(0x0b, 1, 10, &[]), frame(0x44, 1, 10, &[&[0xc0], attributes().as_slice()].concat())].concat();
+        let said = conversation(&Dnp3, Transport::Udp, &[(20000, 50000, &both)]);
+        assert_eq!(field(&said, Kind::Identity, Field::ModelName), ["SCADAPack 575"]);
     }
 
     #[test]
