@@ -14,6 +14,8 @@ const ASKED_MAX: usize = 16;
 const PATIENCE: u8 = 64;
 /// Variables of one Read whose names are remembered.
 const NAMES_MAX: usize = 64;
+/// IEC 61850-7-2 (edition 2) clause 22.2: references have at most 129 characters.
+const NAME_MAX: usize = 129;
 /// Domains of one server that are told, and logical nodes whose types are remembered: large devices have some dozens.
 const DOMAINS_MAX: usize = 128;
 const TYPES_MAX: usize = 128;
@@ -115,7 +117,12 @@ impl<'a> Name<'a> {
 
     /// Whether its type tells the order of a name plate's members: a logical node as a whole, or its descriptions.
     pub(super) fn has_plates(&self) -> bool {
-        has_plate(self.item) || self.identifies()
+        self.is_short() && (has_plate(self.item) || self.identifies())
+    }
+
+    /// Whether it is no longer than names may be.
+    fn is_short(&self) -> bool {
+        self.domain.len() <= NAME_MAX && self.item.len() <= NAME_MAX
     }
 
     pub(super) fn kept(&self, cx: &Context<'_>) -> Kept {
@@ -266,7 +273,10 @@ pub(super) fn names(service: &Tlv<'_>, cx: &Context<'_>) -> Vec<Kept> {
         if names.len() >= NAMES_MAX {
             break;
         }
-        names.push(name_of(&variable).unwrap_or(Name { domain: &[], item: &[] }).kept(cx));
+        let name = name_of(&variable).filter(Name::is_short).unwrap_or(Name { domain: &[], item: &[] });
+        // Of a variable that identifies nothing only the domain is of use.
+        let item = if name.identifies() { name.item } else { &[] };
+        names.push(Name { item, ..name }.kept(cx));
     }
     names
 }
