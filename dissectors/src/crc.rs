@@ -1,4 +1,4 @@
-//! Cyclic redundancy checks of 16 bits, by which telecontrol and metering protocols tell their frames from noise.
+//! Cyclic redundancy checks of 16 bits, by which telecontrol, metering and serial protocols tell their frames from noise.
 
 /// A table of remainders, a byte at a time.
 type Table = [u16; 256];
@@ -9,6 +9,8 @@ const DNP3: Table = reflected(0xa6bc);
 const X25: Table = reflected(0x8408);
 /// The same polynomial, most significant bit first, as IEEE C37.118.2 annex B uses it.
 const CCITT: Table = direct(0x1021);
+/// MODBUS over Serial Line V1.02 §6.2.2, least significant bit first.
+const MODBUS: Table = reflected(0xa001);
 
 /// The check of a DNP3 header or block.
 pub(crate) fn dnp3(bytes: &[u8]) -> u16 {
@@ -39,6 +41,20 @@ fn least_first(table: &Table, begin: u16, bytes: &[u8]) -> u16 {
 
 fn remainder(table: &Table, byte: u8) -> u16 {
     table.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+/// What a register of Modbus RTU, ROC Plus and Genisys begins with (MODBUS over Serial Line V1.02 §6.2.2).
+pub(crate) const ONES: u16 = 0xffff;
+
+/// The checksum of some bytes, continued from `register`. On the wire the low byte comes first.
+pub(crate) fn crc16(register: u16, bytes: &[u8]) -> u16 {
+    least_first(&MODBUS, register, bytes)
+}
+
+/// A frame without its checksum, if the checksum is right.
+pub(crate) fn checked(frame: &[u8]) -> Option<&[u8]> {
+    let (body, sum) = frame.split_last_chunk::<2>()?;
+    (u16::from_le_bytes(*sum) == crc16(ONES, body)).then_some(body)
 }
 
 #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when compiled")]
@@ -81,5 +97,14 @@ mod tests {
         assert_eq!(dnp3(b"123456789"), 0xea82);
         assert_eq!(hdlc(b"123456789"), 0x906e);
         assert_eq!(ccitt(b"123456789"), 0x29b1);
+    }
+
+    #[test]
+    fn the_example_of_the_specification_comes_out() {
+        // Appendix B: slave 2, function 7.
+        assert_eq!(crc16(ONES, &[0x02, 0x07]), 0x1241);
+        assert_eq!(checked(&[0x02, 0x07, 0x41, 0x12]), Some(&[0x02, 0x07][..]));
+        assert_eq!(checked(&[0x02, 0x07, 0x12, 0x41]), None);
+        assert_eq!(checked(&[1]), None);
     }
 }
