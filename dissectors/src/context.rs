@@ -53,6 +53,8 @@ pub struct Context<'a> {
     pub(crate) depth: u8,
     pub(crate) exchange: Exchange,
     pub(crate) rename: &'a mut Option<(u8, RowId)>,
+    /// An inner dissector waits for what comes next.
+    pub(crate) reading: bool,
     /// What was read depends on when it was said.
     pub(crate) timely: bool,
 }
@@ -205,7 +207,8 @@ impl<'a> Context<'a> {
     }
 
     /// Hands a part of the payload on to the dissector that is bound `Under(this, key)`, or `Under(layer, key)` where `layer` names
-    /// what lies between. Says whether one took it.
+    /// what lies between. Says whether one took it. While that one answers [`crate::dissector::Next::Read`], the whole conversation is
+    /// read.
     pub fn under(&mut self, key: u64, payload: &[u8]) -> bool {
         let layer = self.registry.name(self.row);
         self.under_layer(layer, key, payload)
@@ -231,6 +234,7 @@ impl<'a> Context<'a> {
             self.depth -= 1;
             self.row = outer;
             self.layers.put(row, state);
+            self.reading |= matches!(result, Ok(crate::dissector::Next::Read));
             self.note(row, result.err());
             return true;
         }
