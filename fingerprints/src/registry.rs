@@ -1,4 +1,4 @@
-//! Fields that are numbers in a registry: CIP, PROFINET and BACnet vendors, KNX manufacturers, SNMP enterprises.
+//! Fields that are numbers in a registry: CIP, PROFINET, BACnet, EtherCAT and HART vendors, KNX manufacturers, SNMP enterprises.
 
 use crate::attribute::class_of;
 use crate::claim::{Attribute, Claim};
@@ -28,6 +28,8 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
                 (table::bacnet_vendor(*id), if STACKS.contains(id) { 50 } else { 90 }, "registry:bacnet-vendor")
             }
             (Field::KnxManufacturer, Value::Number(id)) => (table::knx_manufacturer(*id), 80, "registry:knx-manufacturer"),
+            (Field::EtherCatVendorId, Value::Number(id)) => (table::ethercat_vendor(*id), 90, "registry:ethercat-vendor"),
+            (Field::HartManufacturerId, Value::Number(id)) => (table::hart_manufacturer(*id), 90, "registry:hart-manufacturer"),
             (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
             (Field::SystemObjectId, value) => {
                 let id = enterprise_of(&value.display());

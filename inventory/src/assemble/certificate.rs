@@ -44,6 +44,7 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
             "uuid" => (Field::Uuid, None),
             "opcua-application" => (Field::ApplicationUri, None),
             "niagara-host-id" => (Field::HostId, None),
+            "ams-net-id" => (Field::AmsNetId, None),
             _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(&said, field) else { continue };
