@@ -11,13 +11,24 @@ use crate::pipeline::keep::Keeper;
 use crate::pipeline::stopwatch::Stopwatch;
 use crate::pipeline::{self, Options, Outcome};
 use crate::store::Writer;
+use crate::tags::SiteKey;
+use dissectors::context::Tagger;
 use fingerprints::Fingerprints;
 use observations::Said;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// A database that is written to.
 pub(super) type Database = Arc<Mutex<Writer>>;
+
+/// What tags captured secrets: the key of a file, or one that is gone when the program ends.
+pub(super) fn tagger(site_key: Option<&Path>) -> Result<Arc<dyn Tagger>, Failure> {
+    let wrong = |path: &Path, error| Failure::usage(format!("--site-key {}: {error}", shown(&path.to_string_lossy())));
+    Ok(Arc::new(match site_key {
+        Some(path) => SiteKey::of_file(path).map_err(|error| wrong(path, error))?,
+        None => SiteKey::of_this_run()?,
+    }))
+}
 
 /// How captures are read: shared by all commands that read them.
 #[derive(clap::Args, Clone, Default)]
@@ -108,10 +119,10 @@ impl Reading {
     }
 
     /// Reads all files; what is said goes into the database, if one is given, while it is read.
-    pub(super) fn read(&self, files: &[PathBuf], database: Option<&Database>) -> Result<ReadAll, Failure> {
+    pub(super) fn read(&self, files: &[PathBuf], database: Option<&Database>, tagger: Option<Arc<dyn Tagger>>) -> Result<ReadAll, Failure> {
         let plan = self.plan(files, self.as_one)?;
         let stopwatch = self.stages.then(Arc::<Stopwatch>::default);
-        let options = Options { workers: usize::from(self.workers), stopwatch: stopwatch.clone(), ..Options::new() };
+        let options = Options { workers: usize::from(self.workers), tagger, stopwatch: stopwatch.clone(), ..Options::new() };
         let mut all = ReadAll { said: Said::default(), complete: 0, files: plan.failed.len(), packets: 0, kept: true, stopwatch };
         let mut bar = Bar::new();
         for planned in &plan.sources {
