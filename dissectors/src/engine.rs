@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+#[cfg(test)]
+mod tests;
 
 /// Bytes of a payload that gates are shown.
 pub const GATE_BYTES: usize = 512;
