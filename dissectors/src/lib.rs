@@ -26,6 +26,7 @@ mod asn1;
 mod base64;
 mod blocks;
 pub mod context;
+mod copies;
 mod decap;
 mod der;
 pub mod dissector;

@@ -123,3 +123,18 @@ fn of_a_segment_in_fragments_only_what_is_new_is_read() {
     let frames = [&[whole(100, POLL)], &fragments(100, &[POLL, ANSWER].concat(), 16)[..]].concat();
     assert_eq!(undone("the poll again, and more", &frames), ["ip"]);
 }
+
+#[test]
+fn the_copies_of_a_mirror_are_counted_apart_and_read_once() {
+    let packets = |said: &SourceSaid| said.tallies.values().map(|tally| tally.packets_out + tally.packets_in).sum::<u64>();
+    let frames = [whole(100, POLL), whole(NEXT, &ANSWER[..20]), whole(NEXT + 20, &ANSWER[20..])];
+    let both = [&frames[..], &frames[..]].concat();
+    let said = hear(&both, 1_000_000);
+    assert_eq!((said.source.duplicates, packets(&said)), (3, 3));
+    assert_eq!(undone("with copies", &both), ["tcp"]);
+    let slow = hear(&both, 30_000_000);
+    assert_eq!((slow.source.duplicates, packets(&slow)), (0, 6), "copies 90 ms apart");
+    // Fragments of one datagram have the same id, and here the same length.
+    let said = hear(&fragments(500, &[7; 60], 40), 1_000);
+    assert_eq!((said.source.duplicates, packets(&said)), (0, 2));
+}
