@@ -11,6 +11,7 @@ use observations::{Mac, Said};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+mod answer;
 mod certificate;
 mod conversation;
 mod decided;
