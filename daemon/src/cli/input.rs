@@ -91,7 +91,7 @@ impl From {
         decided.dedup();
         let captures: Vec<PathBuf> = kinds.into_iter().filter(|(_, kind)| *kind == Kind::Capture).map(|(path, _)| path).collect();
         if !captures.is_empty() {
-            let read = self.reading.read(&captures, None, Some(tagger(None)?))?;
+            let read = self.reading.read(&self.reading.plan(&captures)?, None, Some(tagger(None)?))?;
             read.tell();
             if read.nothing() {
                 return Err(Failure::new("nothing could be read"));
