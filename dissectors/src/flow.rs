@@ -54,7 +54,8 @@ impl Key {
             Net::Snap(_, key) => (3, 0, mac(frame.src_mac), mac(frame.dst_mac), key, key),
             Net::None => (0, 0, mac(frame.src_mac), mac(frame.dst_mac), 0, 0),
         };
-        let up = (src, src_port) <= (dst, dst_port);
+        // As numbers: comparing two of these takes four instructions, comparing bytes a call.
+        let up = (u128::from_be_bytes(src), src_port) <= (u128::from_be_bytes(dst), dst_port);
         let (low, high, low_port, high_port) = if up { (src, dst, src_port, dst_port) } else { (dst, src, dst_port, src_port) };
         (Self { low, high, low_port, high_port, segment: segment.0, protocol, family }, usize::from(!up))
     }
