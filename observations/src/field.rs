@@ -162,10 +162,12 @@ table! {
         SecretUse = 90, "secret-use";
         /// Length class of a captured secret.
         SecretLengthClass = 91, "secret-length-class";
-        /// A keyed tag of a captured secret.
+        /// A keyed tag of a captured secret: equal where the secrets are.
         SecretTag = 92, "secret-tag";
         /// Length of an authentication parameter.
         AuthParameterLength = 93, "auth-parameter-length";
+        /// A keyed tag of a captured user name and secret together: equal where both are.
+        LoginTag = 94, "login-tag";
         /// A MAC address that the PDU names.
         MacAddress = 100, "mac-address";
         /// An IPv4 address that the PDU names.
