@@ -20,16 +20,30 @@ Derivations, in the order in which they were undone
 none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
-put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
-                request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
-to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out.
-to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
-                message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
-to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u32-le-hex, u32-be-hex, bcd
+put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments,
+                connection (from the packet that opened it), request (from the packet that asked): the spans name the pieces in
+                order; nothing is left to do.
+to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
+                tplink-autokey: the value stands somewhere in what comes out; reversed (the last byte first): it is what comes out.
+to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression
+                pointers of the message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time,
+                ber-oid, uuid-le, text-lines (lines as one, with commas)
+to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le,
+                plus-one, bit-length, decimal-list, option-codes, major.minor (each byte decimal), u16-le-hex, u32-le-hex,
+                u32-be-hex, bcd, bcd-version (low byte first), hexadecimal (digits), reversed-dotted (bytes from the last on),
+                decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), hart-unique-id,
+                hart-hardware-revision, lifx-version (minor, major), series-and-release (PCCC), bacnet-instance, knx-address,
+                someip-version
 to digests      sha256, sha1, md5
-words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
-registries      cip-vendor, profinet-vendor, bacnet-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+put in order    amqp-product: the product's text and the version's, of a table of properties; ads-device-info (name, version);
+                os-version-info (of OSVERSIONINFO); s7-named-version (name, version); padded-version (prefix, three numbers in
+                three places each)
+words           run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
+                codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, opcua-enumeration, ntcip-node,
+                dnp3-iin (its lasting bits, as a number), mib-node, knx-status, knx-family, cnip-flags, cnip-role, doip-activation, subject-equals-issuer
+registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor,
+                snmp-enterprise, flag-id, last and as the rule registry:NAME: the number (of
+                flag-id the three letters) is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
                 parentheses, for the version of a named program after that name.
@@ -442,9 +456,48 @@ def inflate(raw):
     raise NotObtained("no deflate stream")
 
 
+def packed_ascii(raw):
+    """HART: six bits a character, of which the missing one is the opposite of the highest that is there."""
+    bits = "".join(f"{byte:08b}" for byte in raw)
+    sixes = [int(bits[at : at + 6], 2) for at in range(0, len(bits), 6)]
+    return "".join(chr(six if six & 0x20 else six | 0x40) for six in sixes).strip()
+
+
 def number_lists(raw):
     pairs = struct.unpack(f">{len(raw) // 2}H", raw[: len(raw) // 2 * 2])
     return [",".join(map(str, raw)), ",".join(map(str, pairs))]
+
+
+def unmasked(raw):
+    """RFC 6455 section 5.3."""
+    return Inside(bytes(byte ^ raw[at % 4] for at, byte in enumerate(raw[4:])))
+
+
+def autokey(raw):
+    """Each byte was mixed with the one sent before it, the first with 171."""
+    return Inside(bytes(byte ^ before for byte, before in zip(raw, b"\xab" + raw)))
+
+
+def amqp_product(raw):
+    """The texts of `product` and `version`: AMQP 0-9-1 section 4.2.5.5 has a type and four bytes of length, 1.0 a type and one."""
+    texts = []
+    for name in (b"product", b"version"):
+        old = re.search(rb"\x07" + name + rb"S(.{4})", raw, re.DOTALL)
+        new = re.search(rb"[\xa1\xa3]\x07" + name + rb"[\xa1\xa3](.)", raw, re.DOTALL)
+        found = old or new
+        if found:
+            texts.append(text_of(raw[found.end() : found.end() + int.from_bytes(found.group(1), "big")]).strip())
+    return [" ".join(texts)]
+
+
+def either(text, place):
+    """A text, or, of bytes in which the value stands somewhere, such bytes again."""
+    return [text] if place is not None else Inside(text.encode("utf-8"))
+
+
+def json_text(text):
+    """RFC 8259 section 7, of one string or of a whole document."""
+    return re.sub(r'(?:\\u[0-9a-fA-F]{4})+|\\.', lambda escape: json.loads('"' + escape.group() + '"'), text)
 
 
 def mac_text(raw):
@@ -468,9 +521,25 @@ def nibbles(table):
 # SZL 0x0424: the low half is the state now. A telegram of transition has numbers of its own: 0 stop, 2 run.
 S7_STATES = {0: ["stop"], 1: ["stop"], 2: ["stop", "run"], 3: ["stop"], 4: ["stop"], 5: ["startup"], 6: ["startup"], 7: ["startup"],
              8: ["run"], 9: ["run"], 10: ["hold"], 13: ["defective"]}  # fmt: skip
+POWERLINK_STATES = {0x1C: "not-active", 0x1D: "pre-operational-1", 0x5D: "pre-operational-2", 0x6D: "ready-to-operate",
+                    0xFD: "operational", 0x4D: "stopped", 0x1E: "basic-ethernet"}  # fmt: skip
 MODE_SELECTOR = {1: "run", 2: "run-p", 3: "stop", 4: "mres"}
 
-TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "tls-records", "dtls-fragments", "http-body", "connection", "request")
+KNX_FAMILIES = {2: "core", 3: "device management", 4: "tunnelling", 5: "routing", 6: "remote logging",
+                7: "remote configuration and diagnosis", 8: "object server", 9: "security"}  # fmt: skip
+# NTCIP 8004: the last number of a device's node.
+NTCIP_KINDS = {1: "traffic signal controller", 2: "ramp meter", 3: "dynamic message sign", 4: "transportation sensor system",
+               5: "environmental sensor station", 7: "roadside camera", 8: "video switch", 11: "signal control and prioritization"}  # fmt: skip
+# Kinds of user tokens and security modes, by their numbers; user tokens by the numbers of their types.
+OPCUA_WORDS = {0: ["anonymous"], 1: ["password", "none"], 2: ["certificate", "sign"], 3: ["issued-token", "sign-and-encrypt"],
+               321: ["anonymous"], 324: ["password"], 327: ["certificate"], 940: ["issued-token"]}  # fmt: skip
+
+# SLC 500, status word S:1, bits 0 to 4; SNP, the highest four bits of the status word.
+SLC_MODES = {0: "remote download", 1: "remote program", 3: "remote suspend", 6: "remote run", 7: "remote test continuous",
+             8: "remote test single scan", 16: "download", 17: "program", 27: "suspend", 30: "run"}  # fmt: skip
+SNP_STATES = ["run", "run with outputs disabled", "stop", "stop by fault", "halted", "suspended", "stop with inputs and outputs enabled"]
+
+TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
 
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},
@@ -478,10 +547,14 @@ DERIVATIONS = {
     "percent": lambda raw, _: Inside(urllib.parse.unquote_to_bytes(raw)),
     "chunked": lambda raw, _: chunked(raw),
     **{name: lambda raw, _: inflate(raw) for name in ("gzip", "deflate", "http-gzip")},
+    "websocket-mask": lambda raw, _: unmasked(raw),
+    "tplink-autokey": lambda raw, _: autokey(raw),
+    "amqp-product": lambda raw, _: amqp_product(raw),
+    "lifx-version": lambda raw, _: ["{1}.{0}".format(*struct.unpack("<HH", raw))],
     "utf-16le": lambda raw, _: [raw.decode("utf-16-le", "replace")],
     "utf-16be": lambda raw, _: [raw.decode("utf-16-be", "replace")],
-    "xml-entities": lambda raw, _: [html.unescape(text_of(raw))],
-    "json": lambda raw, _: [json.loads('"' + text_of(raw) + '"')],
+    "xml-entities": lambda raw, place: either(html.unescape(text_of(raw)), place),
+    "json": lambda raw, place: either(json_text(text_of(raw)), place),
     "netbios-name": lambda raw, _: netbios_name(raw),
     "dns-name": dns_name,
     "dns-reverse-name": dns_reverse_name,
@@ -502,6 +575,7 @@ DERIVATIONS = {
     "decimal-list": lambda raw, _: number_lists(raw),
     "option-codes": lambda raw, _: option_codes(raw),
     "major.minor": lambda raw, _: [".".join(map(str, raw)), ".".join(f"{byte:03}" if i else str(byte) for i, byte in enumerate(raw))],
+    "u16-le-hex": lambda raw, _: [f"{int.from_bytes(raw, 'little'):04x}"],
     "u32-le-hex": lambda raw, _: hexadecimal(int.from_bytes(raw, "little")),
     "u32-be-hex": lambda raw, _: hexadecimal(int.from_bytes(raw, "big")),
     "bcd": lambda raw, _: [raw.hex(), raw.hex().lstrip("0")],
@@ -509,11 +583,51 @@ DERIVATIONS = {
     "sha256": lambda raw, _: [hashlib.sha256(raw).hexdigest()],
     "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
     "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
+    # Restart, trouble, local control, need time; configuration corrupt.
+    "dnp3-iin": lambda raw, _: [str(int.from_bytes(raw, "big") & 0xF020)],
     "run-indicator": one_of({b"\x00": ["stop"], b"\xff": ["run"]}),
     "s7-state": nibbles(S7_STATES),
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
     "s7-version": lambda raw, _: [f"{chr(raw[0])}{'.'.join(map(str, raw[1:4]))}"],
+    "ethercat-state": nibbles({1: ["init"], 2: ["pre-op"], 3: ["bootstrap"], 4: ["safe-op"], 8: ["op"]}),
+    "powerlink-state": one_of({bytes([code]): [word] for code, word in POWERLINK_STATES.items()}),
+    "ipv4-le": lambda raw, _: [str(ipaddress.ip_address(raw[::-1]))],
+    "profinet-ar-type": lambda raw, _: ["8" if raw == b"\0\6" else "2"],
+    "decimal-dotted": lambda raw, _: [".".join(map(str, raw))],
+    "ads-device-info": lambda raw, _: ["{} {}.{}.{}".format(text_of(raw[4:].split(b"\0")[0]).strip(), *struct.unpack_from("<BBH", raw))],
+    "ads-state": one_of({b"\x05": ["run"], b"\x06": ["stop"], b"\x0f": ["config"]}),
+    "u8.u8.u16-le": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from("<BBH", raw))],
+    "os-version-info": lambda raw, _: ["{} {}.{}.{}".format({2: "nt", 3: "ce"}[raw[12]], *struct.unpack_from("<III", raw))],
+    "codesys-protocol": lambda raw, _: [{0xCD55: "none", 0x7557: "encrypted"}[int.from_bytes(raw, "little")]],
+    "dotted-backwards": lambda raw, _: [".".join(map(str, raw[::-1]))],
+    "hart-unique-id": lambda raw, _: [f"{raw[:2].hex()}-{raw[8:11].hex()}"],
+    "hart-hardware-revision": lambda raw, _: [str(raw[0] >> 3)],
+    "packed-ascii": lambda raw, _: [packed_ascii(raw)],
+    "s7-named-version": lambda raw, _: [f"{text_of(raw[:20]).strip()} {chr(raw[22])}{'.'.join(map(str, raw[23:26]))}"],
+    "s7-plus-version": one_of({b"\x01": ["none"], b"\x02": ["none"], b"\x03": ["digest"]}),
+    "padded-version": lambda raw, _: [chr(raw[0]) + ".".join(text_of(raw[at : at + 3]).strip() for at in (1, 4, 7))],
     "subject-equals-issuer": lambda raw, _: ["0", "1"],
+    "mib-node": lambda raw, _: [{33: "uninterruptible power supply", 43: "printer"}.get(raw[-1], "")],
+    "ntcip-node": lambda raw, _: [NTCIP_KINDS.get(raw[-1], "")],
+    "knx-address": lambda raw, _: ["{}.{}.{}".format(raw[0] >> 4, raw[0] & 15, raw[1])],
+    "knx-status": lambda raw, _: ["programming"] if raw[0] & 1 else [],
+    "knx-family": lambda raw, _: [KNX_FAMILIES.get(raw[0], ""), "secure " + KNX_FAMILIES.get(raw[0], "")],
+    "cnip-flags": lambda raw, _: ["authenticated" if raw[0] & 0x20 else "none"],
+    "cnip-role": lambda raw, _: ["channel member", "configuration server"],
+    "doip-activation": one_of({b"\x10": ["none"], b"\x07": ["tls required"]}),
+    "someip-version": lambda raw, _: [f"{raw[0]}.{int.from_bytes(raw[4:8], 'big')}"],
+    "bacnet-instance": lambda raw, _: [str(int.from_bytes(raw, "big") & 0x3FFFFF)],
+    "opcua-enumeration": lambda raw, _: OPCUA_WORDS.get(int.from_bytes(raw, "little"), []),
+    "reversed": lambda raw, _: raw[::-1],
+    "text-lines": lambda raw, _: [", ".join(line.strip() for line in text_of(raw).split("\n") if line.strip())],
+    "hexadecimal": lambda raw, _: [str(int(raw, 16))],
+    "bcd-version": lambda raw, _: [f"{raw[1]:x}.{raw[0]:02x}"],
+    "reversed-dotted": lambda raw, _: [".".join(map(str, raw[::-1]))],
+    "series-and-release": lambda raw, _: [f"series {chr(65 + (raw[0] >> 5))} release {(raw[0] & 31) + 1}"],
+    "fins-mode": one_of({b"\0": ["program"], b"\2": ["monitor"], b"\4": ["run"]}),
+    "cclink-state": one_of({b"\0": ["stop"], b"\1": ["run"], b"\2": ["stop"]}),
+    "slc-mode": lambda raw, _: [SLC_MODES[raw[0] & 31]],
+    "snp-state": lambda raw, _: [SNP_STATES[raw[0] >> 4]],
 }
 
 
@@ -565,7 +679,7 @@ def stands_inside(value, made):
 
 
 PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
-REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "snmp-enterprise")
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "knx-manufacturer", "ethercat-vendor", "hart-manufacturer", "csa-vendor", "snmp-enterprise", "flag-id")
 TABLES = {}
 
 
@@ -588,8 +702,12 @@ def registered(raw, texts, registry):
         enterprise = re.match(r"1\.3\.6\.1\.4\.1\.(\d+)", text)
         if enterprise:
             numbers.add(enterprise.group(1))
-        elif text.isdecimal():
+        elif text.isdecimal() or registry == "flag-id":
             numbers.add(text)
+    # Matter: VP=vendor+product.
+    pair = re.match(rb"VP=(\d+)", raw)
+    if pair:
+        numbers.add(pair.group(1).decode())
     if texts is None:
         # RFC 3411: the first bit of an engine identifier is no part of the enterprise number.
         numbers |= {str(n) for number in numbers_in(raw) for n in (number, number & 0x7FFFFFFF)}

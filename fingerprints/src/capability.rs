@@ -1,11 +1,11 @@
 //! Class and type from the bits in which a device says what it does: capabilities of LLDP and CDP, MED device class, PROFINET role,
-//! the server type of browser announcements; and from what only a bridge or a router sends.
+//! the server type of browser announcements; and from what only a bridge, a router or a device of a substation sends.
 //!
 //! A bit is a word, not a nameplate: hosts with virtual switches bridge, laptops have wireless cards, and field devices with two ports
 //! forward frames. So what the bits say is an inference, and combinations that several kinds of box show claim a class only, or nothing.
 
 use crate::claim::{Attribute, Claim, Class};
-use observations::{Field, Kind, Statement};
+use observations::{Field, Kind, Statement, ValueRef};
 use std::net::IpAddr;
 
 /// What is inferred: class, type (empty: none), confidence, the rule's name.
@@ -42,12 +42,22 @@ mod browser {
 
 /// Whether a field, or a statement of this kind by itself, can say so.
 pub(crate) const fn reads(field: Field) -> bool {
-    matches!(field, Field::Capabilities | Field::MedDeviceClass | Field::ProfinetRole | Field::BrowserServerType)
+    matches!(
+        field,
+        Field::Capabilities
+            | Field::MedDeviceClass
+            | Field::ProfinetRole
+            | Field::NodeId
+            | Field::EtherCatVendorId
+            | Field::HartDeviceType
+            | Field::BrowserServerType
+    )
 }
 
 /// Whether a statement says so by being there.
 pub(crate) fn is_telling(said: &Statement<'_>) -> bool {
-    matches!(said.kind, Kind::Topology | Kind::Router) || said.kind == Kind::Binding && is_container(said)
+    let publishes = said.kind == Kind::Identity && matches!(said.protocol, "goose" | "sv");
+    matches!(said.kind, Kind::Topology | Kind::Router) || publishes || said.kind == Kind::Binding && is_container(said)
 }
 
 /// Claims from what a device says that it does.
@@ -68,16 +78,34 @@ pub fn claims<'a>(said: &Statement<'a>, claims: &mut Vec<Claim<'a>>) {
             add(Some(index), inferred);
         }
     }
-    match said.kind {
-        Kind::Topology if said.protocol == "stp" => {
-            if let Some(bridge) = said.fields.iter().position(|one| one.field == Field::BridgeId) {
+    let place = |field| said.fields.iter().position(|one| one.field == field);
+    match (said.kind, said.protocol) {
+        (Kind::Topology, "stp") => {
+            if let Some(bridge) = place(Field::BridgeId) {
                 add(Some(bridge), ("network", "switch", 55, "capability:sends-bpdu"));
             }
         }
-        Kind::Binding if is_container(said) => add(None, ("", "container", 65, "capability:mac-made-of-address")),
-        Kind::Router => add(None, ("network", "router", 60, "capability:announces-itself-as-router")),
+        (Kind::Identity, "goose") => add(published(said), ("field-device", "", 55, "capability:publishes-goose")),
+        (Kind::Identity, "sv") => add(published(said), ("field-device", "merging-unit", 55, "capability:publishes-sampled-values")),
+        (Kind::Topology, "ptp") if is_grandmaster(said) => {
+            add(place(Field::GrandmasterIdentity), ("infrastructure", "clock", 60, "capability:ptp-grandmaster"));
+        }
+        (Kind::Binding, _) if is_container(said) => add(None, ("", "container", 65, "capability:mac-made-of-address")),
+        (Kind::Router, _) => add(None, ("network", "router", 60, "capability:announces-itself-as-router")),
         _ => {}
     }
+}
+
+/// What names a stream of IEC 61850: protection and control devices and merging units publish, and their simulators.
+fn published(said: &Statement<'_>) -> Option<usize> {
+    said.fields.iter().position(|said| matches!(said.field, Field::GooseControlBlock | Field::SvId))
+}
+
+/// IEEE 1588 §13.5: a clock that announces itself, of a class that only clocks with a reference of their own have (§7.6.2.5, classes 6
+/// and 7; 13 and 14 in a scale of their own). Any other device may be elected where there is none.
+fn is_grandmaster(said: &Statement<'_>) -> bool {
+    let class = said.get(Field::ClockClass).and_then(ValueRef::number);
+    said.get(Field::ClockIdentity) == said.get(Field::GrandmasterIdentity) && matches!(class, Some(6 | 7 | 13 | 14))
 }
 
 /// Docker gives a container on its own bridge a MAC address made of 02:42 and the IPv4 address.
@@ -99,6 +127,12 @@ fn inferred(said: &Statement<'_>, field: Field, bits: u64) -> Option<Inferred> {
         (_, Field::ProfinetRole) if bits & 2 != 0 => Some(("controller", "plc", 60, "capability:profinet-controller")),
         (_, Field::ProfinetRole) if bits & 8 != 0 => Some(("operator-station", "engineering-station", 55, "capability:profinet-supervisor")),
         (_, Field::ProfinetRole) if bits & 1 != 0 => Some(("field-device", "", 60, "capability:profinet-device")),
+        // EPSG DS 301 section 4.5: the managing node is 240, controlled nodes are 1 to 239.
+        ("epl", Field::NodeId) if bits == 240 => Some(("controller", "", 60, "capability:powerlink-managing-node")),
+        ("epl", Field::NodeId) if (1..240).contains(&bits) => Some(("field-device", "", 55, "capability:powerlink-controlled-node")),
+        // What has an identity in a slave's memory is a slave; what answers HART's command 0 is a field device or stands before some.
+        ("ecat", Field::EtherCatVendorId) => Some(("field-device", "", 55, "capability:ethercat-slave")),
+        ("hart_ip", Field::HartDeviceType) => Some(("field-device", "", 55, "capability:hart-device")),
         (_, Field::BrowserServerType) => of_browser(bits),
         _ => None,
     }

@@ -5,13 +5,14 @@ use crate::document::{self, Document, SCHEMA};
 use crate::gather::{Facts, HostKey, Name, gather};
 use crate::grouped::Grouped;
 use crate::key::{Key, namespace};
-use crate::place::{Address, Holder, Places, is_link_local, overlap};
+use crate::place::{Address, Holder, Places};
 use crate::resolve::{Node, Resolved, node_of, resolve};
 use fingerprints::Fingerprints;
 use observations::{Mac, Said};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+mod answer;
 mod certificate;
 mod conversation;
 mod decided;
@@ -19,6 +20,7 @@ mod device;
 mod kind;
 mod member;
 mod outline;
+mod overlap;
 mod source;
 mod text;
 
@@ -103,6 +105,7 @@ impl<'a> View<'a> {
         let mut coverage = document::Coverage {
             one_way_conversations: traffic.one_way(),
             conversations: traffic.len() as u64,
+            overlapping_addresses: self.overlapping_addresses(),
             virtual_addresses: self.places.virtual_addresses.iter().map(|((_, _, ip), mac)| format!("{ip} at {mac}")).collect(),
             ..document::Coverage::default()
         };
@@ -110,12 +113,6 @@ impl<'a> View<'a> {
         coverage.tls13_share = (100 * hidden).checked_div(self.facts.tls.len()).and_then(|share| u8::try_from(share).ok());
         for (name, bytes) in self.said.sources.values().flat_map(|one| &one.source.opaque) {
             *coverage.opaque_bytes.entry(name.clone()).or_default() += bytes;
-        }
-        for (address, holders) in self.places.holders().filter(|(_, holders)| holders.len() > 1) {
-            if self.overlapping(address, holders) {
-                let macs: Vec<String> = holders.iter().map(|(_, holder)| holder.mac.to_string()).collect();
-                coverage.overlapping_addresses.push(format!("{}: {}", address.2, macs.join(", ")));
-            }
         }
         for ((site, key), shared) in &self.resolved.shared {
             let devices = shared.owners.iter().filter_map(|at| self.id(*at)).collect::<BTreeSet<_>>();
@@ -127,20 +124,7 @@ impl<'a> View<'a> {
             });
         }
         coverage.shared_keys.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
-        coverage.overlapping_addresses.sort();
         coverage
-    }
-
-    /// One address that several devices use at the same time, again and again.
-    fn overlapping(&self, address: &Address, holders: &[(Address, Holder)]) -> bool {
-        if is_link_local(&address.2) {
-            return false;
-        }
-        let component = |holder: &Holder| self.component_of_mac(address.0, holder.mac);
-        let holders = holders.iter().map(|(_, holder)| holder);
-        let lasting: Vec<&Holder> = holders.filter(|holder| (holder.declared || holder.initial) && holder.span.0 != holder.span.1).collect();
-        let apart = |a: &Holder, b: &Holder| overlap(a.span, b.span) && component(a) != component(b);
-        lasting.iter().enumerate().any(|(index, a)| lasting[index + 1..].iter().any(|b| apart(a, b)))
     }
 
     fn component_of_mac(&self, site: Name, mac: Mac) -> Option<usize> {

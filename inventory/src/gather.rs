@@ -5,11 +5,12 @@ use crate::attribute::normal;
 use crate::key::Key;
 use fingerprints::{Attribute, Claim, Fingerprints};
 use foldhash::fast::RandomState;
-use observations::{Endpoint, EntryRef, Field, Kind, Mac, PathStep, Said, SourceKey, SourceSaid, Statement, Subject, ValueRef};
+use observations::{Endpoint, EntryRef, Field, Kind, Mac, PathStep, Said, SourceKey, SourceSaid, Stamp, Statement, Subject, ValueRef};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 mod host;
+mod own_name;
 
 pub use host::{Host, OwnKey};
 pub(crate) use host::{tidy, wider};
@@ -54,6 +55,18 @@ pub(crate) struct Tell {
     pub(crate) serial: bool,
     /// It presents a certificate.
     pub(crate) certificate: bool,
+}
+
+impl Tell {
+    fn of(said: &Statement<'_>, at: At) -> Self {
+        Self {
+            at,
+            of_part: !said.about.path.is_empty(),
+            of_service: said.about.endpoint.is_some(),
+            serial: said.fields.iter().any(|one| matches!(one.field, Field::SerialNumber | Field::MdnsTxt)),
+            certificate: said.kind == Kind::Certificate && is_leaf(said),
+        }
+    }
 }
 
 /// A statement with where and when it was made.
@@ -135,6 +148,8 @@ pub struct SourceOf<'a> {
     pub site: Name,
     /// Its segments as indices into [`Facts::segments`].
     pub segments: Vec<Name>,
+    /// The address space of the host that captured, once it was heard.
+    own: Option<Name>,
 }
 
 /// Everything that was said, sorted by whom it is about.
@@ -154,6 +169,10 @@ pub struct Facts<'a> {
     pub sightings: Vec<Sighting>,
     /// Observations that could not be read back.
     pub damaged: u64,
+    /// PROFINET names that hosts ask for, while they are gathered: as many as tell whether there is one alone.
+    asked_names: BTreeMap<u32, Vec<(String, Stamp, At)>>,
+    /// Names that are taken for the asker's own, by where it asks.
+    own_names: BTreeMap<At, String>,
     /// TLS servers, by host and service: whether all that they agreed on was TLS 1.3, which hides their certificates.
     pub tls: BTreeMap<(HostKey, Option<Endpoint>), bool>,
     protocol_numbers: HashMap<&'a str, u16, RandomState>,
@@ -188,18 +207,39 @@ pub fn gather<'a>(said: &'a Said, fingerprints: &'a Fingerprints) -> Facts<'a> {
     for (source, one) in (0u32..).zip(said.sources.values()) {
         let site = number(&mut facts.sites, &one.source.site);
         let segments: Vec<Name> = one.source.segments.iter().map(|name| number(&mut facts.segments, name)).collect();
-        facts.sources.push(SourceOf { said: one, key: one.source.key.to_string(), site, segments });
+        facts.sources.push(SourceOf { said: one, key: one.source.key.to_string(), site, segments, own: None });
         for (index, entry) in (0u32..).zip(one.observations.iter()) {
             // Where it stands is read for what is shown only.
-            if statement.read(entry.key).is_ok() {
-                facts.take(&statement, At { source, index }, entry, fingerprints);
-            } else {
+            if statement.read(entry.key).is_err() {
                 facts.damaged += 1;
+                continue;
             }
+            // A loopback address that others name is nobody's.
+            if is_own_host(&statement.about) {
+                if !is_own_host(&statement.speaker) {
+                    continue;
+                }
+                facts.sources[source as usize].own = Some(number(&mut facts.segments, &own_segment(&one.source.key)));
+            }
+            facts.take(&statement, At { source, index }, entry, fingerprints);
         }
     }
+    facts.infer_own_names(fingerprints);
     facts.order();
     facts
+}
+
+/// Whether a subject is the host that captured, as it speaks to itself: a loopback address without a MAC address. On a wire no such
+/// address may occur (RFC 1122 §3.2.1.3).
+#[must_use]
+pub fn is_own_host(subject: &Subject) -> bool {
+    subject.mac.is_none() && subject.ip.is_some_and(|ip| ip.is_loopback())
+}
+
+/// The address space of a source's own host: every host has the same addresses for itself, and those of two captures are two hosts'.
+#[must_use]
+pub fn own_segment(source: &SourceKey) -> String {
+    format!("loopback {:.8}", source.to_string())
 }
 
 fn number(names: &mut Vec<String>, name: &str) -> Name {
@@ -215,7 +255,7 @@ impl<'a> Facts<'a> {
         let (itself, span, protocol) = (said.of_itself(), (entry.first.time, entry.last.time), self.protocol(said.protocol));
         let (about, speaker) = (self.host_key(at.source, &said.about), self.host_key(at.source, &said.speaker));
         self.sight(said, (about.site, about.segment), span, itself);
-        if !itself && speaker != about {
+        if !itself && speaker != about && !is_own_host(&said.speaker) {
             let (_, host) = self.host(speaker);
             host.spoke = true;
             host.speaks(protocol);
@@ -253,11 +293,9 @@ impl<'a> Facts<'a> {
         if let (Kind::Presence, "eth", true, Some(mac)) = (said.kind, said.protocol, itself, about.mac) {
             self.is_present((about.site, mac), at, entry);
         }
-        let presented = presents(said);
-        if presented.is_some() || fingerprints.is_telling(said) {
-            let (of_part, of_service) = (!said.about.path.is_empty(), said.about.endpoint.is_some());
-            let serial = said.fields.iter().any(|one| matches!(one.field, Field::SerialNumber | Field::MdnsTxt));
-            self.telling.push((number, Tell { at, of_part, of_service, serial, certificate: presented == Some("x509") }));
+        self.asks_for_name(number, said, at, entry);
+        if fingerprints.is_telling(said) || presents(said).next().is_some() {
+            self.telling.push((number, Tell::of(said, at)));
         }
     }
 
@@ -334,7 +372,11 @@ impl<'a> Facts<'a> {
     /// The host that a source's subject is.
     pub(crate) fn host_key(&self, source: u32, subject: &Subject) -> HostKey {
         let one = self.sources.get(source as usize);
-        let segment = one.and_then(|one| one.segments.get(usize::from(subject.segment.0))).copied().unwrap_or(0);
+        let segment = match one {
+            Some(one) if is_own_host(subject) => one.own,
+            one => one.and_then(|one| one.segments.get(usize::from(subject.segment.0))).copied(),
+        };
+        let segment = segment.unwrap_or(0);
         HostKey { site: one.map_or(0, |one| one.site), segment, mac: subject.mac, ip: subject.ip }
     }
 
@@ -370,16 +412,45 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The sort of key that a statement presents: `x509`, `ssh-host-key`, `snmp-engine-id`, `uuid`.
-#[must_use]
-pub fn presents(said: &Statement<'_>) -> Option<&'static str> {
-    match said.kind {
-        Kind::Certificate if is_leaf(said) => Some("x509"),
-        Kind::Key if said.get(Field::SshHostKey).is_some() => Some("ssh-host-key"),
-        Kind::Key | Kind::Identity if said.get(Field::EngineId).is_some() => Some("snmp-engine-id"),
-        Kind::Identity | Kind::Binding if said.get(Field::Uuid).is_some() && said.of_itself() => Some("uuid"),
-        _ => None,
-    }
+/// By what a device goes in its protocol: numbers and names that its configuration gives it, and that join nothing.
+pub(crate) const ADDRESSES: &[(&str, Field)] = &[
+    ("iec60870-common-address", Field::CommonAddress),
+    ("dnp3-address", Field::LinkAddress),
+    ("goose-control-block", Field::GooseControlBlock),
+    ("goose-id", Field::GooseId),
+    ("sv-id", Field::SvId),
+    ("mms-domain", Field::MmsDomain),
+    ("iccp-bilateral-table", Field::BilateralTableId),
+    ("ap-title", Field::ApTitle),
+    ("pmu-idcode", Field::PmuIdCode),
+    ("ptp-clock-identity", Field::ClockIdentity),
+    ("dlms-system-title", Field::SystemTitle),
+    ("cosem-device-name", Field::CosemDeviceName),
+];
+
+/// The sorts of keys that a statement presents: `x509`, `ssh-host-key`, `snmp-engine-id`, `uuid`, …
+pub fn presents(said: &Statement<'_>) -> impl Iterator<Item = &'static str> {
+    let goes_by = matches!(said.kind, Kind::Identity | Kind::Part) && said.of_itself();
+    let addresses = ADDRESSES.iter().filter(move |(_, field)| goes_by && said.get(*field).is_some()).map(|row| row.0);
+    addresses.chain(presents_key(said))
+}
+
+fn presents_key(said: &Statement<'_>) -> Option<&'static str> {
+    let has = |field| said.get(field).is_some();
+    Some(match said.kind {
+        Kind::Certificate if is_leaf(said) => "x509",
+        Kind::Key if has(Field::SshHostKey) => "ssh-host-key",
+        Kind::Key | Kind::Identity if has(Field::EngineId) => "snmp-engine-id",
+        Kind::Identity | Kind::Binding if has(Field::Uuid) && said.of_itself() => "uuid",
+        Kind::Identity if has(Field::HostId) && said.of_itself() => "niagara-host-id",
+        Kind::Identity if has(Field::ApplicationUri) && said.of_itself() => "opcua-application",
+        Kind::Identity if has(Field::AmsNetId) && said.of_itself() => "ams-net-id",
+        Kind::Client if has(Field::MqttClientId) => "mqtt-client-id",
+        Kind::Client if has(Field::Lwm2mEndpoint) => "lwm2m-endpoint",
+        Kind::Client if has(Field::ChargePointId) => "ocpp-charge-point",
+        Kind::Client | Kind::Service if has(Field::DicomAeTitle) => "dicom-ae-title",
+        _ => return None,
+    })
 }
 
 fn is_leaf(said: &Statement<'_>) -> bool {

@@ -162,10 +162,12 @@ table! {
         SecretUse = 90, "secret-use";
         /// Length class of a captured secret.
         SecretLengthClass = 91, "secret-length-class";
-        /// A keyed tag of a captured secret.
+        /// A keyed tag of a captured secret: equal where the secrets are.
         SecretTag = 92, "secret-tag";
         /// Length of an authentication parameter.
         AuthParameterLength = 93, "auth-parameter-length";
+        /// A keyed tag of a captured user name and secret together: equal where both are.
+        LoginTag = 94, "login-tag";
         /// A MAC address that the PDU names.
         MacAddress = 100, "mac-address";
         /// An IPv4 address that the PDU names.
@@ -440,12 +442,239 @@ table! {
         NtlmVersion = 364, "ntlm-version";
 
         // Power systems: 400 to 449.
+        /// IEC 60870-5 common address of ASDU: a station.
+        CommonAddress = 400, "common-address";
+        /// IEC 60870-5 originator address of a controlling station.
+        OriginatorAddress = 401, "originator-address";
+        /// DNP3 data link address of its sender.
+        LinkAddress = 402, "link-address";
+        /// DNP3 subset and conformance (group 0 variation 249).
+        ConformanceSubset = 403, "conformance-subset";
+        /// DNP3 internal indications of an outstation, as bits.
+        InternalIndications = 404, "internal-indications";
+        /// Reference of a GOOSE control block.
+        GooseControlBlock = 405, "goose-control-block";
+        /// Reference of an IEC 61850 data set.
+        DataSet = 406, "data-set";
+        /// Identifier of a GOOSE stream.
+        GooseId = 407, "goose-id";
+        /// Configuration revision of an IEC 61850 control block, or of a logical device.
+        ConfigurationRevision = 408, "configuration-revision";
+        /// Identifier of a stream of sampled values.
+        SvId = 409, "sv-id";
+        /// IEC 61850 APPID.
+        AppId = 410, "app-id";
+        /// 1 if an IEC 61850 message says that it is simulated or a test.
+        Simulation = 411, "simulation";
+        /// An MMS domain. Of IEC 61850 a logical device: the IED's name with the logical device's behind it, nothing between; of ICCP a
+        /// bilateral table.
+        MmsDomain = 412, "mms-domain";
+        /// An application process title (ISO 7498-3), dotted.
+        ApTitle = 413, "ap-title";
+        /// ICCP bilateral table identifier.
+        BilateralTableId = 414, "bilateral-table-id";
+        /// IEEE C37.118 data stream's IDCODE.
+        PmuIdCode = 415, "pmu-idcode";
+        /// IEEE 1588 clock identity of its sender.
+        ClockIdentity = 416, "clock-identity";
+        /// IEEE 1588 identity of the grandmaster that a clock follows.
+        GrandmasterIdentity = 417, "grandmaster-identity";
+        /// IEEE 1588 clock class.
+        ClockClass = 418, "clock-class";
+        /// IEEE 1588 clock accuracy.
+        ClockAccuracy = 419, "clock-accuracy";
+        /// IEEE 1588 grandmaster priority 1.
+        Priority1 = 420, "priority-1";
+        /// IEEE 1588 grandmaster priority 2.
+        Priority2 = 421, "priority-2";
+        /// IEEE 1588 domain number.
+        ClockDomain = 422, "clock-domain";
+        /// IEEE 1588 source of a grandmaster's time.
+        TimeSource = 423, "time-source";
+        /// IEEE C37.238 grandmaster identifier.
+        GrandmasterId = 424, "grandmaster-id";
+        /// IEEE 1588 profile that a clock names, or whose TLV it sends.
+        ClockProfile = 425, "clock-profile";
+        /// DLMS/COSEM system title.
+        SystemTitle = 426, "system-title";
+        /// Three letters of a maker of meters, as the DLMS User Association registers them (FLAG).
+        FlagId = 427, "flag-id";
+        /// COSEM logical device name (0.0.42.0.0.255).
+        CosemDeviceName = 428, "cosem-device-name";
 
         // Factories: 450 to 499, and 500 to 549 for fieldbuses and programming.
+        /// A PROFINET station's name that a host asks for.
+        StationAskedFor = 500, "station-asked-for";
+        /// PROFINET module ident number: which module, as its vendor numbers them.
+        ModuleIdent = 501, "module-ident";
+        /// An operator's designation of what a device does in the plant (I&M1 function, HART tag).
+        Tag = 502, "tag";
+        /// When a device was installed, as its operator wrote it (I&M2).
+        InstallationDate = 503, "installation-date";
+        /// An AMS net id: six numbers that name a TwinCAT system.
+        AmsNetId = 504, "ams-net-id";
+        /// A node's number on its fieldbus (POWERLINK).
+        NodeId = 505, "node-id";
+        /// CANopen vendor number, which POWERLINK uses as well.
+        CanopenVendorId = 506, "canopen-vendor-id";
+        /// HART manufacturer identification code.
+        HartManufacturerId = 507, "hart-manufacturer-id";
+        /// HART expanded device type.
+        HartDeviceType = 508, "hart-device-type";
+        /// HART device profile.
+        HartProfile = 509, "hart-profile";
+        /// A device type's number (CANopen object 0x1000, CODESYS target type).
+        DeviceTypeNumber = 510, "device-type-number";
+        /// A CODESYS target's number.
+        TargetId = 511, "target-id";
+        /// A runtime system's version.
+        RuntimeVersion = 512, "runtime-version";
+        /// A bootstrap loader's version.
+        BootLoaderVersion = 513, "boot-loader-version";
+        /// A name for people of a controller's program or project.
+        ProjectName = 514, "project-name";
+        /// An operating system's family and version, as a Windows system gives it: `nt` or `ce`, major, minor, build.
+        OsVersion = 515, "os-version";
+        /// Model number of an NPort serial device server, four hexadecimal digits.
+        NportModel = 516, "nport-model";
+        /// Type of a Lantronix device server, two characters.
+        LantronixType = 517, "lantronix-type";
+        /// Product code of a CANopen or EtherCAT identity object, in hexadecimal digits.
+        IdentityProductCode = 518, "identity-product-code";
+        /// HART long address: device type and device id, five bytes.
+        HartAddress = 519, "hart-address";
+        /// Revision number of a CANopen or EtherCAT identity object, in hexadecimal digits.
+        RevisionNumber = 520, "revision-number";
+        /// HART tag of eight characters, beside which a long one may be set.
+        ShortTag = 521, "short-tag";
+        /// A node's, station's or unit's number on its network, as the protocol counts (FINS, ROC Plus, Genisys).
+        NodeAddress = 450, "node-address";
+        /// A network's or group's number (FINS, ROC Plus).
+        NetworkNumber = 451, "network-number";
+        /// A model's number in a list of its maker (MELSEC, CC-Link, SNP, ROC).
+        ModelCode = 452, "model-code";
+        /// CC-Link Partner Association vendor code.
+        CclinkVendorCode = 453, "cclink-vendor-code";
+        /// A version that a maker counts for the whole of a device (CC-Link).
+        EquipmentVersion = 454, "equipment-version";
+        /// Model of a memory card.
+        MemoryCardModel = 455, "memory-card-model";
+        /// Version of the project that a controller runs.
+        ProjectVersion = 456, "project-version";
+        /// Privilege level of a connection, as the protocol counts.
+        PrivilegeLevel = 457, "privilege-level";
+        /// Who produces exchanged data, as an address in the data (EGD).
+        ProducerId = 458, "producer-id";
+        /// Number of a set of exchanged data (EGD).
+        ExchangeId = 459, "exchange-id";
 
         // Buildings: 550 to 599.
+        /// An OPC UA application's URI: unique for one installation.
+        ApplicationUri = 550, "application-uri";
+        /// An OPC UA product's URI.
+        ProductUri = 551, "product-uri";
+        /// The name of the software that a device runs, as a product.
+        SoftwareProduct = 552, "software-product";
+        /// Who made the software that a device runs: not always who built the device.
+        SoftwareManufacturer = 553, "software-manufacturer";
+        /// The build of that software.
+        BuildNumber = 554, "build-number";
+        /// The result of a service that was asked for, as the protocol encodes it.
+        ServiceResult = 555, "service-result";
+        /// A BACnet network's number.
+        BacnetNetwork = 556, "bacnet-network";
+        /// The name of a BACnet device object: unique in its internetwork.
+        ObjectName = 557, "object-name";
+        /// KNX individual address: area, line, device.
+        IndividualAddress = 558, "individual-address";
+        /// A project's or installation's number.
+        ProjectId = 559, "project-id";
+        /// KNX manufacturer code.
+        KnxManufacturer = 560, "knx-manufacturer";
+        /// A host's identifier that licences of its software are bound to.
+        HostId = 561, "host-id";
+        /// The brand under which a product is sold.
+        BrandId = 562, "brand-id";
+        /// The virtual machine that runs the software.
+        RuntimeName = 563, "runtime-name";
+        /// Its version.
+        VmVersion = 564, "vm-version";
+        /// An operating system's version.
+        OsRelease = 565, "os-release";
+        /// A LON Neuron identifier.
+        NeuronId = 566, "neuron-id";
+        /// EUI-64 of a LoRaWAN gateway.
+        GatewayEui = 567, "gateway-eui";
+        /// A vehicle identification number (ISO 3779).
+        Vin = 568, "vin";
+        /// A logical address of a control unit (ISO 13400-2).
+        LogicalAddress = 569, "logical-address";
+        /// Entity identification of a vehicle's gateway (ISO 13400-2).
+        EntityId = 570, "entity-id";
+        /// Group identification of a vehicle's gateways (ISO 13400-2).
+        GroupId = 571, "group-id";
+        /// A SOME/IP service's number.
+        SomeIpService = 572, "someip-service";
+        /// A SOME/IP service instance's number.
+        SomeIpInstance = 573, "someip-instance";
 
         // Things, medicine, charging: 600 to 649.
+        /// MQTT client identifier.
+        MqttClientId = 600, "mqtt-client-id";
+        /// The first levels of an MQTT topic that a client publishes to.
+        MqttTopic = 601, "mqtt-topic";
+        /// The first levels of an MQTT topic filter that a client subscribes to.
+        MqttTopicFilter = 602, "mqtt-topic-filter";
+        /// Seconds within which a client must be heard.
+        KeepAlive = 603, "keep-alive";
+        /// Sparkplug group identifier.
+        SparkplugGroup = 604, "sparkplug-group";
+        /// Sparkplug edge node identifier.
+        SparkplugEdgeNode = 605, "sparkplug-edge-node";
+        /// Sparkplug device identifier.
+        SparkplugDevice = 606, "sparkplug-device";
+        /// LwM2M endpoint client name.
+        Lwm2mEndpoint = 607, "lwm2m-endpoint";
+        /// Path of a CoAP resource.
+        CoapResource = 608, "coap-resource";
+        /// Resource type of a link (RFC 6690 section 3.1).
+        ResourceType = 609, "resource-type";
+        /// A WS-Discovery type, without its prefix.
+        WsdType = 610, "wsd-type";
+        /// A WS-Discovery scope.
+        WsdScope = 611, "wsd-scope";
+        /// AMQP 1.0 container id.
+        AmqpContainerId = 613, "amqp-container-id";
+        /// The platform that a program names as its own: a language or runtime, with its version.
+        Platform = 614, "platform";
+        /// An AMQP virtual host.
+        VirtualHost = 615, "virtual-host";
+        /// DICOM application entity title.
+        DicomAeTitle = 616, "dicom-ae-title";
+        /// DICOM implementation class UID.
+        DicomImplementationUid = 617, "dicom-implementation-uid";
+        /// DICOM implementation version name.
+        DicomImplementationVersion = 618, "dicom-implementation-version";
+        /// DICOM SOP class UID that a presentation context proposes.
+        DicomSopClass = 619, "dicom-sop-class";
+        /// HL7 facility: MSH-4 of the sender, MSH-6 of the receiver.
+        Hl7Facility = 620, "hl7-facility";
+        /// An equipment instance that a message names (HL7 OBX-18, PRT-10).
+        EquipmentId = 621, "equipment-id";
+        /// OCPP identity of a charge point.
+        ChargePointId = 622, "charge-point-id";
+        /// ICCID of a SIM card.
+        Iccid = 623, "iccid";
+        /// IEEE 1284 device id of a printer.
+        Ieee1284DeviceId = 624, "ieee1284-device-id";
+        /// A maker's identifier of a hardware design.
+        HardwareId = 625, "hardware-id";
+        /// LIFX vendor number.
+        LifxVendorId = 626, "lifx-vendor-id";
+        /// LIFX product number.
+        LifxProductId = 627, "lifx-product-id";
+        /// The identifier by which a thing is known to its maker's cloud.
+        ThingId = 628, "thing-id";
     }
 }
 

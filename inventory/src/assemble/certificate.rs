@@ -2,7 +2,7 @@
 
 use crate::assemble::{View, time};
 use crate::document;
-use crate::gather::{Name, Told, presents};
+use crate::gather::{ADDRESSES, Name, Told, presents};
 use crate::key::Key;
 use fingerprints::text::safe;
 use observations::value::hex;
@@ -20,7 +20,7 @@ fn date(said: &Statement<'_>, field: Field) -> Option<String> {
 fn digest(said: &Statement<'_>, field: Field) -> Option<String> {
     match said.get(field)? {
         ValueRef::Bytes(bytes) => Some(hex(bytes)),
-        other => Some(other.display().into_owned()),
+        other => Some(safe(other).into_owned()),
     }
 }
 
@@ -31,11 +31,19 @@ fn bytes(said: &Statement<'_>, field: Field) -> Option<Vec<u8>> {
 /// The keys that a device presented, each once.
 pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<document::Identity> {
     let mut found: BTreeMap<(&str, String), document::Identity> = BTreeMap::new();
-    for (said, kind) in told.iter().filter_map(|told| Some((&told.said, presents(&told.said)?))) {
+    for (said, kind) in told.iter().flat_map(|told| presents(&told.said).map(|kind| (&told.said, kind))) {
         let (field, of_key) = match kind {
             "x509" => (Field::CertificateSha256, bytes(said, Field::SpkiSha256).map(Key::CertificateKey)),
             "ssh-host-key" => (Field::SshHostKey, None),
             "uuid" => (Field::Uuid, None),
+            "opcua-application" => (Field::ApplicationUri, None),
+            "niagara-host-id" => (Field::HostId, None),
+            "ams-net-id" => (Field::AmsNetId, None),
+            "mqtt-client-id" => (Field::MqttClientId, None),
+            "lwm2m-endpoint" => (Field::Lwm2mEndpoint, None),
+            "ocpp-charge-point" => (Field::ChargePointId, None),
+            "dicom-ae-title" => (Field::DicomAeTitle, None),
+            kind if let Some(row) = ADDRESSES.iter().find(|row| row.0 == kind) => (row.1, None),
             _ => (Field::EngineId, bytes(said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(said, field) else { continue };

@@ -1,5 +1,6 @@
 //! Conversations, services, roles and traffic, from tallies. Totals are sums over sources; within one source counters are absolute.
 
+use crate::assemble::answer::{Questions, Serves};
 use crate::assemble::{View, time};
 use crate::document;
 use crate::gather::{Span, wider};
@@ -13,8 +14,8 @@ use std::net::IpAddr;
 /// Every conversation, in the document's order: rows point into what was said, and are read when they are shown.
 pub(super) struct Traffic<'v> {
     view: &'v View<'v>,
-    /// As they are shown, in their order.
-    addresses: Vec<Box<str>>,
+    /// As they are shown, in that order.
+    addresses: Vec<(Box<str>, Address)>,
     /// Components by the rank of their ids.
     by_rank: Vec<u32>,
     /// Rows of one conversation stand together.
@@ -23,9 +24,18 @@ pub(super) struct Traffic<'v> {
     starts: Vec<u32>,
     /// By component.
     sums: Vec<Sum<'v>>,
-    /// Conversations by the component that answers.
-    answers: Grouped<u32>,
+    /// By the component that serves, what shows it.
+    served: Grouped<Shown>,
     one_way: u64,
+}
+
+/// A conversation that shows a service.
+#[derive(Clone, Copy, Default)]
+struct Shown {
+    number: u32,
+    port: u16,
+    /// The side that was taken for the client serves.
+    by_client: bool,
 }
 
 /// What one component sent and received, and in which protocols it asks.
@@ -42,18 +52,25 @@ struct Sum<'v> {
 struct Row {
     /// What orders conversations: ranks of the client's and the server's address, and of protocol and transport, and the port.
     order: u128,
-    client: Side,
-    server: Side,
+    client: Whose,
+    server: Whose,
     source: u32,
     index: u32,
 }
 
-/// Whose address it is: nobody's, or the rank of its component's id and one.
-type Side = u32;
+/// Whose an address is: nobody's, or the rank of its component's id and one.
+type Whose = u32;
+
+/// One side of a conversation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Side {
+    pub(super) component: Option<usize>,
+    pub(super) address: Address,
+}
 
 /// An address as it is shown.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Address {
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Address {
     Ip(IpAddr),
     Mac(Mac),
     Unknown,
@@ -83,8 +100,8 @@ pub(super) struct Of<'v> {
 
 #[derive(Default)]
 struct Served {
-    /// Who asks: rank of the address, and side.
-    clients: Vec<(u32, Side)>,
+    /// Who asks: rank of the address, and whose it is.
+    clients: Vec<(u32, Whose)>,
     span: Option<Span>,
 }
 
@@ -110,7 +127,7 @@ impl Found {
 /// A host of a source: its address, and its side, unless that depends on the time.
 struct Known {
     address: u32,
-    side: Option<Side>,
+    side: Option<Whose>,
 }
 
 impl<'v> Traffic<'v> {
@@ -140,7 +157,7 @@ impl<'v> Traffic<'v> {
         }
         let addresses = ranked(&found.addresses, &mut rows);
         rows.sort_unstable();
-        Self { view, addresses, by_rank, rows, starts: Vec::new(), sums: Vec::new(), answers: Grouped::default(), one_way: 0 }.joined()
+        Self { view, addresses, by_rank, rows, starts: Vec::new(), sums: Vec::new(), served: Grouped::default(), one_way: 0 }.joined()
     }
 
     /// Finds which rows are one conversation, and whose.
@@ -151,30 +168,66 @@ impl<'v> Traffic<'v> {
             self.starts.push(start);
             start += rows.len() as u32;
         }
+        let mut questions = Questions::default();
+        for number in 0..self.starts.len() {
+            let (row, sum) = (self.row(number), self.counters(number));
+            if let Some(said) = self.first(number).filter(|said| said.endpoint().transport == Transport::Udp) {
+                questions.hear(&self.client(row), &self.server(row), said.protocol(), said.endpoint(), &sum);
+            }
+        }
+        self.sum(&questions)
+    }
+
+    /// Adds up by component.
+    fn sum(mut self, questions: &Questions<'_>) -> Self {
         let mut sums = vec![Sum::default(); self.by_rank.len()];
-        let (mut answers, mut one_way) = (Vec::with_capacity(self.starts.len()), 0);
+        let (mut served, mut one_way) = (Vec::with_capacity(self.starts.len()), 0);
         for number in 0..self.starts.len() {
             let (row, sum) = (self.row(number), self.counters(number));
             let Some(said) = self.first(number) else { continue };
-            let (out, back, span) = ((sum.packets_out, sum.bytes_out), (sum.packets_in, sum.bytes_in), (sum.first.time, sum.last.time));
+            let (protocol, endpoint, span) = (said.protocol(), said.endpoint(), (sum.first.time, sum.last.time));
+            let (out, back) = ((sum.packets_out, sum.bytes_out), (sum.packets_in, sum.bytes_in));
+            let serves = if is_known(protocol, endpoint, &sum) {
+                questions.served(&self.client(row), &self.server(row), protocol, endpoint, &sum)
+            } else {
+                Serves::Nowhere
+            };
+            let shown = |port, by_client| Shown { number: number as u32, port, by_client };
             if let Some(at) = self.component(row.client) {
                 let of = &mut sums[at as usize];
                 of.add(out, back, span);
-                if sum.packets_out > 0 && !NO_ROLES.contains(&said.protocol()) && !of.asks.contains(&said.protocol()) {
-                    of.asks.push(said.protocol());
+                if let Serves::Client(port) = serves {
+                    served.push((at, shown(port, true)));
+                } else if sum.packets_out > 0 && !NO_ROLES.contains(&protocol) && !of.asks.contains(&protocol) {
+                    of.asks.push(protocol);
                 }
             }
             if let Some(at) = self.component(row.server) {
                 sums[at as usize].add(back, out, span);
-                answers.push((at, number as u32));
+                if let Serves::Server(port) = serves {
+                    served.push((at, shown(port, false)));
+                }
             }
-            let unicast = row.server != 0 || said.endpoint().transport == Transport::Tcp;
+            let unicast = row.server != 0 || endpoint.transport == Transport::Tcp;
             one_way += u64::from(unicast && sum.directions != 3);
         }
         self.one_way = one_way;
-        self.answers = Grouped::of(self.by_rank.len(), answers);
+        self.served = Grouped::of(self.by_rank.len(), served);
         self.sums = sums;
         self
+    }
+
+    fn client(&self, row: &Row) -> Side {
+        self.side(row.client, row.order >> 96)
+    }
+
+    fn server(&self, row: &Row) -> Side {
+        self.side(row.server, row.order >> 64)
+    }
+
+    fn side(&self, whose: Whose, rank: u128) -> Side {
+        let address = self.addresses.get(rank as u32 as usize).map_or(Address::Unknown, |(_, address)| *address);
+        Side { component: self.component(whose).map(|at| at as usize), address }
     }
 
     /// How many conversations there are.
@@ -187,7 +240,7 @@ impl<'v> Traffic<'v> {
         self.one_way
     }
 
-    fn component(&self, side: Side) -> Option<u32> {
+    fn component(&self, side: Whose) -> Option<u32> {
         self.by_rank.get(side.checked_sub(1)? as usize).copied()
     }
 
@@ -236,8 +289,8 @@ impl<'v> Traffic<'v> {
     /// A conversation, as the document has it.
     pub(super) fn conversation(&self, number: usize) -> document::Conversation {
         let (row, sum) = (self.row(number), self.counters(number));
-        let address = |shift: u32| self.addresses.get((row.order >> shift) as u32 as usize).map_or("", |address| address).to_owned();
-        let device = |side: Side| self.component(side).and_then(|at| self.view.id(at as usize));
+        let address = |shift: u32| self.addresses.get((row.order >> shift) as u32 as usize).map_or("", |(text, _)| text).to_owned();
+        let device = |side: Whose| self.component(side).and_then(|at| self.view.id(at as usize));
         let endpoint = self.first(number).map(TallyRef::endpoint);
         let operations = self.operations(number);
         document::Conversation {
@@ -260,16 +313,15 @@ impl<'v> Traffic<'v> {
         let Sum { sent, received, span, asks } = self.sums.get(at).cloned().unwrap_or_default();
         let roles = asks.into_iter().map(|protocol| Role { protocol, serves: false }).collect();
         let mut of = Of { sent, received, span, roles, services: BTreeMap::new() };
-        for number in self.answers.get(at).iter().map(|number| *number as usize) {
+        for Shown { number, port, by_client } in self.served.get(at) {
+            let number = *number as usize;
             let Some(said) = self.first(number) else { continue };
-            let (sum, protocol) = (self.counters(number), said.protocol());
-            if is_service(protocol, said.endpoint(), &sum) {
-                let span = (sum.first.time, sum.last.time);
-                let served = of.services.entry((protocol, said.endpoint())).or_default();
-                served.clients.push(((self.row(number).order >> 96) as u32, self.row(number).client));
-                served.span = Some(served.span.map_or(span, |known| wider(known, span)));
-                of.serves(protocol);
-            }
+            let (row, sum) = (self.row(number), self.counters(number));
+            let span = (sum.first.time, sum.last.time);
+            let served = of.services.entry((said.protocol(), Endpoint { port: *port, ..said.endpoint() })).or_default();
+            served.clients.push(if *by_client { ((row.order >> 64) as u32, row.server) } else { ((row.order >> 96) as u32, row.client) });
+            served.span = Some(served.span.map_or(span, |known| wider(known, span)));
+            of.serves(said.protocol());
         }
         of.roles.sort();
         of
@@ -277,7 +329,7 @@ impl<'v> Traffic<'v> {
 }
 
 /// A host of a source.
-fn known(view: &View<'_>, source: u32, host: &Subject, found: &mut Found, side: impl Fn(&Subject, i64) -> Side) -> Known {
+fn known(view: &View<'_>, source: u32, host: &Subject, found: &mut Found, side: impl Fn(&Subject, i64) -> Whose) -> Known {
     let address = host.ip.map(Address::Ip).or_else(|| host.mac.map(Address::Mac)).unwrap_or(Address::Unknown);
     let settled = view.is_settled(&view.facts.host_key(source, host));
     Known { address: found.number(address), side: settled.then(|| side(host, 0)) }
@@ -303,7 +355,7 @@ const fn rank(transport: Transport) -> u128 {
 }
 
 /// Addresses as text, in their order; rows, which have them by number, have them by rank then.
-fn ranked(addresses: &[Address], rows: &mut [Row]) -> Vec<Box<str>> {
+fn ranked(addresses: &[Address], rows: &mut [Row]) -> Vec<(Box<str>, Address)> {
     let begin = |text: &str| {
         let mut begin = [0; 16];
         begin.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
@@ -321,7 +373,7 @@ fn ranked(addresses: &[Address], rows: &mut [Row]) -> Vec<Box<str>> {
     for row in rows {
         row.order = rank(row.order >> 96) << 96 | rank(row.order >> 64) << 64 | row.order & u128::from(u64::MAX);
     }
-    texts.into_iter().map(|(_, text, _)| text).collect()
+    texts.into_iter().map(|(_, text, number)| (text, addresses[number as usize])).collect()
 }
 
 impl Sum<'_> {
@@ -374,9 +426,9 @@ fn classes(operations: &[(&str, Uses)]) -> BTreeMap<String, u64> {
     classes
 }
 
-/// The server has answered from there, and it is known that it is the server: by handshake, or because the protocol was recognised.
-fn is_service(protocol: &str, endpoint: Endpoint, tally: &Tally<()>) -> bool {
+/// Whether it is known which side is the server: by handshake, or because the protocol was recognised.
+fn is_known(protocol: &str, endpoint: Endpoint, tally: &Tally<()>) -> bool {
     let recognised = protocol != endpoint.transport.name();
     let carried = matches!(endpoint.transport, Transport::Tcp | Transport::Udp | Transport::Sctp);
-    carried && tally.packets_in > 0 && (tally.roles_known || recognised)
+    carried && (tally.roles_known || recognised)
 }

@@ -118,7 +118,8 @@ impl<'a> View<'a> {
     pub(crate) fn claims<'t>(&self, told: &'t [Told<'a>]) -> Vec<ClaimAt<'t, 'a>> {
         let mut all = Vec::with_capacity(2 * told.len());
         for told in told {
-            all.extend(self.fingerprints.claims(&told.said).into_iter().map(|claim| ClaimAt { claim, told }));
+            let claims = self.fingerprints.claims(&told.said).into_iter().chain(self.facts.inferred(told.at));
+            all.extend(claims.map(|claim| ClaimAt { claim, told }));
         }
         all
     }

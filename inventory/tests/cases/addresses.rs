@@ -29,6 +29,8 @@ fn two_cells_with_the_same_addresses_in_one_capture() {
     for time in [0, 100] {
         wire.at(time).lives(A, "192.168.1.10").lives(B, "192.168.1.10").lives(SERVER, "192.168.1.11").lives("00:15:5d:99:00:01", "192.168.1.11");
     }
+    wire.talks(&host(SERVER, "192.168.1.11"), &host(A, "192.168.1.10"), 502, "modbus");
+    wire.talks(&host("00:15:5d:99:00:01", "192.168.1.11"), &host(B, "192.168.1.10"), 502, "modbus");
     wire.at(50).name(&host(A, "192.168.1.10"), "cell1-plc").name(&host(B, "192.168.1.10"), "cell2-plc");
     wire.at(50).dns_answer(&host(SERVER, "192.168.1.11"), "whose", "192.168.1.10");
     let seen = wire.seen();
@@ -37,6 +39,37 @@ fn two_cells_with_the_same_addresses_in_one_capture() {
     assert_eq!(seen.mac(B).hostnames, ["cell2-plc"]);
     assert_eq!(seen.0.coverage.overlapping_addresses.len(), 2);
     assert!(seen.0.devices.iter().all(|device| device.replaced_by.is_none()));
+}
+
+#[test]
+fn one_address_of_two_toward_the_same_peers() {
+    const ROUTER: &str = "00:00:0c:00:00:01";
+    let (a, b, server) = (host(A, "192.168.1.10"), host(B, "192.168.1.10"), host(SERVER, "192.168.1.11"));
+    let mut wire = Wire::new("claimed");
+    for time in [0, 100] {
+        wire.at(time).lives(A, "192.168.1.10").lives(B, "192.168.1.10").lives(SERVER, "192.168.1.11");
+    }
+    wire.talks(&server, &a, 502, "modbus");
+    let nobody = wire.seen();
+    assert_eq!(
+        (nobody.no_conflict().count(), nobody.0.coverage.overlapping_addresses.len()),
+        (3, 0),
+        "who talks to nobody shows no network of its own"
+    );
+    let mut routed = wire.clone();
+    wire.talks(&server, &b, 502, "modbus").talks(&a, &host(ROUTER, "10.9.9.9"), 443, "tls");
+    let same = wire.seen();
+    assert_eq!((same.no_conflict().count(), same.0.coverage.overlapping_addresses.len()), (3, 0));
+    for (device, far) in [(&a, "10.9.9.9"), (&b, "10.8.8.8")] {
+        routed.talks(device, &host(ROUTER, far), 443, "tls");
+    }
+    assert_eq!(routed.seen().0.coverage.overlapping_addresses.len(), 0, "one router");
+    routed = Wire::new("apart");
+    for time in [0, 100] {
+        routed.at(time).lives(A, "192.168.1.10").lives(B, "192.168.1.10");
+    }
+    routed.talks(&a, &host(ROUTER, "10.9.9.9"), 443, "tls").talks(&b, &host("00:00:0c:00:00:02", "10.9.9.9"), 443, "tls");
+    assert_eq!(routed.seen().0.coverage.overlapping_addresses, [format!("192.168.1.10: {A}, {B}")], "a router each");
 }
 
 #[test]
@@ -59,11 +92,26 @@ fn two_segments_with_the_same_addresses() {
 fn groups_broadcast_and_nobody_are_no_devices() {
     let mut wire = Wire::new("groups");
     wire.lives(A, "10.0.0.1").frame("01:00:5e:00:00:fb", "", 0).frame("ff:ff:ff:ff:ff:ff", "", 0).frame("00:00:00:00:00:00", "", 0);
-    for group in ["224.0.0.251", "255.255.255.255", "0.0.0.0", "239.1.1.1", "ff02::1", "::", "127.0.0.1"] {
+    for group in ["224.0.0.251", "255.255.255.255", "0.0.0.0", "239.1.1.1", "ff02::1", "::"] {
         wire.frame("", group, 1).asks_for(A, group).dns_answer(&host(A, "10.0.0.1"), "group", group);
     }
+    wire.asks_for(A, "127.0.0.1").dns_answer(&host(A, "10.0.0.1"), "localhost.example", "127.0.0.1");
     let seen = wire.seen();
     assert_eq!(seen.0.devices.len(), 1);
+}
+
+#[test]
+fn what_a_host_says_to_itself_is_heard_in_its_own_capture() {
+    let (mut one, mut two) = (Wire::new("one"), Wire::new("two"));
+    one.frame("", "127.0.0.1", 64);
+    two.frame("", "127.0.0.1", 64);
+    let mut said = one.done();
+    said.join(two.done());
+    let seen = see(&said, &[]);
+    assert_eq!(seen.count(), 2);
+    assert!(seen.0.devices.iter().all(|device| device.ips == ["127.0.0.1"] && device.segments[0].starts_with("loopback ")));
+    seen.keeps_ids_of(&one.seen());
+    seen.keeps_ids_of(&two.seen());
 }
 
 #[test]
