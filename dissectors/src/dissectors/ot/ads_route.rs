@@ -3,7 +3,6 @@
 //! Spec: no public one. Layout as Beckhoff's ADS library (AdsLib, MIT licence, `RouterAccess` and `bhf`) builds and reads it: cookie,
 //! number, service, sender, port, then tags of number, length and value.
 
-use super::ads::net_id;
 use crate::context::Context;
 use crate::dissector::DissectError;
 use observations::{Field, Kind, Value};
@@ -125,6 +124,11 @@ fn add_route(bytes: &[u8], cx: &mut Context<'_>) {
         cx.secret(&asked, "ads route", user, password);
         cx.say(&asked, Kind::Security).implied(Field::AuthenticationMethod, &Value::Text(b"password".to_vec()));
     }
+}
+
+/// A net id as it is written: six numbers with dots.
+pub(super) fn net_id(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(".").into_bytes()
 }
 
 #[cfg(test)]

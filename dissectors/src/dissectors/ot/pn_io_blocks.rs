@@ -3,10 +3,9 @@
 //! Spec: IEC 61158-6-10 section 5.2 (BlockHeader, ARBlock, ExpectedSubmoduleBlock, I&M0 to I&M4, RealIdentificationData,
 //! PDInterfaceDataReal).
 
-use super::pn_io::place;
 use crate::context::{Context, Saying};
 use crate::dissector::DissectError;
-use observations::{Field, Kind, Mac, Subject, Value};
+use observations::{Field, Kind, Mac, StepKind, Subject, Value};
 use std::net::Ipv4Addr;
 
 pub(super) const AR_REQUEST: u16 = 0x0101;
@@ -238,4 +237,13 @@ fn interface(body: &[u8], about: &Subject, cx: &mut Context<'_>) {
     let saying = cx.say(&device, Kind::Identity).trimmed(Field::StationName, name);
     let saying = saying.maybe(mac(hardware), |s, mac| s.mac(Field::MacAddress, mac, hardware));
     drop(saying.maybe(ip, |s, ip| s.ip(Field::Ipv4Address, ip.into(), address)));
+}
+
+/// Slot 0 is the device itself, its interface and ports; other slots are modules, and in them subslot 1 stands for the module.
+pub(super) fn place(device: &Subject, slot: u64, subslot: u64, cx: &Context<'_>) -> Subject {
+    match (slot, subslot) {
+        (0, _) => device.clone(),
+        (slot, 0 | 1) => cx.part(device, StepKind::ProfinetSlot, slot),
+        (slot, subslot) => cx.part(&cx.part(device, StepKind::ProfinetSlot, slot), StepKind::ProfinetSubslot, subslot),
+    }
 }
