@@ -30,6 +30,7 @@ mod blocks;
 mod cbor;
 mod codes;
 pub mod context;
+mod copies;
 mod crc;
 mod decap;
 mod der;

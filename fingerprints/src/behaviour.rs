@@ -34,6 +34,7 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("synphasor", "field-device", "", 55),
     ("hart_ip", "field-device", "", 60),
     ("c1222", "field-device", "meter", 55),
+    ("dlms", "field-device", "meter", 55),
     ("bacnet", "building", "", 55),
     ("knxip", "building", "", 60),
     ("cnip", "building", "", 50),

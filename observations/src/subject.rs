@@ -49,6 +49,8 @@ pub enum StepKind {
     AmsPort,
     /// SNMP entPhysicalIndex (RFC 6933).
     Entity,
+    /// IEEE C37.118 IDCODE of a phasor measurement unit.
+    Pmu,
     /// Logical address of a control unit behind a vehicle's gateway (ISO 13400-2).
     LogicalAddress,
     /// EtherCAT position, or station address where it is not known which position has it.
@@ -94,6 +96,7 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::MelsecStation, 44, "station"),
     (StepKind::GenisysStation, 45, "station"),
     (StepKind::SparkplugDevice, 60, "sparkplug device"),
+    (StepKind::Pmu, 60, "pmu"),
 ];
 
 impl StepKind {
