@@ -30,7 +30,7 @@ to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-na
                 ber-oid, uuid-le, text-lines (lines as one, with commas)
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le,
                 plus-one, bit-length, decimal-list, option-codes, major.minor (each byte decimal), u16-le-hex, u32-le-hex,
-                u32-be-hex, bcd, bcd-version (low byte first), hexadecimal (digits), reversed-dotted (bytes from the last on),
+                u32-be-hex, bcd, bcd-version (low byte first), hexadecimal (digits),
                 decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), hart-unique-id,
                 hart-hardware-revision, lifx-version (minor, major), series-and-release (PCCC), bacnet-instance, knx-address,
                 someip-version
@@ -622,7 +622,6 @@ DERIVATIONS = {
     "text-lines": lambda raw, _: [", ".join(line.strip() for line in text_of(raw).split("\n") if line.strip())],
     "hexadecimal": lambda raw, _: [str(int(raw, 16))],
     "bcd-version": lambda raw, _: [f"{raw[1]:x}.{raw[0]:02x}"],
-    "reversed-dotted": lambda raw, _: [".".join(map(str, raw[::-1]))],
     "series-and-release": lambda raw, _: [f"series {chr(65 + (raw[0] >> 5))} release {(raw[0] & 31) + 1}"],
     "fins-mode": one_of({b"\0": ["program"], b"\2": ["monitor"], b"\4": ["run"]}),
     "cclink-state": one_of({b"\0": ["stop"], b"\1": ["run"], b"\2": ["stop"]}),
