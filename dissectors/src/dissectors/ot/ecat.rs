@@ -6,7 +6,7 @@
 //! their states.
 //! Does not tell: slaves' MAC addresses (they have none); anything of slaves while the master only exchanges process data.
 
-use super::ecat_slave::{self as slave, Segment};
+use super::ecat_slave::{self as slave, APWR, BWR, Datagram, FPWR, Segment};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
 use observations::{Field, Kind, Mac, OperationClass, Value};
@@ -18,7 +18,7 @@ const FRAME_HEADER: usize = 2;
 const LENGTH: u16 = 0x07ff;
 const TYPE_DATAGRAMS: u16 = 1;
 /// Command, index, address (4), length and flags, interrupt; behind the data a working counter.
-pub(super) const DATAGRAM_HEADER: usize = 10;
+const DATAGRAM_HEADER: usize = 10;
 const COUNTER: usize = 2;
 const MORE: u16 = 0x8000;
 /// A frame of 1,498 bytes holds at most as many.
@@ -48,12 +48,6 @@ const AL_CONTROL_WRITE: u16 = 15;
 const SII_WRITE: u16 = 16;
 const COMMAND_MAX: u8 = 14;
 
-pub(super) const APRD: u8 = 1;
-pub(super) const APWR: u8 = 2;
-pub(super) const FPRD: u8 = 4;
-pub(super) const FPWR: u8 = 5;
-pub(super) const BRD: u8 = 7;
-const BWR: u8 = 8;
 const LOGICAL: std::ops::RangeInclusive<u8> = 10..=12;
 
 /// Bit of the source address that the first slave sets in a frame that comes back (ETG.1000.4 §5.1: locally administered).
@@ -147,20 +141,6 @@ fn operation_of(datagram: &Datagram<'_>) -> u16 {
     }
 }
 
-/// One datagram of a frame.
-pub(super) struct Datagram<'a> {
-    pub(super) command: u8,
-    /// Position or station address; of logical commands the low half of the address.
-    pub(super) address: u16,
-    pub(super) address_bytes: &'a [u8],
-    /// Register; of logical commands the high half of the address.
-    pub(super) register: u16,
-    pub(super) data: &'a [u8],
-    /// How often slaves worked on it: 0 on the way out.
-    pub(super) counter: u16,
-    more: bool,
-}
-
 /// The datagrams of a frame, as far as they are whole.
 fn datagrams(frame: &[u8]) -> impl Iterator<Item = Datagram<'_>> {
     let mut rest = Some(frame.get(FRAME_HEADER..).unwrap_or_default());
@@ -186,6 +166,7 @@ fn datagrams(frame: &[u8]) -> impl Iterator<Item = Datagram<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use super::slave::{APRD, BRD, FPRD};
     use super::*;
     use crate::testing::{field, read_frame};
     use observations::{Observation, Transport};

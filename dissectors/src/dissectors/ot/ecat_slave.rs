@@ -2,9 +2,31 @@
 //!
 //! Spec: ETG.1000.4 section 6 (registers), ETG.2010 table 2 (identity in the slave information interface), ETG.1000.6 section 5.6 (SDO).
 
-use super::ecat::{APRD, APWR, BRD, Datagram, FPRD, FPWR};
 use crate::context::Context;
 use observations::{Field, Kind, StepKind, Subject, Value};
+
+/// Commands that read or write registers: by position, by station address, of all.
+pub(super) const APRD: u8 = 1;
+pub(super) const APWR: u8 = 2;
+pub(super) const FPRD: u8 = 4;
+pub(super) const FPWR: u8 = 5;
+pub(super) const BRD: u8 = 7;
+pub(super) const BWR: u8 = 8;
+
+/// One datagram of a frame.
+pub(super) struct Datagram<'a> {
+    pub(super) command: u8,
+    /// Position or station address; of logical commands the low half of the address.
+    pub(super) address: u16,
+    pub(super) address_bytes: &'a [u8],
+    /// Register; of logical commands the high half of the address.
+    pub(super) register: u16,
+    pub(super) data: &'a [u8],
+    /// How often slaves worked on it: 0 on the way out.
+    pub(super) counter: u16,
+    /// Another follows in the frame.
+    pub(super) more: bool,
+}
 
 /// Registers.
 const STATION_ADDRESS: u16 = 0x0010;
