@@ -20,7 +20,7 @@ Derivations, in the order in which they were undone
 none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
-put together    tcp, ip, cotp, s7-fragments, dcerpc-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
+put together    tcp, ip, cotp, s7-fragments, dcerpc-fragments, sii, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
                 request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out.
 to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
@@ -480,7 +480,7 @@ POWERLINK_STATES = {0x1C: "not-active", 0x1D: "pre-operational-1", 0x5D: "pre-op
                     0xFD: "operational", 0x4D: "stopped", 0x1E: "basic-ethernet"}  # fmt: skip
 MODE_SELECTOR = {1: "run", 2: "run-p", 3: "stop", 4: "mres"}
 
-TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "dcerpc-fragments", "tls-records", "dtls-fragments", "http-body", "connection", "request")
+TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "connection", "request")
 
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},

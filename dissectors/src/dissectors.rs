@@ -56,6 +56,7 @@ mod ot {
     pub(super) mod dcerpc;
     mod dcerpc_pdu;
     pub(super) mod ecat;
+    mod ecat_sii;
     mod ecat_slave;
     pub(super) mod enip;
     pub(super) mod epl;
