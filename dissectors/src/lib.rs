@@ -18,14 +18,17 @@
 //! | [`reassembly`] | TCP streams in order |
 //! | `der`, `dn`, `x509` | certificates and what they are made of |
 //! | `ja` | JA3 and JA4 of a TLS client's hello |
-//! | `base64`, `xml` | wire forms that several protocols share |
+//! | `base64`, `crc`, `xml` | wire forms that several protocols share |
+//! | `codes` | tables of codes, of which a row's operations are made |
 //! | [`engine`] | the library's face |
 
 mod again;
 mod asn1;
 mod base64;
 mod blocks;
+mod codes;
 pub mod context;
+mod crc;
 mod decap;
 mod der;
 pub mod dissector;

@@ -22,6 +22,10 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::RuntimeVersion, Attribute::Software, 85),
     (Field::BootLoaderVersion, Attribute::Software, 60),
     (Field::OperatingSystem, Attribute::Os, 85),
+    (Field::OsRelease, Attribute::Os, 50),
+    (Field::RuntimeName, Attribute::Software, 40),
+    (Field::VmVersion, Attribute::Software, 40),
+    (Field::BrandId, Attribute::Product, 60),
     (Field::SystemDescription, Attribute::Description, 85),
     (Field::LldpSystemDescription, Attribute::Description, 85),
     (Field::Description, Attribute::Description, 80),
@@ -30,10 +34,13 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::StationType, Attribute::Model, 80),
     (Field::Location, Attribute::Location, 80),
     (Field::AssetId, Attribute::AssetId, 90),
+    (Field::Vin, Attribute::AssetId, 80),
     (Field::Tag, Attribute::AssetId, 80),
     (Field::ShortTag, Attribute::AssetId, 60),
     (Field::ProjectName, Attribute::Application, 80),
     (Field::ApplicationName, Attribute::Application, 80),
+    (Field::SoftwareProduct, Attribute::Product, 80),
+    (Field::ProductUri, Attribute::Product, 50),
     (Field::PlantName, Attribute::Application, 60),
     (Field::MemoryCardSerial, Attribute::MemoryCardSerial, 90),
     (Field::OperatingMode, Attribute::OperatingMode, 90),
@@ -46,6 +53,7 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::DomainName, Attribute::Domain, 80),
     (Field::Workgroup, Attribute::Domain, 75),
     (Field::FriendlyName, Attribute::FriendlyName, 80),
+    (Field::ObjectName, Attribute::FriendlyName, 80),
     (Field::HttpTitle, Attribute::PageTitle, 60),
     (Field::DhcpVendorClass, Attribute::DhcpVendorClass, 90),
     (Field::Dhcpv6VendorClass, Attribute::DhcpVendorClass, 90),
@@ -59,6 +67,7 @@ const NAMES: &[(Field, u8)] = &[
     (Field::StationName, 85),
     (Field::DnsName, 80),
     (Field::DeviceId, 75),
+    (Field::ObjectName, 70),
     (Field::ModuleName, 50),
 ];
 
@@ -148,6 +157,8 @@ fn means(attribute: Attribute, field: Field, observation: &Observation) -> bool 
     match (attribute, field) {
         // The domain that a server hands out is its network's, and not one that it is in.
         (Attribute::Domain, _) => matches!(observation.kind, Kind::Name | Kind::Identity),
+        // A device object's name is what people call it; with spaces it is no host's name.
+        (Attribute::Hostname, Field::ObjectName) => observation.get(field).is_none_or(|name| !name.display().trim().contains(char::is_whitespace)),
         // UPnP's model number is any text: a version as often as a number.
         (_, Field::ProductCode) => observation.protocol != "upnp",
         // The title of an error's page is the error's.

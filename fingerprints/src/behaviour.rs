@@ -15,7 +15,16 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("rtsp", "surveillance", "camera", 50),
     ("omron-fins", "controller", "plc", 60),
     ("slmp", "controller", "plc", 60),
+    ("melsoft", "controller", "plc", 65),
+    ("ccief-basic", "field-device", "", 55),
+    ("pccc", "controller", "plc", 60),
+    ("cspv4", "controller", "plc", 60),
     ("ge-srtp", "controller", "plc", 65),
+    ("egd", "controller", "", 50),
+    ("bsap", "controller", "rtu", 55),
+    ("roc_plus", "controller", "rtu", 55),
+    ("genisys", "controller", "rtu", 50),
+    ("atg", "field-device", "", 55),
     ("codesys", "controller", "plc", 60),
     ("pcworx", "controller", "plc", 60),
     ("proconos", "controller", "plc", 60),
@@ -27,14 +36,20 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("c1222", "field-device", "meter", 55),
     ("bacnet", "building", "", 55),
     ("knxip", "building", "", 60),
+    ("cnip", "building", "", 50),
     ("fox", "building", "building-controller", 60),
     ("dicom", "medical", "", 60),
     ("ipmi", "server", "bmc", 60),
 ];
 
 /// What asking in a protocol says: that of engineering and operating of one maker's controllers; being the master of a fieldbus.
-const ASKS: &[(&str, &str, &str, u8)] =
-    &[("s7comm-plus", "operator-station", "", 55), ("umas", "operator-station", "", 50), ("ecat", "controller", "", 55)];
+const ASKS: &[(&str, &str, &str, u8)] = &[
+    ("s7comm-plus", "operator-station", "", 55),
+    ("umas", "operator-station", "", 50),
+    ("semtech-udp", "network", "gateway", 60),
+    ("ecat", "controller", "", 55),
+    ("ccief-basic", "controller", "", 50),
+];
 
 /// Protocols in which controllers are asked, by the maker or family whose they are. Who asks controllers of two families, and is none
 /// itself, is an operator's station: SCADA, HMI, engineering. Gateways serve one of them.
@@ -47,7 +62,14 @@ const CONTROLLERS: &[(&str, &str)] = &[
     ("cip", "cip"),
     ("omron-fins", "omron"),
     ("slmp", "mitsubishi"),
+    ("melsoft", "mitsubishi"),
+    ("mbrtu", "modbus"),
+    ("pccc", "cip"),
+    ("cspv4", "cip"),
     ("ge-srtp", "ge"),
+    ("bsap", "bristol"),
+    ("roc_plus", "roc"),
+    ("genisys", "genisys"),
     ("codesys", "codesys"),
     ("ads", "beckhoff"),
     ("pcworx", "phoenix"),

@@ -182,12 +182,31 @@ pub fn gather<'a>(said: &'a Said, fingerprints: &Fingerprints) -> Facts<'a> {
                 continue;
             };
             let segment = segments.get(usize::from(said.about.segment.0)).copied().unwrap_or(0);
+            // A loopback address that others name is nobody's.
+            let own = is_own_host(&said.about);
+            if own && !is_own_host(&said.speaker) {
+                continue;
+            }
+            let segment = if own { number(&mut facts.segments, &own_segment(&one.source.key)) } else { segment };
             let at = At { source, key, entry };
             facts.take(&said, at, (site, segment), names.get(&said.protocol), fingerprints);
         }
     }
     facts.infer_own_names();
     facts
+}
+
+/// Whether a subject is the host that captured, as it speaks to itself: a loopback address without a MAC address. On a wire no such
+/// address may occur (RFC 1122 §3.2.1.3).
+#[must_use]
+pub fn is_own_host(subject: &Subject) -> bool {
+    subject.mac.is_none() && subject.ip.is_some_and(|ip| ip.is_loopback())
+}
+
+/// The address space of a source's own host: every host has the same addresses for itself, and those of two captures are two hosts'.
+#[must_use]
+pub fn own_segment(source: &SourceKey) -> String {
+    format!("loopback {:.8}", source.to_string())
 }
 
 fn number(names: &mut Vec<String>, name: &str) -> Name {
@@ -225,7 +244,7 @@ impl<'a> Facts<'a> {
         self.sight(said, place, itself);
         let about = host_key(place, &said.about);
         let speaker_key = host_key(place, &said.speaker);
-        if !itself && speaker_key != about {
+        if !itself && speaker_key != about && !is_own_host(&said.speaker) {
             let speaker = self.hosts.entry(speaker_key).or_default();
             speaker.spoke = true;
             speaker.protocols.insert(protocol);
@@ -344,6 +363,8 @@ impl<'a> Host<'a> {
             Kind::Key if said.get(Field::SshHostKey).is_some() => "ssh-host-key",
             Kind::Key | Kind::Identity if said.get(Field::EngineId).is_some() => "snmp-engine-id",
             Kind::Identity | Kind::Binding if said.get(Field::Uuid).is_some() && said.of_itself() => "uuid",
+            Kind::Identity if said.get(Field::HostId).is_some() && said.of_itself() => "niagara-host-id",
+            Kind::Identity if said.get(Field::ApplicationUri).is_some() && said.of_itself() => "opcua-application",
             Kind::Identity if said.get(Field::AmsNetId).is_some() && said.of_itself() => "ams-net-id",
             _ => return,
         };

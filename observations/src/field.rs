@@ -486,8 +486,76 @@ table! {
         RevisionNumber = 520, "revision-number";
         /// HART tag of eight characters, beside which a long one may be set.
         ShortTag = 521, "short-tag";
+        /// A node's, station's or unit's number on its network, as the protocol counts (FINS, ROC Plus, Genisys).
+        NodeAddress = 450, "node-address";
+        /// A network's or group's number (FINS, ROC Plus).
+        NetworkNumber = 451, "network-number";
+        /// A model's number in a list of its maker (MELSEC, CC-Link, SNP, ROC).
+        ModelCode = 452, "model-code";
+        /// CC-Link Partner Association vendor code.
+        CclinkVendorCode = 453, "cclink-vendor-code";
+        /// A version that a maker counts for the whole of a device (CC-Link).
+        EquipmentVersion = 454, "equipment-version";
+        /// Model of a memory card.
+        MemoryCardModel = 455, "memory-card-model";
+        /// Version of the project that a controller runs.
+        ProjectVersion = 456, "project-version";
+        /// Privilege level of a connection, as the protocol counts.
+        PrivilegeLevel = 457, "privilege-level";
+        /// Who produces exchanged data, as an address in the data (EGD).
+        ProducerId = 458, "producer-id";
+        /// Number of a set of exchanged data (EGD).
+        ExchangeId = 459, "exchange-id";
 
         // Buildings: 550 to 599.
+        /// An OPC UA application's URI: unique for one installation.
+        ApplicationUri = 550, "application-uri";
+        /// An OPC UA product's URI.
+        ProductUri = 551, "product-uri";
+        /// The name of the software that a device runs, as a product.
+        SoftwareProduct = 552, "software-product";
+        /// Who made the software that a device runs: not always who built the device.
+        SoftwareManufacturer = 553, "software-manufacturer";
+        /// The build of that software.
+        BuildNumber = 554, "build-number";
+        /// The result of a service that was asked for, as the protocol encodes it.
+        ServiceResult = 555, "service-result";
+        /// A BACnet network's number.
+        BacnetNetwork = 556, "bacnet-network";
+        /// The name of a BACnet device object: unique in its internetwork.
+        ObjectName = 557, "object-name";
+        /// KNX individual address: area, line, device.
+        IndividualAddress = 558, "individual-address";
+        /// A project's or installation's number.
+        ProjectId = 559, "project-id";
+        /// KNX manufacturer code.
+        KnxManufacturer = 560, "knx-manufacturer";
+        /// A host's identifier that licences of its software are bound to.
+        HostId = 561, "host-id";
+        /// The brand under which a product is sold.
+        BrandId = 562, "brand-id";
+        /// The virtual machine that runs the software.
+        RuntimeName = 563, "runtime-name";
+        /// Its version.
+        VmVersion = 564, "vm-version";
+        /// An operating system's version.
+        OsRelease = 565, "os-release";
+        /// A LON Neuron identifier.
+        NeuronId = 566, "neuron-id";
+        /// EUI-64 of a LoRaWAN gateway.
+        GatewayEui = 567, "gateway-eui";
+        /// A vehicle identification number (ISO 3779).
+        Vin = 568, "vin";
+        /// A logical address of a control unit (ISO 13400-2).
+        LogicalAddress = 569, "logical-address";
+        /// Entity identification of a vehicle's gateway (ISO 13400-2).
+        EntityId = 570, "entity-id";
+        /// Group identification of a vehicle's gateways (ISO 13400-2).
+        GroupId = 571, "group-id";
+        /// A SOME/IP service's number.
+        SomeIpService = 572, "someip-service";
+        /// A SOME/IP service instance's number.
+        SomeIpInstance = 573, "someip-instance";
 
         // Things, medicine, charging: 600 to 649.
     }

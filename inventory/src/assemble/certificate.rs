@@ -25,7 +25,7 @@ fn date(said: &Observation, field: Field) -> Option<String> {
 fn digest(said: &Observation, field: Field) -> Option<String> {
     match said.get(field)? {
         Value::Bytes(bytes) => Some(hex(bytes)),
-        other => Some(other.display()),
+        other => Some(safe(other)),
     }
 }
 
@@ -42,6 +42,8 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
             "x509" => (Field::CertificateSha256, bytes(&said, Field::SpkiSha256).map(Key::CertificateKey)),
             "ssh-host-key" => (Field::SshHostKey, None),
             "uuid" => (Field::Uuid, None),
+            "opcua-application" => (Field::ApplicationUri, None),
+            "niagara-host-id" => (Field::HostId, None),
             "ams-net-id" => (Field::AmsNetId, None),
             _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };

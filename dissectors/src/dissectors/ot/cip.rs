@@ -29,11 +29,14 @@ const IDENTITY_CLASS: u32 = 1;
 const CONNECTION_MANAGER: u32 = 6;
 const SYMBOL: u32 = 0x6b;
 const PCCC: u32 = 0x67;
+/// The key under which messages of the PCCC object are handed on: its class.
+const UNDER_PCCC: u64 = 0x67;
 
 const GET_ATTRIBUTES_ALL: u8 = 0x01;
 const GET_ATTRIBUTE_LIST: u8 = 0x03;
 const MULTIPLE_SERVICE_PACKET: u8 = 0x0a;
 const GET_ATTRIBUTE_SINGLE: u8 = 0x0e;
+const EXECUTE_PCCC: u8 = 0x4b;
 const UNCONNECTED_SEND: u8 = 0x52;
 const FORWARD_OPEN: u8 = 0x54;
 const LARGE_FORWARD_OPEN: u8 = 0x5b;
@@ -60,7 +63,7 @@ const SERVICES: &[(Of, u8, OperationClass, &str)] = &[
     (Of::Class(CONNECTION_MANAGER), FORWARD_OPEN, OperationClass::Session, "forward_open"),
     (Of::Class(CONNECTION_MANAGER), LARGE_FORWARD_OPEN, OperationClass::Session, "large_forward_open"),
     (Of::Class(CONNECTION_MANAGER), 0x4e, OperationClass::Session, "forward_close"),
-    (Of::Class(PCCC), 0x4b, OperationClass::Read, "execute_pccc"),
+    (Of::Class(PCCC), EXECUTE_PCCC, OperationClass::Read, "execute_pccc"),
     (Of::Tag, 0x4c, OperationClass::Read, "read_tag"),
     (Of::Tag, 0x4d, OperationClass::Write, "write_tag"),
     (Of::Tag, 0x4e, OperationClass::Write, "read_modify_write_tag"),
@@ -122,6 +125,7 @@ enum What {
     Object(u32, u16),
     /// The connection path, and where it stands.
     Connection(Vec<u8>, Vec<Span>),
+    Pccc,
     Other,
 }
 
@@ -159,13 +163,16 @@ impl Dissector for Cip {
         let look = |service: u8| paired(service & !ANSWER);
         match head.first() {
             Some(service) if service & ANSWER != 0 => {
-                Glance { operation: None, look: if look(*service) { Look::Always } else { Look::Never }, inner: None }
+                let data = answer(head).ok().filter(|_| service & !ANSWER == EXECUTE_PCCC).map(|(data, _)| data);
+                let inner = data.and_then(pccc).and_then(|message| handed_on(head, message));
+                Glance { operation: None, look: if look(*service) { Look::Always } else { Look::Never }, inner }
             }
             Some(_) => {
                 let Ok((_, request)) = request(head).map(unwrapped) else { return Glance::SKIP };
                 let operation = operation(&request);
                 let look = if look(request.service) { Look::Always } else { Look::Never };
-                Glance { operation: u16::try_from(operation).ok(), look, inner: None }
+                let inner = if is_pccc(&request) { pccc(request.data).and_then(|message| handed_on(head, message)) } else { None };
+                Glance { operation: u16::try_from(operation).ok(), look, inner }
             }
             None => Glance::SKIP,
         }
@@ -183,7 +190,21 @@ impl Dissector for Cip {
 
 /// Services whose answers are brought together with their questions. The others' answers are told apart by their service.
 const fn paired(service: u8) -> bool {
-    matches!(service, GET_ATTRIBUTES_ALL | GET_ATTRIBUTE_LIST | GET_ATTRIBUTE_SINGLE | FORWARD_OPEN | LARGE_FORWARD_OPEN)
+    matches!(service, GET_ATTRIBUTES_ALL | GET_ATTRIBUTE_LIST | GET_ATTRIBUTE_SINGLE | FORWARD_OPEN | LARGE_FORWARD_OPEN | EXECUTE_PCCC)
+}
+
+fn is_pccc(request: &Request<'_>) -> bool {
+    request.service == EXECUTE_PCCC && request.class() == Some(PCCC)
+}
+
+/// 1756-RM005, PCCC object: the requester's identification with its length, which counts itself; then the message.
+fn pccc(data: &[u8]) -> Option<&[u8]> {
+    data.get(usize::from(*data.first()?)..)
+}
+
+/// Where a message stands that is handed on.
+fn handed_on(head: &[u8], message: &[u8]) -> Option<(u64, usize)> {
+    Some((UNDER_PCCC, message.as_ptr().addr().checked_sub(head.as_ptr().addr())?))
 }
 
 struct Request<'a> {
@@ -264,6 +285,10 @@ fn messages(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Remembers a request whose answer may say something.
 fn asked(pdu: &[u8], state: &mut Exchanges, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let (_, request) = request(pdu).map(unwrapped)?;
+    let handed_on = is_pccc(&request);
+    if let Some(message) = pccc(request.data).filter(|_| handed_on) {
+        cx.under(UNDER_PCCC, message);
+    }
     let Some(path) = request.path.filter(|_| paired(request.service)) else { return Ok(()) };
     let exchange = cx.exchange();
     // A route in the request's own path is no form in use.
@@ -286,6 +311,7 @@ fn asked(pdu: &[u8], state: &mut Exchanges, cx: &mut Context<'_>) -> Result<(), 
             route = Path::of(path).and_then(|path| path.route);
             What::Connection(path.to_vec(), cx.spans_of(path))
         }
+        _ if handed_on => What::Pccc,
         _ => What::Other,
     };
     let asked = Asked { service: request.service, what, route };
@@ -326,6 +352,12 @@ fn answered(pdu: &[u8], state: &mut Exchanges, cx: &mut Context<'_>) -> Result<(
     let Some(route) = asked.route.filter(|_| asked.service == service) else { return Ok(()) };
     let about = device(&cx.sender(), &route, cx);
     match (asked.what, service, status) {
+        // Of a controller behind a route the messages are counted, and not read: they would be taken for the server's.
+        (What::Pccc, _, SUCCESS) if route.is_empty() => {
+            if let Some(message) = pccc(data) {
+                cx.under(UNDER_PCCC, message);
+            }
+        }
         (What::Identity(_), GET_ATTRIBUTES_ALL, SUCCESS) => Identity::all(data).say(&about, cx),
         (What::Identity(_), GET_ATTRIBUTE_LIST, SUCCESS | ATTRIBUTE_LIST_ERROR) => Identity::list(data).say(&about, cx),
         (What::Identity(Some(attribute)), GET_ATTRIBUTE_SINGLE, SUCCESS) => {
