@@ -20,20 +20,30 @@ Derivations, in the order in which they were undone
 none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
-put together    tcp, ip, cotp, s7-fragments, dcerpc-fragments, sii, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments, connection (from the packet that opened it),
-                request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
-to other bytes  base64, percent, chunked, gzip, deflate, http-gzip: the value stands somewhere in what comes out; reversed (the last
-                byte first): it is what comes out.
-to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
-                message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le,
-                text-lines (lines as one, with commas)
-to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u16-le-hex, u32-le-hex, u32-be-hex, bcd, hart-unique-id, hart-hardware-revision, decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), bcd-version (low byte first), hexadecimal (digits), reversed-dotted (bytes from
-                the last on), series-and-release (PCCC)
+put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, sii, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments,
+                connection (from the packet that opened it), request (from the packet that asked): the spans name the pieces in
+                order; nothing is left to do.
+to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
+                tplink-autokey: the value stands somewhere in what comes out; reversed (the last byte first): it is what comes out.
+to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression
+                pointers of the message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time,
+                ber-oid, uuid-le, text-lines (lines as one, with commas)
+to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le,
+                plus-one, bit-length, decimal-list, option-codes, major.minor (each byte decimal), u16-le-hex, u32-le-hex,
+                u32-be-hex, bcd, bcd-version (low byte first), hexadecimal (digits), reversed-dotted (bytes from the last on),
+                decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), hart-unique-id,
+                hart-hardware-revision, lifx-version (minor, major), series-and-release (PCCC), bacnet-instance, knx-address,
+                someip-version
 to digests      sha256, sha1, md5
-words           ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, codesys-protocol, profinet-ar-type, s7-mode-selector, s7-version, s7-named-version (name, version), s7-plus-version, padded-version (prefix, three numbers in three places each),
-                subject-equals-issuer, bacnet-instance, opcua-enumeration, ntcip-node, mib-node, knx-address, knx-status, knx-family, cnip-flags, doip-activation, fins-mode, cclink-state, slc-mode, snp-state
-registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+put in order    amqp-product: the product's text and the version's, of a table of properties; ads-device-info (name, version);
+                os-version-info (of OSVERSIONINFO); s7-named-version (name, version); padded-version (prefix, three numbers in
+                three places each)
+words           run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
+                codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, opcua-enumeration, ntcip-node,
+                dnp3-iin (its lasting bits, as a number), mib-node, knx-status, knx-family, cnip-flags, cnip-role, doip-activation, subject-equals-issuer
+registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor,
+                snmp-enterprise, flag-id, last and as the rule registry:NAME: the number (of
+                flag-id the three letters) is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
                 parentheses, for the version of a named program after that name.
@@ -458,6 +468,38 @@ def number_lists(raw):
     return [",".join(map(str, raw)), ",".join(map(str, pairs))]
 
 
+def unmasked(raw):
+    """RFC 6455 section 5.3."""
+    return Inside(bytes(byte ^ raw[at % 4] for at, byte in enumerate(raw[4:])))
+
+
+def autokey(raw):
+    """Each byte was mixed with the one sent before it, the first with 171."""
+    return Inside(bytes(byte ^ before for byte, before in zip(raw, b"\xab" + raw)))
+
+
+def amqp_product(raw):
+    """The texts of `product` and `version`: AMQP 0-9-1 section 4.2.5.5 has a type and four bytes of length, 1.0 a type and one."""
+    texts = []
+    for name in (b"product", b"version"):
+        old = re.search(rb"\x07" + name + rb"S(.{4})", raw, re.DOTALL)
+        new = re.search(rb"[\xa1\xa3]\x07" + name + rb"[\xa1\xa3](.)", raw, re.DOTALL)
+        found = old or new
+        if found:
+            texts.append(text_of(raw[found.end() : found.end() + int.from_bytes(found.group(1), "big")]).strip())
+    return [" ".join(texts)]
+
+
+def either(text, place):
+    """A text, or, of bytes in which the value stands somewhere, such bytes again."""
+    return [text] if place is not None else Inside(text.encode("utf-8"))
+
+
+def json_text(text):
+    """RFC 8259 section 7, of one string or of a whole document."""
+    return re.sub(r'(?:\\u[0-9a-fA-F]{4})+|\\.', lambda escape: json.loads('"' + escape.group() + '"'), text)
+
+
 def mac_text(raw):
     digits = re.sub(r"[^0-9a-fA-F]", "", text_of(raw)).lower()
     return [":".join(digits[i : i + 2] for i in range(0, 12, 2))]
@@ -497,7 +539,7 @@ SLC_MODES = {0: "remote download", 1: "remote program", 3: "remote suspend", 6: 
              8: "remote test single scan", 16: "download", 17: "program", 27: "suspend", 30: "run"}  # fmt: skip
 SNP_STATES = ["run", "run with outputs disabled", "stop", "stop by fault", "halted", "suspended", "stop with inputs and outputs enabled"]
 
-TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
+TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
 
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},
@@ -505,10 +547,14 @@ DERIVATIONS = {
     "percent": lambda raw, _: Inside(urllib.parse.unquote_to_bytes(raw)),
     "chunked": lambda raw, _: chunked(raw),
     **{name: lambda raw, _: inflate(raw) for name in ("gzip", "deflate", "http-gzip")},
+    "websocket-mask": lambda raw, _: unmasked(raw),
+    "tplink-autokey": lambda raw, _: autokey(raw),
+    "amqp-product": lambda raw, _: amqp_product(raw),
+    "lifx-version": lambda raw, _: ["{1}.{0}".format(*struct.unpack("<HH", raw))],
     "utf-16le": lambda raw, _: [raw.decode("utf-16-le", "replace")],
     "utf-16be": lambda raw, _: [raw.decode("utf-16-be", "replace")],
-    "xml-entities": lambda raw, _: [html.unescape(text_of(raw))],
-    "json": lambda raw, _: [json.loads('"' + text_of(raw) + '"')],
+    "xml-entities": lambda raw, place: either(html.unescape(text_of(raw)), place),
+    "json": lambda raw, place: either(json_text(text_of(raw)), place),
     "netbios-name": lambda raw, _: netbios_name(raw),
     "dns-name": dns_name,
     "dns-reverse-name": dns_reverse_name,
@@ -537,6 +583,8 @@ DERIVATIONS = {
     "sha256": lambda raw, _: [hashlib.sha256(raw).hexdigest()],
     "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
     "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
+    # Restart, trouble, local control, need time; configuration corrupt.
+    "dnp3-iin": lambda raw, _: [str(int.from_bytes(raw, "big") & 0xF020)],
     "run-indicator": one_of({b"\x00": ["stop"], b"\xff": ["run"]}),
     "s7-state": nibbles(S7_STATES),
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
@@ -631,7 +679,7 @@ def stands_inside(value, made):
 
 
 PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
-REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "knx-manufacturer", "ethercat-vendor", "hart-manufacturer", "snmp-enterprise")
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "knx-manufacturer", "ethercat-vendor", "hart-manufacturer", "csa-vendor", "snmp-enterprise", "flag-id")
 TABLES = {}
 
 
@@ -654,8 +702,12 @@ def registered(raw, texts, registry):
         enterprise = re.match(r"1\.3\.6\.1\.4\.1\.(\d+)", text)
         if enterprise:
             numbers.add(enterprise.group(1))
-        elif text.isdecimal():
+        elif text.isdecimal() or registry == "flag-id":
             numbers.add(text)
+    # Matter: VP=vendor+product.
+    pair = re.match(rb"VP=(\d+)", raw)
+    if pair:
+        numbers.add(pair.group(1).decode())
     if texts is None:
         # RFC 3411: the first bit of an engine identifier is no part of the enterprise number.
         numbers |= {str(n) for number in numbers_in(raw) for n in (number, number & 0x7FFFFFFF)}

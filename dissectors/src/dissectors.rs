@@ -24,30 +24,56 @@ mod it {
     pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
+    pub(super) mod ptp;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
+    pub(super) mod stun;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
     mod tls_ssl2;
+    pub(super) mod websocket;
 }
 
 /// Things.
 mod iot {
+    pub(super) mod amqp;
+    mod amqp_types;
+    pub(super) mod coap;
+    mod coap_lwm2m;
+    pub(super) mod dicom;
+    pub(super) mod govee;
+    pub(super) mod hl7;
     pub(super) mod hnap;
+    pub(super) mod ipp;
+    pub(super) mod lifx;
+    pub(super) mod lpd;
+    pub(super) mod mqtt;
+    mod mqtt_sparkplug;
+    pub(super) mod ocpp;
+    pub(super) mod onvif;
+    pub(super) mod pjl;
     pub(super) mod semtech_udp;
+    pub(super) mod tplink_smarthome;
+    pub(super) mod tuya;
     pub(super) mod upnp;
+    pub(super) mod wiz;
+    pub(super) mod wsdd;
+    pub(super) mod yeelight;
 }
 
 /// Plants.
 mod ot {
+    pub(super) mod acse;
+    mod acse_apdu;
     pub(super) mod addp;
     pub(super) mod ads;
     mod ads_route;
     pub(super) mod atg;
     pub(super) mod bacnet;
     pub(super) mod bsap;
+    pub(super) mod c1222;
     pub(super) mod ccief_basic;
     pub(super) mod cip;
     mod cip_identity;
@@ -63,6 +89,10 @@ mod ot {
     pub(super) mod cspv4;
     pub(super) mod dcerpc;
     mod dcerpc_pdu;
+    pub(super) mod dlms;
+    mod dlms_apdu;
+    pub(super) mod dnp3;
+    mod dnp3_application;
     pub(super) mod doip;
     pub(super) mod ecat;
     mod ecat_sii;
@@ -73,12 +103,17 @@ mod ot {
     pub(super) mod fox;
     pub(super) mod ge_srtp;
     pub(super) mod genisys;
+    pub(super) mod goose;
     pub(super) mod hart_ip;
     mod hart_ip_commands;
+    pub(super) mod iec60870_104;
+    mod iec61850_frame;
     pub(super) mod knxip;
     pub(super) mod lantronix;
     pub(super) mod mbrtu;
     pub(super) mod melsoft;
+    pub(super) mod mms;
+    mod mms_data;
     pub(super) mod modbus;
     mod modbus_functions;
     pub(super) mod nport;
@@ -91,14 +126,18 @@ mod ot {
     pub(super) mod pn_io;
     mod pn_io_blocks;
     pub(super) mod pn_rt;
+    pub(super) mod pres;
     pub(super) mod proconos;
     pub(super) mod roc_plus;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
+    pub(super) mod ses;
     pub(super) mod slmp;
     mod slmp_frame;
     pub(super) mod someip;
+    pub(super) mod sv;
+    pub(super) mod synphasor;
     pub(super) mod tpkt;
     pub(super) mod umas;
 }
@@ -121,18 +160,40 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
+    &it::ptp::Ptp,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
+    &it::stun::Stun,
     &it::tls::Tls,
+    &it::websocket::Websocket,
+    &iot::amqp::AmqpBroker,
+    &iot::coap::Coap,
+    &iot::dicom::Dicom,
+    &iot::govee::Govee,
+    &iot::hl7::Hl7,
     &iot::hnap::Hnap,
+    &iot::ipp::Ipp,
+    &iot::lifx::Lifx,
+    &iot::lpd::Lpd,
+    &iot::mqtt::Mqtt,
+    &iot::ocpp::Ocpp,
+    &iot::onvif::Onvif,
+    &iot::pjl::Pjl,
     &iot::semtech_udp::SemtechUdp,
+    &iot::tplink_smarthome::TplinkSmarthome,
+    &iot::tuya::Tuya,
     &iot::upnp::Upnp,
+    &iot::wiz::Wiz,
+    &iot::wsdd::Wsdd,
+    &iot::yeelight::Yeelight,
+    &ot::acse::Acse,
     &ot::addp::Addp,
     &ot::ads::Ads,
     &ot::atg::Atg,
     &ot::bacnet::Bacnet,
     &ot::bsap::Bsap,
+    &ot::c1222::C1222,
     &ot::ccief_basic::CciefBasic,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
@@ -142,6 +203,8 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::crimson::Crimson,
     &ot::cspv4::Cspv4,
     &ot::dcerpc::Dcerpc,
+    &ot::dlms::Dlms,
+    &ot::dnp3::Dnp3,
     &ot::doip::Doip,
     &ot::ecat::Ecat,
     &ot::egd::Egd,
@@ -150,11 +213,14 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::fox::Fox,
     &ot::ge_srtp::GeSrtp,
     &ot::genisys::Genisys,
+    &ot::goose::Goose,
     &ot::hart_ip::HartIp,
+    &ot::iec60870_104::Iec60870104,
     &ot::knxip::KnxIp,
     &ot::lantronix::Lantronix,
     &ot::mbrtu::Mbrtu,
     &ot::melsoft::Melsoft,
+    &ot::mms::Mms,
     &ot::modbus::Modbus,
     &ot::nport::Nport,
     &ot::omron_fins::OmronFins,
@@ -164,13 +230,17 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::pn_dcp::PnDcp,
     &ot::pn_io::PnIo,
     &ot::pn_rt::PnRt,
+    &ot::pres::Pres,
     &ot::proconos::Proconos,
     &ot::roc_plus::RocPlus,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
+    &ot::ses::Ses,
     &ot::slmp::Slmp,
     &ot::someip::SomeIp,
     &ot::someip::SomeIpSd,
+    &ot::sv::Sv,
+    &ot::synphasor::Synphasor,
     &ot::tpkt::Tpkt,
     &ot::umas::Umas,
 ];

@@ -14,26 +14,42 @@ const TITLE_WITHIN: usize = 8 * 1024;
 const PAGE_MAX: usize = 16 * 1024;
 /// Descriptions with icons and services have some 10 KiB.
 const DESCRIPTION_MAX: usize = 64 * 1024;
+/// A printer's attributes have some 20 KiB; a document that follows a question is not read.
+const ATTRIBUTES_MAX: usize = 32 * 1024;
 /// The same compressed: text shrinks to a quarter.
 const COMPRESSED_MAX: usize = 16 * 1024;
 /// What a compressed body may grow to: a bomb ends here.
 const INFLATED_MAX: usize = 64 * 1024;
 /// Longer titles are texts.
 const TITLE_MAX: usize = 256;
-/// UPnP Device Architecture 2.0 §2.3: the name space of a device description.
-const UPNP_DEVICE: &[u8] = b"urn:schemas-upnp-org:device-1-0";
 
-/// HNAP 1.2 §3: the name space of its messages.
-const HNAP_MESSAGES: &[u8] = b"http://purenetworks.com/HNAP1/";
+/// Documents by the name space that stands in them, and the key under which each is handed on: UPnP Device Architecture 2.0 §2.3, HNAP 1.2
+/// §3, ONVIF Core Specification §5.3, DPWS as submitted and 1.1.
+const DOCUMENTS: &[(&[u8], u64)] = &[
+    (b"urn:schemas-upnp-org:device-1-0", UPNP),
+    (b"http://purenetworks.com/HNAP1/", HNAP),
+    (b"http://www.onvif.org/ver", ONVIF),
+    (b"http://schemas.xmlsoap.org/ws/2006/02/devprof", WSD),
+    (b"http://docs.oasis-open.org/ws-dd/ns/dpws/2009/01", WSD),
+];
 
-/// Keys under which bodies are handed on.
+/// How documents end.
+const ENDS: &[&[u8]] = &[b"root>", b"Envelope>"];
+
+/// Keys under which bodies, and connections that are upgraded, are handed on.
 pub(crate) const UPNP: u64 = 1;
 pub(crate) const HNAP: u64 = 2;
+pub(crate) const ONVIF: u64 = 3;
+pub(crate) const IPP: u64 = 4;
+pub(crate) const WEBSOCKET: u64 = 5;
+pub(crate) const WSD: u64 = 6;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Media {
     Html,
     Xml,
+    /// RFC 8010 §3: attributes, then perhaps a document to print.
+    Ipp,
 }
 
 /// A body that is worth reading, as far as it is there.
@@ -41,19 +57,29 @@ enum Media {
 pub(crate) struct Content {
     media: Media,
     gzip: bool,
-    status: u16,
+    /// Of a response.
+    status: Option<u16>,
     bytes: Vec<u8>,
     parts: Vec<(usize, Vec<Span>)>,
 }
 
 impl Content {
-    /// Whether a response's body is worth reading, by its fields.
+    /// Whether a body is worth reading, by the fields before it. Of what clients send, that which says what they ask.
     pub(crate) fn of(head: &Head<'_>) -> Option<Self> {
-        let Start::Response { status: status @ (200..=299 | 401 | 403) } = head.start else { return None };
+        let status = match head.start {
+            Start::Response { status: status @ (200..=299 | 400 | 401 | 403) } => Some(status),
+            Start::Response { .. } => return None,
+            Start::Request { .. } => None,
+        };
         let media = match head.get("content-type") {
+            None if status.is_none() => return None,
             None => Media::Html,
             Some(kind) => media(kind)?,
         };
+        // 400 is how SOAP 1.2 says that a question was wrong; a page of that status tells nothing.
+        if media == Media::Html && matches!(status, None | Some(400)) {
+            return None;
+        }
         let gzip = match head.get("content-encoding") {
             None => false,
             Some(coding) if coding.eq_ignore_ascii_case(b"identity") => false,
@@ -69,6 +95,7 @@ impl Content {
             (true, _) => COMPRESSED_MAX,
             (false, Media::Html) => PAGE_MAX,
             (false, Media::Xml) => DESCRIPTION_MAX,
+            (false, Media::Ipp) => ATTRIBUTES_MAX,
         };
         most.saturating_sub(self.bytes.len())
     }
@@ -82,39 +109,43 @@ impl Content {
         }
     }
 
-    /// Reads the body as far as it was gathered, or the one piece that is all of it. Whether it told something.
-    pub(crate) fn read(&self, whole: Option<&[u8]>, cx: &mut Context<'_>) -> bool {
-        match whole {
-            Some(whole) => self.decoded(whole, cx),
-            None => cx.stitched(&self.bytes, &self.parts, "http-body", |bytes, cx| self.decoded(bytes, cx)),
-        }
+    /// Reads a body that came in one piece. Whether it told something.
+    pub(crate) fn read(&self, whole: &[u8], cx: &mut Context<'_>) -> bool {
+        self.decoded(whole, true, cx)
     }
 
-    fn decoded(&self, bytes: &[u8], cx: &mut Context<'_>) -> bool {
+    /// Reads the body as far as it was gathered; `ended` if that is all of it.
+    pub(crate) fn read_gathered(&self, ended: bool, cx: &mut Context<'_>) -> bool {
+        let ended = ended || self.room() == 0;
+        cx.stitched(&self.bytes, &self.parts, "http-body", |bytes, cx| self.decoded(bytes, ended, cx))
+    }
+
+    fn decoded(&self, bytes: &[u8], ended: bool, cx: &mut Context<'_>) -> bool {
         if !self.gzip {
-            return self.plain(bytes, cx);
+            return self.plain(bytes, ended, cx);
         }
         let mut out = Vec::new();
         // A stream that is cut or broken gives what came before.
         let limit = u64::try_from(INFLATED_MAX).unwrap_or(0);
         let _cut = GzDecoder::new(bytes).take(limit).read_to_end(&mut out);
-        cx.derived(&out, bytes, "http-gzip", |bytes, cx| self.plain(bytes, cx))
+        cx.derived(&out, bytes, "http-gzip", |bytes, cx| self.plain(bytes, ended, cx))
     }
 
     /// What a body is, its structure says; its declared type only how much of it is worth having.
-    fn plain(&self, bytes: &[u8], cx: &mut Context<'_>) -> bool {
-        let page = is_page(trim(bytes));
-        if !page && contains(bytes, UPNP_DEVICE) && contains(bytes, b"</root>") && cx.under(UPNP, bytes) {
+    fn plain(&self, bytes: &[u8], ended: bool, cx: &mut Context<'_>) -> bool {
+        if self.media == Media::Ipp {
+            return cx.under(IPP, bytes);
+        }
+        // Where the connection's end is the body's, its last element tells that it is whole.
+        let whole = ended || ENDS.iter().any(|end| trim(bytes).ends_with(end));
+        if whole && !is_page(trim(bytes)) && DOCUMENTS.iter().any(|(space, key)| contains(bytes, space) && cx.under(*key, bytes)) {
             return true;
         }
-        if !page && contains(bytes, HNAP_MESSAGES) && cx.under(HNAP, bytes) {
-            return true;
-        }
-        let Some(title) = title(bytes) else { return false };
+        let Some((title, status)) = title(bytes).zip(self.status) else { return false };
         let server = cx.sender();
         let saying = cx.say(&server, Kind::Identity).text(Field::HttpTitle, title);
         // A page of an error tells less of the device than its own.
-        drop(saying.implied(Field::HttpStatus, &Value::Number(self.status.into())));
+        drop(saying.implied(Field::HttpStatus, &Value::Number(status.into())));
         true
     }
 }
@@ -125,7 +156,11 @@ fn media(kind: &[u8]) -> Option<Media> {
     if kind.eq_ignore_ascii_case(b"text/html") || kind.eq_ignore_ascii_case(b"application/xhtml+xml") {
         return Some(Media::Html);
     }
-    (kind.eq_ignore_ascii_case(b"text/xml") || kind.eq_ignore_ascii_case(b"application/xml")).then_some(Media::Xml)
+    if kind.eq_ignore_ascii_case(b"application/ipp") {
+        return Some(Media::Ipp);
+    }
+    let xml: [&[u8]; 3] = [b"text/xml", b"application/xml", b"application/soap+xml"];
+    xml.iter().any(|name| kind.eq_ignore_ascii_case(name)).then_some(Media::Xml)
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -18,16 +18,19 @@
 //! | [`reassembly`] | TCP streams in order |
 //! | `der`, `dn`, `x509` | certificates and what they are made of |
 //! | `ja` | JA3 and JA4 of a TLS client's hello |
-//! | `base64`, `crc`, `xml` | wire forms that several protocols share |
+//! | `base64`, `crc`, `cbor`, `json`, `protobuf`, `xml` | wire forms that several protocols share |
 //! | `codes` | tables of codes, of which a row's operations are made |
+//! | `websocket` | frames of WebSockets, and what is spoken in them |
 //! | [`engine`] | the library's face |
 
 mod again;
 mod asn1;
 mod base64;
 mod blocks;
+mod cbor;
 mod codes;
 pub mod context;
+mod copies;
 mod crc;
 mod decap;
 mod der;
@@ -43,11 +46,13 @@ mod http_auth;
 mod http_content;
 mod http_message;
 mod ja;
+mod json;
 mod labels;
 mod ledger;
 mod netbios;
 pub mod packet;
 mod place;
+mod protobuf;
 pub mod reassembly;
 pub mod registry;
 mod seats;
@@ -56,5 +61,6 @@ mod tallies;
 pub(crate) mod testing;
 mod tlv;
 pub mod tunnel;
+mod websocket;
 mod x509;
 mod xml;

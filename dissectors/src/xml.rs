@@ -3,6 +3,43 @@
 //! Spec: Extensible Markup Language 1.0 (Fifth Edition) §2 and §3. Entities are never expanded; the five predefined ones and character
 //! references are undone by [`unescape`].
 
+use crate::context::{Saying, trim};
+use crate::dissector::DissectError;
+use observations::{Field, Value};
+
+/// Envelopes, bodies and lists of devices and services nest no deeper than about ten.
+const DEPTH_MAX: usize = 16;
+
+/// Goes through the texts of a document with the names of the elements around each, outermost first, and hands `told` from one to the
+/// next. What was told before a document breaks off stands.
+pub(crate) fn fold<'d, T>(document: &'d [u8], told: T, mut each: impl FnMut(T, &[&'d [u8]], &'d [u8]) -> T) -> (T, Result<(), DissectError>) {
+    let (mut told, mut path) = (told, Vec::new());
+    for event in events(document) {
+        match event {
+            Event::Open(_) if path.len() >= DEPTH_MAX => {
+                return (told, Err(DissectError::Malformed { rule: "elements nest too deep", offset: 0 }));
+            }
+            Event::Open(name) => path.push(name),
+            Event::Text(text) => {
+                let text = trim(text);
+                if !text.is_empty() {
+                    told = each(told, &path, text);
+                }
+            }
+            Event::Close => drop(path.pop()),
+        }
+    }
+    (told, if path.is_empty() { Ok(()) } else { Err(DissectError::Truncated { needed: 1 }) })
+}
+
+/// Says a text with its entities undone.
+pub(crate) fn say<'s, 'a>(saying: Saying<'s, 'a>, field: Field, text: &[u8]) -> Saying<'s, 'a> {
+    match unescape(text) {
+        Some(plain) => saying.decoded(field, &Value::Text(plain), text, "xml-entities"),
+        None => saying.text(field, text),
+    }
+}
+
 /// One step through a document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Event<'a> {

@@ -57,6 +57,8 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::HttpTitle, Attribute::PageTitle, 60),
     (Field::DhcpVendorClass, Attribute::DhcpVendorClass, 90),
     (Field::Dhcpv6VendorClass, Attribute::DhcpVendorClass, 90),
+    (Field::DicomImplementationVersion, Attribute::Software, 70),
+    (Field::SparkplugDevice, Attribute::FriendlyName, 70),
 ];
 
 /// Fields that name a host. Domains and workgroups are no hostnames.
@@ -159,8 +161,8 @@ fn means(attribute: Attribute, field: Field, observation: &Observation) -> bool 
         (Attribute::Domain, _) => matches!(observation.kind, Kind::Name | Kind::Identity),
         // A device object's name is what people call it; with spaces it is no host's name.
         (Attribute::Hostname, Field::ObjectName) => observation.get(field).is_none_or(|name| !name.display().trim().contains(char::is_whitespace)),
-        // UPnP's model number is any text: a version as often as a number.
-        (_, Field::ProductCode) => observation.protocol != "upnp",
+        // UPnP's model number, and DPWS's, is any text: a version as often as a number.
+        (_, Field::ProductCode) => !matches!(observation.protocol.as_str(), "upnp" | "wsdd"),
         // The title of an error's page is the error's.
         (_, Field::HttpTitle) => observation.get(Field::HttpStatus).and_then(Value::number).is_none_or(|status| status < 300),
         _ => true,

@@ -34,21 +34,30 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("synphasor", "field-device", "", 55),
     ("hart_ip", "field-device", "", 60),
     ("c1222", "field-device", "meter", 55),
+    ("dlms", "field-device", "meter", 55),
     ("bacnet", "building", "", 55),
     ("knxip", "building", "", 60),
     ("cnip", "building", "", 50),
     ("fox", "building", "building-controller", 60),
     ("dicom", "medical", "", 60),
+    ("onvif", "surveillance", "camera", 55),
+    ("pjl", "printing", "printer", 60),
+    ("tplink-smarthome", "building", "", 55),
+    ("lifx", "building", "light", 60),
+    ("wiz", "building", "light", 55),
     ("ipmi", "server", "bmc", 60),
 ];
 
-/// What asking in a protocol says: that of engineering and operating of one maker's controllers; being the master of a fieldbus.
+/// What asking in a protocol says: that of engineering and operating of one maker's controllers, of being a fieldbus's master, and where
+/// what is asked for is the asker's own business.
 const ASKS: &[(&str, &str, &str, u8)] = &[
     ("s7comm-plus", "operator-station", "", 55),
     ("umas", "operator-station", "", 50),
     ("semtech-udp", "network", "gateway", 60),
     ("ecat", "controller", "", 55),
     ("ccief-basic", "controller", "", 50),
+    ("ocpp", "infrastructure", "vehicle-charger", 65),
+    ("dicom", "medical", "", 45),
 ];
 
 /// Protocols in which controllers are asked, by the maker or family whose they are. Who asks controllers of two families, and is none

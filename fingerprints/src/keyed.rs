@@ -55,7 +55,14 @@ const ROWS: &[Row] = &[
     Row("_esphomelib", "version", Attribute::Software, 70),
     Row("_esphomelib", "project_version", Attribute::Firmware, 80),
     Row("_shelly", "app", Attribute::Model, 75),
+    Row("_esphomelib", "project_name", Attribute::Model, 60),
+    Row("_esphomelib", "board", Attribute::Hardware, 60),
     Row("_shelly", "ver", Attribute::Firmware, 80),
+    // Matter Core Specification 1.0 §4.3.1: the name that a node shows to who commissions it.
+    Row("_matterc", "dn", Attribute::FriendlyName, 75),
+    Row("_matter", "dn", Attribute::FriendlyName, 75),
+    // D-Link's service beside HNAP: model_number, hardware_ver, and the version of its firmware without a point.
+    Row("_dhnap", "version", Attribute::Firmware, 60),
 ];
 
 /// Keys whose values are the version of a named protocol or program: told together with that name.

@@ -1,4 +1,5 @@
-//! Fields that are numbers in a registry: CIP, PROFINET, BACnet, EtherCAT and HART vendors, KNX manufacturers, SNMP enterprises.
+//! Fields that stand in a registry: CIP, PROFINET, BACnet, EtherCAT, HART, KNX and Matter vendors, SNMP enterprises, letters of
+//! makers of meters.
 
 use crate::attribute::class_of;
 use crate::claim::{Attribute, Claim};
@@ -31,10 +32,15 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
             (Field::EtherCatVendorId, Value::Number(id)) => (table::ethercat_vendor(*id), 90, "registry:ethercat-vendor"),
             (Field::HartManufacturerId, Value::Number(id)) => (table::hart_manufacturer(*id), 90, "registry:hart-manufacturer"),
             (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
+            (Field::FlagId, value) => (table::flag_id(&value.display()), 85, "registry:flag-id"),
             (Field::SystemObjectId, value) => {
                 let id = enterprise_of(&value.display());
                 (id.filter(|id| !AGENTS.contains(id)).and_then(table::enterprise), 80, "registry:snmp-enterprise")
             }
+            (Field::MdnsTxt, Value::Text(text)) => match matter_vendor(text) {
+                Some(id) => (table::csa_vendor(id), 85, "registry:csa-vendor"),
+                None => continue,
+            },
             _ => continue,
         };
         if let Some(name) = name {
@@ -56,9 +62,23 @@ fn enterprise_of(oid: &str) -> Option<u64> {
     oid.trim_start_matches('.').strip_prefix("1.3.6.1.4.1.")?.split('.').next()?.parse().ok()
 }
 
+/// The vendor in a Matter node's `VP=vendor+product` (Matter Core Specification 1.0 §4.3.1.6), both decimal.
+fn matter_vendor(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text.strip_prefix(b"VP=")?).ok()?.split('+').next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_matter_node_names_its_vendor_by_number() {
+        use crate::testing::{said, text};
+        let told = |txt| claims(&said("mdns", observations::Kind::Service, &[(Field::MdnsTxt, text(txt))])).pop().map(|claim| claim.value);
+        assert_eq!(told("VP=4447+8194").as_deref(), Some("Aqara"));
+        assert_eq!(told("VP=65521+32769"), None);
+        assert_eq!(told("vp=x"), None);
+    }
 
     #[test]
     fn an_object_identifier_names_its_enterprise() {

@@ -10,7 +10,9 @@ const BACNET_VENDOR: &str = include_str!("../data/bacnet_vendor.tsv");
 const KNX_MANUFACTURER: &str = include_str!("../data/knx_manufacturer.tsv");
 const ETHERCAT_VENDOR: &str = include_str!("../data/ethercat_vendor.tsv");
 const HART_MANUFACTURER: &str = include_str!("../data/hart_manufacturer.tsv");
+const CSA_VENDOR: &str = include_str!("../data/csa_vendor.tsv");
 const ENTERPRISE: &str = include_str!("../data/snmp_enterprise.tsv");
+const FLAG_ID: &str = include_str!("../data/flag_id.tsv");
 const BUILDERS: &str = include_str!("../data/mac_vendor_builds_devices.tsv");
 const VENDOR_NAMES: &str = include_str!("../data/vendor_names.tsv");
 
@@ -59,6 +61,12 @@ pub fn bacnet_vendor(id: u64) -> Option<&'static str> {
     numbered(BACNET_VENDOR, id)
 }
 
+/// The maker of a meter by its three letters (DLMS User Association).
+#[must_use]
+pub fn flag_id(id: &str) -> Option<&'static str> {
+    find(FLAG_ID, id, |a, b| a.as_bytes().cmp(b.as_bytes()))
+}
+
 /// The maker of a KNX manufacturer code (KNX Association).
 #[must_use]
 pub fn knx_manufacturer(id: u64) -> Option<&'static str> {
@@ -75,6 +83,12 @@ pub fn ethercat_vendor(id: u64) -> Option<&'static str> {
 #[must_use]
 pub fn hart_manufacturer(id: u64) -> Option<&'static str> {
     numbered(HART_MANUFACTURER, id)
+}
+
+/// The vendor of an identifier of the Connectivity Standards Alliance (Matter).
+#[must_use]
+pub fn csa_vendor(id: u64) -> Option<&'static str> {
+    numbered(CSA_VENDOR, id)
 }
 
 /// The organisation of an IANA private enterprise number.
@@ -141,10 +155,12 @@ mod tests {
             (OUI, false),
             (BUILDERS, false),
             (VENDOR_NAMES, false),
+            (FLAG_ID, false),
             (CIP_VENDOR, true),
             (CIP_DEVICE_TYPE, true),
             (PROFINET_VENDOR, true),
             (BACNET_VENDOR, true),
+            (CSA_VENDOR, true),
             (ENTERPRISE, true),
         ] {
             for line in table.lines().filter(|line| !line.starts_with('#')) {
@@ -165,6 +181,8 @@ mod tests {
         assert_eq!(profinet_vendor(42), Some("Siemens AG"));
         assert!(enterprise(9).is_some_and(|name| name.to_lowercase().contains("cisco")));
         assert_eq!(cip_vendor(999_999), None);
+        assert_eq!(flag_id("LGZ").and_then(vendor_name), Some("Landis+Gyr"));
+        assert_eq!(flag_id("???"), None);
     }
 
     #[test]

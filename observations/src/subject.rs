@@ -49,6 +49,8 @@ pub enum StepKind {
     AmsPort,
     /// SNMP entPhysicalIndex (RFC 6933).
     Entity,
+    /// IEEE C37.118 IDCODE of a phasor measurement unit.
+    Pmu,
     /// Logical address of a control unit behind a vehicle's gateway (ISO 13400-2).
     LogicalAddress,
     /// EtherCAT position, or station address where it is not known which position has it.
@@ -65,6 +67,8 @@ pub enum StepKind {
     MelsecStation,
     /// Genisys server address.
     GenisysStation,
+    /// Sparkplug device behind an edge node: 32 bits of a hash of its identifier.
+    SparkplugDevice,
 }
 
 /// Every step kind with its code in canonical bytes and its name in documents. Codes are never used again.
@@ -91,6 +95,8 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::MelsecNetwork, 43, "network"),
     (StepKind::MelsecStation, 44, "station"),
     (StepKind::GenisysStation, 45, "station"),
+    (StepKind::SparkplugDevice, 60, "sparkplug device"),
+    (StepKind::Pmu, 15, "pmu"),
 ];
 
 impl StepKind {
@@ -146,5 +152,16 @@ impl Subject {
     #[must_use]
     pub fn host(&self) -> Self {
         Self { endpoint: None, path: Vec::new(), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_has_a_code_and_no_two_have_one() {
+        let codes: std::collections::BTreeSet<u8> = STEP_KINDS.iter().map(|row| row.1).collect();
+        assert_eq!(codes.len(), STEP_KINDS.len());
     }
 }

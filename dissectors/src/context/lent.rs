@@ -72,6 +72,8 @@ pub(crate) struct Scratch {
     pub(super) evidence: Cell<Vec<u8>>,
     /// Keys' hashes of what is said while a reading may be remembered.
     pub(super) told: Vec<u64>,
+    /// Operations that reading revealed, with how often, until the engine has counted them.
+    pub(crate) operations: Vec<((RowId, u16), u64)>,
 }
 
 impl Scratch {

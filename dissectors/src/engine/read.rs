@@ -90,8 +90,10 @@ impl Engine {
         }
         let result = dissector.read(pdu, state.as_deref_mut(), &mut cx);
         cx.note(row, result.err());
+        let waits = cx.reading;
         if let Some((hash, Known::Twice)) = known
             && result == Ok(Next::Watch)
+            && !waits
             && cx.said_only(troubles)
         {
             cx.remember(hash, 0);
@@ -100,6 +102,10 @@ impl Engine {
         if !none.is_empty() {
             *reader = Some(Box::new(Reader { layers: none, ..Reader::default() }));
         }
+        if !self.scratch.operations.is_empty() {
+            let operations = &mut reader.get_or_insert_default().operations;
+            self.scratch.operations.drain(..).for_each(|(operation, times)| add(operations, operation, times));
+        }
         if let (Some(inner), Some(flow)) = (rename, self.flows.get(at)) {
             // A PDU that ends a layer's connection does not reach as deep as those before it.
             if flow.inner.is_none_or(|known| inner.0 >= known.0) {
@@ -107,6 +113,7 @@ impl Engine {
             }
         }
         match result {
+            Ok(Next::Watch) if waits => Some(Next::Read),
             Ok(next) => Some(next),
             Err(crate::dissector::DissectError::NotMine) => Some(Next::Count),
             Err(_) => None,
@@ -172,10 +179,15 @@ pub(super) fn side(registry: &Registry, mut dissector: &'static dyn Registered, 
     Side::Unknown
 }
 
-fn count(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16)) {
+/// Counts an operation.
+pub(crate) fn count(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16)) {
+    add(operations, operation, 1);
+}
+
+fn add(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16), times: u64) {
     match operations.iter_mut().find(|(known, _)| *known == operation) {
-        Some((_, count)) => *count += 1,
-        None => operations.push((operation, 1)),
+        Some((_, count)) => *count += times,
+        None => operations.push((operation, times)),
     }
 }
 
@@ -219,6 +231,7 @@ pub(super) fn context<'a>(
         depth: 0,
         exchange: Exchange::default(),
         rename,
+        reading: false,
         timely: false,
     }
 }

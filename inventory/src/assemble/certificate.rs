@@ -2,7 +2,7 @@
 
 use crate::assemble::{View, evidence, time};
 use crate::document;
-use crate::gather::{Name, Presented};
+use crate::gather::{ADDRESSES, Name, Presented};
 use crate::key::Key;
 use fingerprints::text::safe;
 use observations::value::hex;
@@ -45,6 +45,11 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
             "opcua-application" => (Field::ApplicationUri, None),
             "niagara-host-id" => (Field::HostId, None),
             "ams-net-id" => (Field::AmsNetId, None),
+            "mqtt-client-id" => (Field::MqttClientId, None),
+            "lwm2m-endpoint" => (Field::Lwm2mEndpoint, None),
+            "ocpp-charge-point" => (Field::ChargePointId, None),
+            "dicom-ae-title" => (Field::DicomAeTitle, None),
+            kind if let Some(row) = ADDRESSES.iter().find(|row| row.0 == kind) => (row.1, None),
             _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(&said, field) else { continue };

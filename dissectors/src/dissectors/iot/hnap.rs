@@ -4,16 +4,14 @@
 //! Tells us: maker, model, description, firmware and hardware version, the name that its owner gave it.
 //! Does not tell: anything that needs a login; network settings are left unread.
 
-use crate::context::{Context, Saying, trim};
+use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Next, Row};
 use crate::http_content;
 use crate::xml::{self, Event};
-use observations::{Field, Kind, Value};
+use observations::{Field, Kind};
 
 pub(crate) struct Hnap;
 
-/// Envelope, body, response, element; lists of actions and tasks nest two more.
-const DEPTH_MAX: usize = 16;
 /// §4.1: the answer that describes the device.
 const ANSWER: &[u8] = b"GetDeviceSettingsResponse";
 
@@ -37,29 +35,18 @@ impl Dissector for Hnap {
 
     fn read(&self, pdu: &[u8], _: &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let server = cx.sender();
-        let mut saying = cx.say(&server, Kind::Identity);
-        let mut path: Vec<&[u8]> = Vec::new();
-        for event in xml::events(pdu) {
-            match event {
-                Event::Open(_) if path.len() >= DEPTH_MAX => return Err(DissectError::Malformed { rule: "elements nest too deep", offset: 0 }),
-                Event::Open(name) => path.push(name),
-                Event::Text(text) => saying = element(saying, &path, text),
-                Event::Close => drop(path.pop()),
-            }
-        }
+        let (saying, ended) = xml::fold(pdu, cx.say(&server, Kind::Identity), element);
         drop(saying);
-        if path.is_empty() { Ok(Next::Watch) } else { Err(DissectError::Truncated { needed: 1 }) }
+        ended.map(|()| Next::Watch)
     }
 }
 
 /// An element of the answer itself, not of the lists within.
 fn element<'s, 'a>(saying: Saying<'s, 'a>, path: &[&[u8]], text: &[u8]) -> Saying<'s, 'a> {
-    let [_, _, parent, name] = path else { return saying };
-    let text = trim(text);
-    let Some(field) = field_of(name).filter(|_| *parent == ANSWER && !text.is_empty()) else { return saying };
-    match xml::unescape(text) {
-        Some(plain) => saying.decoded(field, &Value::Text(plain), text, "xml-entities"),
-        None => saying.text(field, text),
+    let [_, _, ANSWER, name] = path else { return saying };
+    match field_of(name) {
+        Some(field) => xml::say(saying, field, text),
+        None => saying,
     }
 }
 

@@ -4,16 +4,16 @@
 //! Tells us: maker, model, model number, serial number, UUID, device type, a name for people; versions where makers add them.
 //! Does not tell: parts: descriptions of embedded devices repeat the maker's and model's names of the whole.
 
-use crate::context::{Context, Saying, trim};
+use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Next, Row};
 use crate::http_content;
 use crate::xml::{self, Event};
-use observations::{Field, Kind, Value};
+use observations::{Field, Kind};
 
 pub(crate) struct Upnp;
 
-/// §2.3: root, device, its elements; lists of embedded devices nest two deep in gateways.
-const DEPTH_MAX: usize = 16;
+/// A description that is cut is read again when it is whole.
+const END: &[u8] = b"</root>";
 
 impl Dissector for Upnp {
     type State = ();
@@ -28,37 +28,28 @@ impl Dissector for Upnp {
         operations: &[],
     };
 
-    fn gate(&self, head: &[u8], _: &At) -> Gate {
+    fn gate(&self, head: &[u8], at: &At) -> Gate {
         let root = xml::events(head).find(|event| matches!(event, Event::Open(_)));
-        if root == Some(Event::Open(b"root")) { Gate::Mine } else { Gate::NotMine }
+        let ends = || head.windows(END.len()).any(|window| window == END);
+        // What clients send is no description of the server.
+        if root == Some(Event::Open(b"root")) && ends() && at.from_client != Some(true) { Gate::Mine } else { Gate::NotMine }
     }
 
     fn read(&self, pdu: &[u8], _: &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let server = cx.sender();
-        let mut saying = cx.say(&server, Kind::Identity);
-        let mut path: Vec<&[u8]> = Vec::new();
-        for event in xml::events(pdu) {
-            match event {
-                Event::Open(_) if path.len() >= DEPTH_MAX => return Err(DissectError::Malformed { rule: "elements nest too deep", offset: 0 }),
-                Event::Open(name) => path.push(name),
-                Event::Text(text) => saying = element(saying, &path, text),
-                Event::Close => drop(path.pop()),
-            }
-        }
+        let (saying, ended) = xml::fold(pdu, cx.say(&server, Kind::Identity), element);
         drop(saying);
-        if path.is_empty() { Ok(Next::Watch) } else { Err(DissectError::Truncated { needed: 1 }) }
+        ended.map(|()| Next::Watch)
     }
 }
 
 /// An element of the root device itself.
 fn element<'s, 'a>(saying: Saying<'s, 'a>, path: &[&[u8]], text: &[u8]) -> Saying<'s, 'a> {
     let [b"root", b"device", name] = path else { return saying };
-    let text = trim(text);
-    let Some(field) = field_of(name).filter(|_| !text.is_empty()) else { return saying };
-    let text = if field == Field::Uuid { text.strip_prefix(b"uuid:").unwrap_or(text) } else { text };
-    match xml::unescape(text) {
-        Some(plain) => saying.decoded(field, &Value::Text(plain), text, "xml-entities"),
-        None => saying.text(field, text),
+    match field_of(name) {
+        Some(Field::Uuid) => xml::say(saying, Field::Uuid, text.strip_prefix(b"uuid:").unwrap_or(text)),
+        Some(field) => xml::say(saying, field, text),
+        None => saying,
     }
 }
 

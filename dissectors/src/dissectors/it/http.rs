@@ -2,14 +2,16 @@
 //!
 //! Spec: RFC 9110 (semantics), RFC 9112 (messages), RFC 7617 (Basic), RFC 7616 (Digest), RFC 4559 (Negotiate).
 //! Tells us: Server, X-Powered-By, realm and schemes, title, User-Agent, Host; credentials that anybody on the way can read.
-//! Does not tell: paths, cookies, forms and bodies: they are not kept; who stands behind a proxy.
+//! Does not tell: paths, cookies and forms, which are not kept, and bodies that are no page and no message of another protocol; who
+//! stands behind a proxy.
 
 use crate::base64;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::http_auth as auth;
-use crate::http_content::Content;
+use crate::http_content::{self, Content};
 use crate::http_message::{self as http, Asked, Body, Head, Start};
+use crate::websocket;
 use observations::{Field, Kind, Subject, Transport};
 use std::collections::VecDeque;
 
@@ -87,6 +89,7 @@ impl Dissector for Http {
             Place::Length(left) => Framing::Pdu { len: left, want: left.min(half.room()) },
             Place::Chunks => chunk(head, half.room()),
             Place::Close => Framing::datagram(head),
+            Place::Frames => websocket::framing(head),
         }
     }
 
@@ -106,11 +109,14 @@ impl Dissector for Http {
         let next = match head.start {
             Start::Request { method, target } => {
                 requested(&head, target, cx);
+                if head.has_token("upgrade", b"websocket") {
+                    cx.under(http_content::WEBSOCKET, pdu);
+                }
                 exchange.asks(&head, method)
             }
             Start::Response { status } => {
                 responded(&head, cx);
-                exchange.answers(&head, status)
+                if status == 101 && cx.under(http_content::WEBSOCKET, pdu) { exchange.upgrades() } else { exchange.answers(&head, status) }
             }
         };
         if head.len.is_none() { Err(DissectError::Truncated { needed: 1 }) } else { Ok(next) }
@@ -149,6 +155,8 @@ enum Place {
     Chunks,
     /// Body until the connection ends.
     Close,
+    /// RFC 6455: what both sides agreed on goes on in frames.
+    Frames,
 }
 
 impl Exchange {
@@ -160,15 +168,26 @@ impl Exchange {
         if matches!(from_client, Some(true)) { &mut self.client } else { &mut self.server }
     }
 
-    /// Of what clients send only heads are read: bodies are passed over.
+    /// Of what clients send heads are read, and bodies that say what is asked; others are passed over.
     fn asks(&mut self, head: &Head<'_>, method: &str) -> Next {
         // Answers that were lost leave their requests behind: then none can be told to be whose.
         if self.asked.len() >= ASKED_MAX {
             self.asked.clear();
         }
         self.asked.push_back(Asked::by(method));
-        if http::body(head, Asked::Other) == Body::Chunked {
-            self.client.place = Place::Chunks;
+        self.client.content = Content::of(head).map(Box::new);
+        self.client.place = match (http::body(head, Asked::Other), &self.client.content) {
+            (Body::Chunked, _) => Place::Chunks,
+            (Body::Length(left), Some(_)) => Place::Length(left),
+            _ => Place::Head,
+        };
+        Next::Read
+    }
+
+    fn upgrades(&mut self) -> Next {
+        self.asked.clear();
+        for half in [&mut self.client, &mut self.server] {
+            *half = Half { place: Place::Frames, content: None };
         }
         Next::Read
     }
@@ -203,18 +222,19 @@ impl Half {
     fn piece(&mut self, pdu: &[u8], cx: &mut Context<'_>) -> Next {
         match self.place {
             Place::Head => {}
+            Place::Frames => drop(cx.under(http_content::WEBSOCKET, pdu)),
             Place::Length(left) => {
                 self.place = Place::Head;
                 if let Some(content) = self.content.take() {
                     let whole = pdu.get(..left.min(content.room())).unwrap_or(pdu);
-                    content.read(Some(whole), cx);
+                    content.read(whole, cx);
                 }
             }
             Place::Chunks => self.chunk(pdu, cx),
             Place::Close => {
                 let Some(content) = &mut self.content else { return Next::Count };
                 content.gather(pdu, cx);
-                if content.read(None, cx) || content.room() == 0 {
+                if content.read_gathered(false, cx) || content.room() == 0 {
                     return Next::Count;
                 }
             }
@@ -229,7 +249,7 @@ impl Half {
         if let Some(content) = &mut self.content {
             content.gather(pdu.get(data..).and_then(|rest| rest.get(..size).or(Some(rest))).unwrap_or_default(), cx);
             if last || content.room() == 0 {
-                content.read(None, cx);
+                content.read_gathered(true, cx);
                 self.content = None;
             }
         }

@@ -9,7 +9,8 @@ use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
 use crate::dns_message::{self as dns, Message, Name, Record};
 use crate::engine::GATE_BYTES;
-use observations::{Field, Kind, Mac, OperationClass, Subject, Value};
+use crate::tlv::mac_of_text;
+use observations::{Field, Kind, OperationClass, Subject, Value};
 use std::net::IpAddr;
 
 pub(crate) struct Mdns;
@@ -33,12 +34,18 @@ const PASSING: &[(&[u8], &[u8])] = &[
     (b"_googlecast", b"st"),
     (b"_googlecast", b"nf"),
     (b"_googlecast", b"bs"),
+    // Matter Core Specification 1.0 §4.3.1.9: it rotates, so that nobody is followed by it.
+    (b"_matterc", b"RI"),
     (b"_companion-link", b"rpBA"),
     (b"_companion-link", b"rpAD"),
     (b"_companion-link", b"rpHA"),
     (b"_companion-link", b"rpHN"),
     (b"_companion-link", b"rpHI"),
 ];
+
+/// Keys by which a service names the MAC address of who announces it: D-Link, Axis, ESPHome, AirPlay.
+const OWN_MAC: &[(&[u8], &[u8])] =
+    &[(b"_dhnap", b"mac"), (b"_axis-video", b"macaddress"), (b"_esphomelib", b"mac"), (b"_airplay", b"deviceid"), (b"_raop", b"deviceid")];
 
 /// Services whose TXT key `p` is a password and `u` its user (IANA service name registry, TXT keys of http and others).
 const SHORT_PASSWORD: &[&[u8]] = &[b"_http", b"_https", b"_ftp", b"_webdav", b"_webdavs"];
@@ -257,6 +264,8 @@ fn instance(name: &Name<'_>, all: &Announcement<'_, '_>, cx: &mut Context<'_>) {
     drop(saying);
     if let Some(record) = text {
         password(&service, record, &about, cx);
+        own_mac(&service, record, &about, cx);
+        pairing(&service, record, &about, cx);
     }
     if let (Some(instance), b"_workstation") = (service.instance, service.first) {
         workstation(instance, &about, cx);
@@ -292,24 +301,42 @@ fn password(service: &Service<'_>, record: &Record<'_>, about: &Subject, cx: &mu
     }
 }
 
+fn own_mac(service: &Service<'_>, record: &Record<'_>, about: &Subject, cx: &mut Context<'_>) {
+    let named = |key: &[u8]| OWN_MAC.iter().any(|(of, name)| service.first.eq_ignore_ascii_case(of) && key.eq_ignore_ascii_case(name));
+    let written = record.strings().map(key_and_value).find(|(key, _)| named(key)).map(|(_, value)| value);
+    if let Some((written, mac)) = written.and_then(|written| Some((written, mac_of_text(written).filter(|mac| mac.is_device())?))) {
+        cx.say(about, Kind::Identity).decoded(Field::MacAddress, &Value::Mac(mac), written, "mac-text");
+    }
+}
+
+/// Whether a thing may be taken over by who comes first: Matter Core Specification 1.0 §4.3.1.7 (CM), HomeKit Accessory Protocol §6.4 (sf).
+fn pairing(service: &Service<'_>, record: &Record<'_>, about: &Subject, cx: &mut Context<'_>) {
+    let value = |name: &[u8]| record.strings().map(key_and_value).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let (state, word) = match service.first.to_ascii_lowercase().as_slice() {
+        b"_matterc" => match value(b"CM") {
+            Some(state @ (b"1" | b"2")) => (state, "commissionable"),
+            Some(state @ b"0") => (state, "not-commissionable"),
+            _ => return,
+        },
+        b"_hap" => match value(b"sf") {
+            Some(state @ [.., b'1' | b'3' | b'5' | b'7']) => (state, "unpaired"),
+            Some(state @ [.., b'0' | b'2' | b'4' | b'6']) => (state, "paired"),
+            _ => return,
+        },
+        _ => return,
+    };
+    cx.say(about, Kind::Security).decoded(Field::Protection, &Value::Text(word.into()), state, "pairing-state");
+}
+
 /// `name [00:11:32:0a:00:28]`: what hosts announce of themselves as workstations.
 fn workstation(instance: &[u8], about: &Subject, cx: &mut Context<'_>) {
     let Some(open) = instance.iter().rposition(|byte| *byte == b'[') else { return };
     let (name, rest) = instance.split_at_checked(open).unwrap_or_default();
     let Some(written) = rest.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) else { return };
-    if let Some(mac) = mac(written).filter(|mac| mac.is_device()) {
+    if let Some(mac) = mac_of_text(written).filter(|mac| mac.is_device()) {
         let saying = cx.say(about, Kind::Binding).trimmed(Field::Hostname, name);
         saying.decoded(Field::MacAddress, &Value::Mac(mac), written, "mac-text");
     }
-}
-
-fn mac(text: &[u8]) -> Option<Mac> {
-    let mut bytes = [0; 6];
-    let mut parts = std::str::from_utf8(text).ok()?.split(':');
-    for byte in &mut bytes {
-        *byte = u8::from_str_radix(parts.next().filter(|part| part.len() == 2)?, 16).ok()?;
-    }
-    parts.next().is_none().then_some(Mac(bytes))
 }
 
 /// RFC 1035 §3.3.2: processor and system.
@@ -392,6 +419,20 @@ mod tests {
         let said = sent(&response(&[record(name, 16, b"\x00")]));
         assert_eq!(field(&said, Kind::Binding, Field::MacAddress), ["00:11:32:0a:00:28"]);
         assert_eq!(field(&said, Kind::Binding, Field::Hostname), ["nas"]);
+    }
+
+    #[test]
+    fn a_thing_says_whether_it_may_be_taken_over_and_its_mac() {
+        let node = b"\x042F3A\x08_matterc\x04_udp\x05local\x00";
+        let said = sent(&response(&[record(node, 16, b"\x0cVP=4447+8194\x04CM=1\x05RI=0A")]));
+        assert_eq!(field(&said, Kind::Security, Field::Protection), ["commissionable"]);
+        assert_eq!(field(&said, Kind::Identity, Field::MdnsTxt), ["VP=4447+8194", "CM=1"]);
+        let lamp = b"\x04lamp\x04_hap\x04_tcp\x05local\x00";
+        let said = sent(&response(&[record(lamp, 16, b"\x05md=L1\x04sf=0")]));
+        assert_eq!(field(&said, Kind::Security, Field::Protection), ["paired"]);
+        let node = b"\x04plug\x0b_esphomelib\x04_tcp\x05local\x00";
+        let said = sent(&response(&[record(node, 16, b"\x10mac=0011320a0028")]));
+        assert_eq!(field(&said, Kind::Identity, Field::MacAddress), ["00:11:32:0a:00:28"]);
     }
 
     #[test]
