@@ -30,7 +30,7 @@ to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, min
                 decimal), u32-le-hex, u32-be-hex, bcd, lifx-version (minor, major)
 to digests      sha256, sha1, md5
 put in order    amqp-product: the product's text and the version's, of a table of properties.
-words           run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
+words           pjl-online, run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, csa-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
@@ -547,6 +547,7 @@ DERIVATIONS = {
     "sha256": lambda raw, _: [hashlib.sha256(raw).hexdigest()],
     "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
     "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
+    "pjl-online": one_of({b"T": ["online"], b"F": ["offline"]}),
     "run-indicator": one_of({b"\x00": ["stop"], b"\xff": ["run"]}),
     "s7-state": nibbles(S7_STATES),
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
