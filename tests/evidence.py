@@ -20,18 +20,22 @@ Derivations, in the order in which they were undone
 none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
-put together    tcp, ip, cotp, s7-fragments, tls-records, dtls-fragments, http-body, connection (from the packet that opened it),
+put together    tcp, ip, cotp, s7-fragments, dcerpc-fragments, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments, connection (from the packet that opened it),
                 request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
-to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks), tplink-autokey:
-                the value stands somewhere in what comes out.
-to text         utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
-                message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le
+to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
+                tplink-autokey: the value stands somewhere in what comes out; reversed (the last
+                byte first): it is what comes out.
+to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
+                message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le,
+                text-lines (lines as one, with commas)
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u32-le-hex, u32-be-hex, bcd, lifx-version (minor, major)
+                decimal), u16-le-hex, u32-le-hex, u32-be-hex, bcd, hart-unique-id, hart-hardware-revision, decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), bcd-version (low byte first), hexadecimal (digits), reversed-dotted (bytes from
+                the last on), series-and-release (PCCC), lifx-version (minor, major)
 to digests      sha256, sha1, md5
 put in order    amqp-product: the product's text and the version's, of a table of properties.
-words           pjl-online, run-indicator, s7-state, s7-mode-selector, s7-version, subject-equals-issuer
-registries      cip-vendor, profinet-vendor, bacnet-vendor, csa-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+words           pjl-online, ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, codesys-protocol, profinet-ar-type, s7-mode-selector, s7-version, s7-named-version (name, version), s7-plus-version, padded-version (prefix, three numbers in three places each),
+                subject-equals-issuer, bacnet-instance, opcua-enumeration, ntcip-node, mib-node, knx-address, knx-status, knx-family, cnip-flags, doip-activation, fins-mode, cclink-state, slc-mode, snp-state
+registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
                 parentheses, for the version of a named program after that name.
@@ -444,6 +448,13 @@ def inflate(raw):
     raise NotObtained("no deflate stream")
 
 
+def packed_ascii(raw):
+    """HART: six bits a character, of which the missing one is the opposite of the highest that is there."""
+    bits = "".join(f"{byte:08b}" for byte in raw)
+    sixes = [int(bits[at : at + 6], 2) for at in range(0, len(bits), 6)]
+    return "".join(chr(six if six & 0x20 else six | 0x40) for six in sixes).strip()
+
+
 def number_lists(raw):
     pairs = struct.unpack(f">{len(raw) // 2}H", raw[: len(raw) // 2 * 2])
     return [",".join(map(str, raw)), ",".join(map(str, pairs))]
@@ -502,9 +513,25 @@ def nibbles(table):
 # SZL 0x0424: the low half is the state now. A telegram of transition has numbers of its own: 0 stop, 2 run.
 S7_STATES = {0: ["stop"], 1: ["stop"], 2: ["stop", "run"], 3: ["stop"], 4: ["stop"], 5: ["startup"], 6: ["startup"], 7: ["startup"],
              8: ["run"], 9: ["run"], 10: ["hold"], 13: ["defective"]}  # fmt: skip
+POWERLINK_STATES = {0x1C: "not-active", 0x1D: "pre-operational-1", 0x5D: "pre-operational-2", 0x6D: "ready-to-operate",
+                    0xFD: "operational", 0x4D: "stopped", 0x1E: "basic-ethernet"}  # fmt: skip
 MODE_SELECTOR = {1: "run", 2: "run-p", 3: "stop", 4: "mres"}
 
-TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "tls-records", "dtls-fragments", "http-body", "connection", "request")
+KNX_FAMILIES = {2: "core", 3: "device management", 4: "tunnelling", 5: "routing", 6: "remote logging",
+                7: "remote configuration and diagnosis", 8: "object server", 9: "security"}  # fmt: skip
+# NTCIP 8004: the last number of a device's node.
+NTCIP_KINDS = {1: "traffic signal controller", 2: "ramp meter", 3: "dynamic message sign", 4: "transportation sensor system",
+               5: "environmental sensor station", 7: "roadside camera", 8: "video switch", 11: "signal control and prioritization"}  # fmt: skip
+# Kinds of user tokens and security modes, by their numbers; user tokens by the numbers of their types.
+OPCUA_WORDS = {0: ["anonymous"], 1: ["password", "none"], 2: ["certificate", "sign"], 3: ["issued-token", "sign-and-encrypt"],
+               321: ["anonymous"], 324: ["password"], 327: ["certificate"], 940: ["issued-token"]}  # fmt: skip
+
+# SLC 500, status word S:1, bits 0 to 4; SNP, the highest four bits of the status word.
+SLC_MODES = {0: "remote download", 1: "remote program", 3: "remote suspend", 6: "remote run", 7: "remote test continuous",
+             8: "remote test single scan", 16: "download", 17: "program", 27: "suspend", 30: "run"}  # fmt: skip
+SNP_STATES = ["run", "run with outputs disabled", "stop", "stop by fault", "halted", "suspended", "stop with inputs and outputs enabled"]
+
+TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "dcerpc-fragments", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
 
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},
@@ -540,6 +567,7 @@ DERIVATIONS = {
     "decimal-list": lambda raw, _: number_lists(raw),
     "option-codes": lambda raw, _: option_codes(raw),
     "major.minor": lambda raw, _: [".".join(map(str, raw)), ".".join(f"{byte:03}" if i else str(byte) for i, byte in enumerate(raw))],
+    "u16-le-hex": lambda raw, _: [f"{int.from_bytes(raw, 'little'):04x}"],
     "u32-le-hex": lambda raw, _: hexadecimal(int.from_bytes(raw, "little")),
     "u32-be-hex": lambda raw, _: hexadecimal(int.from_bytes(raw, "big")),
     "bcd": lambda raw, _: [raw.hex(), raw.hex().lstrip("0")],
@@ -552,7 +580,45 @@ DERIVATIONS = {
     "s7-state": nibbles(S7_STATES),
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
     "s7-version": lambda raw, _: [f"{chr(raw[0])}{'.'.join(map(str, raw[1:4]))}"],
+    "ethercat-state": nibbles({1: ["init"], 2: ["pre-op"], 3: ["bootstrap"], 4: ["safe-op"], 8: ["op"]}),
+    "powerlink-state": one_of({bytes([code]): [word] for code, word in POWERLINK_STATES.items()}),
+    "ipv4-le": lambda raw, _: [str(ipaddress.ip_address(raw[::-1]))],
+    "profinet-ar-type": lambda raw, _: ["8" if raw == b"\0\6" else "2"],
+    "decimal-dotted": lambda raw, _: [".".join(map(str, raw))],
+    "ads-device-info": lambda raw, _: ["{} {}.{}.{}".format(text_of(raw[4:].split(b"\0")[0]).strip(), *struct.unpack_from("<BBH", raw))],
+    "ads-state": one_of({b"\x05": ["run"], b"\x06": ["stop"], b"\x0f": ["config"]}),
+    "u8.u8.u16-le": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from("<BBH", raw))],
+    "os-version-info": lambda raw, _: ["{} {}.{}.{}".format({2: "nt", 3: "ce"}[raw[12]], *struct.unpack_from("<III", raw))],
+    "codesys-protocol": lambda raw, _: [{0xCD55: "none", 0x7557: "encrypted"}[int.from_bytes(raw, "little")]],
+    "dotted-backwards": lambda raw, _: [".".join(map(str, raw[::-1]))],
+    "hart-unique-id": lambda raw, _: [f"{raw[:2].hex()}-{raw[8:11].hex()}"],
+    "hart-hardware-revision": lambda raw, _: [str(raw[0] >> 3)],
+    "packed-ascii": lambda raw, _: [packed_ascii(raw)],
+    "s7-named-version": lambda raw, _: [f"{text_of(raw[:20]).strip()} {chr(raw[22])}{'.'.join(map(str, raw[23:26]))}"],
+    "s7-plus-version": one_of({b"\x01": ["none"], b"\x02": ["none"], b"\x03": ["digest"]}),
+    "padded-version": lambda raw, _: [chr(raw[0]) + ".".join(text_of(raw[at : at + 3]).strip() for at in (1, 4, 7))],
     "subject-equals-issuer": lambda raw, _: ["0", "1"],
+    "mib-node": lambda raw, _: [{33: "uninterruptible power supply", 43: "printer"}.get(raw[-1], "")],
+    "ntcip-node": lambda raw, _: [NTCIP_KINDS.get(raw[-1], "")],
+    "knx-address": lambda raw, _: ["{}.{}.{}".format(raw[0] >> 4, raw[0] & 15, raw[1])],
+    "knx-status": lambda raw, _: ["programming"] if raw[0] & 1 else [],
+    "knx-family": lambda raw, _: [KNX_FAMILIES.get(raw[0], ""), "secure " + KNX_FAMILIES.get(raw[0], "")],
+    "cnip-flags": lambda raw, _: ["authenticated" if raw[0] & 0x20 else "none"],
+    "cnip-role": lambda raw, _: ["channel member", "configuration server"],
+    "doip-activation": one_of({b"\x10": ["none"], b"\x07": ["tls required"]}),
+    "someip-version": lambda raw, _: [f"{raw[0]}.{int.from_bytes(raw[4:8], 'big')}"],
+    "bacnet-instance": lambda raw, _: [str(int.from_bytes(raw, "big") & 0x3FFFFF)],
+    "opcua-enumeration": lambda raw, _: OPCUA_WORDS.get(int.from_bytes(raw, "little"), []),
+    "reversed": lambda raw, _: raw[::-1],
+    "text-lines": lambda raw, _: [", ".join(line.strip() for line in text_of(raw).split("\n") if line.strip())],
+    "hexadecimal": lambda raw, _: [str(int(raw, 16))],
+    "bcd-version": lambda raw, _: [f"{raw[1]:x}.{raw[0]:02x}"],
+    "reversed-dotted": lambda raw, _: [".".join(map(str, raw[::-1]))],
+    "series-and-release": lambda raw, _: [f"series {chr(65 + (raw[0] >> 5))} release {(raw[0] & 31) + 1}"],
+    "fins-mode": one_of({b"\0": ["program"], b"\2": ["monitor"], b"\4": ["run"]}),
+    "cclink-state": one_of({b"\0": ["stop"], b"\1": ["run"], b"\2": ["stop"]}),
+    "slc-mode": lambda raw, _: [SLC_MODES[raw[0] & 31]],
+    "snp-state": lambda raw, _: [SNP_STATES[raw[0] >> 4]],
 }
 
 
@@ -604,7 +670,7 @@ def stands_inside(value, made):
 
 
 PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
-REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "csa-vendor", "snmp-enterprise")
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "knx-manufacturer", "ethercat-vendor", "hart-manufacturer", "csa-vendor", "snmp-enterprise")
 TABLES = {}
 
 

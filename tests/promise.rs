@@ -56,7 +56,7 @@ fn one_identification_and_one_write_are_found_after_a_million_polls_that_nobody_
         // Counted apart from what is read: a second connection, thrown away.
         *counts.entry(poll(&mut Connection::new(), number).0.to_owned()).or_default() += 1;
     }
-    counts.insert("encapsulated_interface_transport".into(), 1);
+    counts.insert("read_device_identification".into(), 1);
     counts.insert("write_single_register".into(), 1);
 
     let mut connection = Connection::new();

@@ -15,19 +15,41 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("cip", Some("enip"), "spoken within EtherNet/IP"),
     ("cipio", None, "the lab's EtherNet/IP stack opens no cyclic connection"),
     ("cotp", Some("s7comm"), "the transport of S7 and MMS"),
+    ("dcerpc", None, "an envelope that says nothing of its own"),
+    ("cspv4", None, "an envelope that says nothing of its own"),
     ("dtls", None, "no stack of the lab speaks it"),
     ("hnap", None, "spoken by home routers; no package answers as one"),
     ("nbdgm", Some("smb"), "carries the browser's announcements"),
     ("ntlmssp", None, "spoken within SMB and HTTP: nothing of the lab hands it on yet"),
-    ("pn_rt", None, "needs a controller and devices in cyclic exchange"),
-    ("s7comm-plus", None, "needs an S7-1200 or S7-1500"),
+    ("pn_rt", Some("pn_io"), "cyclic data and alarms of a connection"),
+    ("someip", Some("someipsd"), "services are used after they were found"),
     ("tpkt", None, "an envelope that says nothing of its own"),
     ("upnp", Some("ssdp"), "descriptions are fetched after a search"),
     ("websocket", None, "an envelope that says nothing of its own"),
 ];
 
 /// Where `unusual-port.pcap` of a folder has its server.
-const UNUSUAL_PORTS: &[(&str, u16)] = &[("enip", 52222), ("http", 4711), ("modbus", 10502), ("s7comm", 10102), ("ssh", 22022), ("tls", 4712)];
+const UNUSUAL_PORTS: &[(&str, u16)] = &[
+    ("doip", 23400),
+    ("fox", 11911),
+    ("knxip", 13671),
+    ("opcua", 49320),
+    ("semtech-udp", 1780),
+    ("ads", 40898),
+    ("addp", 22362),
+    ("codesys", 21740),
+    ("enip", 52222),
+    ("hart_ip", 25094),
+    ("lantronix", 40718),
+    ("nport", 24800),
+    ("pcworx", 21962),
+    ("proconos", 40547),
+    ("http", 4711),
+    ("modbus", 10502),
+    ("s7comm", 10102),
+    ("ssh", 22022),
+    ("tls", 4712),
+];
 
 /// Who really speaks in a folder's `stranger-on-port.pcap`, as far as there are dissectors for them.
 const STRANGERS: &[(&str, &[&str])] = &[

@@ -53,6 +53,7 @@ mod iot {
     pub(super) mod ocpp;
     pub(super) mod onvif;
     pub(super) mod pjl;
+    pub(super) mod semtech_udp;
     pub(super) mod tplink_smarthome;
     pub(super) mod tuya;
     pub(super) mod upnp;
@@ -63,19 +64,64 @@ mod iot {
 
 /// Plants.
 mod ot {
+    pub(super) mod addp;
+    pub(super) mod ads;
+    mod ads_route;
+    pub(super) mod atg;
+    pub(super) mod bacnet;
+    pub(super) mod bsap;
+    pub(super) mod ccief_basic;
     pub(super) mod cip;
     mod cip_identity;
+    mod cip_objects;
     mod cip_path;
     pub(super) mod cipio;
+    pub(super) mod cnip;
+    pub(super) mod codesys;
+    mod codesys_v2;
+    mod codesys_v3;
     pub(super) mod cotp;
+    pub(super) mod crimson;
+    pub(super) mod cspv4;
+    pub(super) mod dcerpc;
+    mod dcerpc_pdu;
+    pub(super) mod doip;
+    pub(super) mod ecat;
+    mod ecat_slave;
+    pub(super) mod egd;
     pub(super) mod enip;
+    pub(super) mod epl;
+    pub(super) mod fox;
+    pub(super) mod ge_srtp;
+    pub(super) mod genisys;
+    pub(super) mod hart_ip;
+    mod hart_ip_commands;
+    pub(super) mod knxip;
+    pub(super) mod lantronix;
+    pub(super) mod mbrtu;
+    pub(super) mod melsoft;
     pub(super) mod modbus;
+    mod modbus_functions;
+    pub(super) mod nport;
+    pub(super) mod omron_fins;
+    mod omron_fins_commands;
+    pub(super) mod opcua;
+    pub(super) mod pccc;
+    pub(super) mod pcworx;
     pub(super) mod pn_dcp;
+    pub(super) mod pn_io;
+    mod pn_io_blocks;
     pub(super) mod pn_rt;
+    pub(super) mod proconos;
+    pub(super) mod roc_plus;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
+    pub(super) mod slmp;
+    mod slmp_frame;
+    pub(super) mod someip;
     pub(super) mod tpkt;
+    pub(super) mod umas;
 }
 
 /// Every dissector, in the order in which those bound to one port are asked.
@@ -121,14 +167,51 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &iot::wiz::Wiz,
     &iot::wsdd::Wsdd,
     &iot::yeelight::Yeelight,
+    &iot::semtech_udp::SemtechUdp,
+    &iot::upnp::Upnp,
+    &ot::addp::Addp,
+    &ot::ads::Ads,
+    &ot::atg::Atg,
+    &ot::bacnet::Bacnet,
+    &ot::bsap::Bsap,
+    &ot::ccief_basic::CciefBasic,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
+    &ot::cnip::Cnip,
+    &ot::codesys::Codesys,
     &ot::cotp::Cotp,
+    &ot::crimson::Crimson,
+    &ot::cspv4::Cspv4,
+    &ot::dcerpc::Dcerpc,
+    &ot::doip::Doip,
+    &ot::ecat::Ecat,
+    &ot::egd::Egd,
     &ot::enip::Enip,
+    &ot::epl::Epl,
+    &ot::fox::Fox,
+    &ot::ge_srtp::GeSrtp,
+    &ot::genisys::Genisys,
+    &ot::hart_ip::HartIp,
+    &ot::knxip::KnxIp,
+    &ot::lantronix::Lantronix,
+    &ot::mbrtu::Mbrtu,
+    &ot::melsoft::Melsoft,
     &ot::modbus::Modbus,
+    &ot::nport::Nport,
+    &ot::omron_fins::OmronFins,
+    &ot::opcua::OpcUa,
+    &ot::pccc::Pccc,
+    &ot::pcworx::Pcworx,
     &ot::pn_dcp::PnDcp,
+    &ot::pn_io::PnIo,
     &ot::pn_rt::PnRt,
+    &ot::proconos::Proconos,
+    &ot::roc_plus::RocPlus,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
+    &ot::slmp::Slmp,
+    &ot::someip::SomeIp,
+    &ot::someip::SomeIpSd,
     &ot::tpkt::Tpkt,
+    &ot::umas::Umas,
 ];

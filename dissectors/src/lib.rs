@@ -18,8 +18,9 @@
 //! | [`reassembly`] | TCP streams in order |
 //! | `der`, `dn`, `x509` | certificates and what they are made of |
 //! | `ja` | JA3 and JA4 of a TLS client's hello |
-//! | `base64`, `cbor`, `json`, `protobuf`, `xml` | wire forms that several protocols share |
+//! | `base64`, `cbor`, `crc`, `json`, `protobuf`, `xml` | wire forms that several protocols share |
 //! | `websocket` | frames of WebSockets, and what is spoken in them |
+//! | `codes` | tables of codes, of which a row's operations are made |
 //! | [`engine`] | the library's face |
 
 mod again;
@@ -27,7 +28,9 @@ mod asn1;
 mod base64;
 mod blocks;
 mod cbor;
+mod codes;
 pub mod context;
+mod crc;
 mod decap;
 mod der;
 pub mod dissector;

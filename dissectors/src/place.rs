@@ -38,7 +38,9 @@ pub(crate) fn say(cx: &mut Context<'_>) {
             saying.implied(Field::MacAddress, &mac);
         }
     }
-    let Some(ip) = host.ip.filter(is_host) else { return };
+    // A loopback address without a MAC address is that of the capturing host, which speaks to itself.
+    let itself = |ip: &IpAddr| ip.is_loopback() && host.mac.is_none();
+    let Some(ip) = host.ip.filter(|ip| is_host(ip) || itself(ip)) else { return };
     let (name, field, at, length, ttl) = match frame.net {
         Net::V4 => (IP, Field::Ipv4Address, 12, 4, 8),
         _ => (IPV6, Field::Ipv6Address, 8, 16, 7),

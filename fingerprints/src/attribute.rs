@@ -13,11 +13,19 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::ModuleType, Attribute::Model, 85),
     (Field::ProductCode, Attribute::OrderNumber, 85),
     (Field::OrderNumber, Attribute::OrderNumber, 90),
+    (Field::IdentityProductCode, Attribute::OrderNumber, 60),
     (Field::SerialNumber, Attribute::Serial, 90),
     (Field::FirmwareVersion, Attribute::Firmware, 90),
     (Field::HardwareVersion, Attribute::Hardware, 90),
+    (Field::RevisionNumber, Attribute::Hardware, 60),
     (Field::SoftwareVersion, Attribute::Software, 85),
+    (Field::RuntimeVersion, Attribute::Software, 85),
+    (Field::BootLoaderVersion, Attribute::Software, 60),
     (Field::OperatingSystem, Attribute::Os, 85),
+    (Field::OsRelease, Attribute::Os, 50),
+    (Field::RuntimeName, Attribute::Software, 40),
+    (Field::VmVersion, Attribute::Software, 40),
+    (Field::BrandId, Attribute::Product, 60),
     (Field::SystemDescription, Attribute::Description, 85),
     (Field::LldpSystemDescription, Attribute::Description, 85),
     (Field::Description, Attribute::Description, 80),
@@ -26,7 +34,13 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::StationType, Attribute::Model, 80),
     (Field::Location, Attribute::Location, 80),
     (Field::AssetId, Attribute::AssetId, 90),
+    (Field::Vin, Attribute::AssetId, 80),
+    (Field::Tag, Attribute::AssetId, 80),
+    (Field::ShortTag, Attribute::AssetId, 60),
+    (Field::ProjectName, Attribute::Application, 80),
     (Field::ApplicationName, Attribute::Application, 80),
+    (Field::SoftwareProduct, Attribute::Product, 80),
+    (Field::ProductUri, Attribute::Product, 50),
     (Field::PlantName, Attribute::Application, 60),
     (Field::MemoryCardSerial, Attribute::MemoryCardSerial, 90),
     (Field::OperatingMode, Attribute::OperatingMode, 90),
@@ -39,6 +53,7 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::DomainName, Attribute::Domain, 80),
     (Field::Workgroup, Attribute::Domain, 75),
     (Field::FriendlyName, Attribute::FriendlyName, 80),
+    (Field::ObjectName, Attribute::FriendlyName, 80),
     (Field::HttpTitle, Attribute::PageTitle, 60),
     (Field::DhcpVendorClass, Attribute::DhcpVendorClass, 90),
     (Field::Dhcpv6VendorClass, Attribute::DhcpVendorClass, 90),
@@ -54,6 +69,7 @@ const NAMES: &[(Field, u8)] = &[
     (Field::StationName, 85),
     (Field::DnsName, 80),
     (Field::DeviceId, 75),
+    (Field::ObjectName, 70),
     (Field::ModuleName, 50),
 ];
 
@@ -143,6 +159,8 @@ fn means(attribute: Attribute, field: Field, observation: &Observation) -> bool 
     match (attribute, field) {
         // The domain that a server hands out is its network's, and not one that it is in.
         (Attribute::Domain, _) => matches!(observation.kind, Kind::Name | Kind::Identity),
+        // A device object's name is what people call it; with spaces it is no host's name.
+        (Attribute::Hostname, Field::ObjectName) => observation.get(field).is_none_or(|name| !name.display().trim().contains(char::is_whitespace)),
         // UPnP's model number, and DPWS's, is any text: a version as often as a number.
         (_, Field::ProductCode) => !matches!(observation.protocol.as_str(), "upnp" | "wsdd"),
         // The title of an error's page is the error's.

@@ -91,6 +91,12 @@ fn inferred(observation: &Observation, field: Field, bits: u64) -> Option<Inferr
         (_, Field::ProfinetRole) if bits & 2 != 0 => Some(("controller", "plc", 60, "profinet-controller")),
         (_, Field::ProfinetRole) if bits & 8 != 0 => Some(("operator-station", "engineering-station", 55, "profinet-supervisor")),
         (_, Field::ProfinetRole) if bits & 1 != 0 => Some(("field-device", "", 60, "profinet-device")),
+        // EPSG DS 301 section 4.5: the managing node is 240, controlled nodes are 1 to 239.
+        ("epl", Field::NodeId) if bits == 240 => Some(("controller", "", 60, "powerlink-managing-node")),
+        ("epl", Field::NodeId) if (1..240).contains(&bits) => Some(("field-device", "", 55, "powerlink-controlled-node")),
+        // What has an identity in a slave's memory is a slave; what answers HART's command 0 is a field device or stands before some.
+        ("ecat", Field::EtherCatVendorId) => Some(("field-device", "", 55, "ethercat-slave")),
+        ("hart_ip", Field::HartDeviceType) => Some(("field-device", "", 55, "hart-device")),
         (_, Field::BrowserServerType) => of_browser(bits),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! Fields that are numbers in a registry: CIP, PROFINET, BACnet and Matter vendors, SNMP enterprises.
+//! Fields that are numbers in a registry: CIP, PROFINET, BACnet, EtherCAT, HART and Matter vendors, KNX manufacturers, SNMP enterprises.
 
 use crate::attribute::class_of;
 use crate::claim::{Attribute, Claim};
@@ -9,6 +9,11 @@ use observations::{Field, Observation, Value};
 /// implementer). UCD and Net-SNMP, Microsoft's service; and Frogfoot's, which radios of another maker show.
 const AGENTS: &[u64] = &[2021, 8072, 311, 10002];
 
+/// BACnet vendor identifiers of which the same holds: the open-source BACnet Stack's, which its users often leave as it is.
+const STACKS: &[u64] = &[260];
+/// BACnet's identifier of ASHRAE, who build nothing: samples and unset devices show it.
+const BACNET_UNSET: u64 = 0;
+
 /// Claims from registered numbers.
 #[must_use]
 pub fn claims(observation: &Observation) -> Vec<Claim> {
@@ -18,7 +23,13 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
         let (name, confidence, rule) = match (said.field, &said.value) {
             (Field::CipVendorId, Value::Number(id)) => (table::cip_vendor(*id), 90, "registry:cip-vendor"),
             (Field::ProfinetVendorId, Value::Number(id)) => (table::profinet_vendor(*id), 90, "registry:profinet-vendor"),
-            (Field::BacnetVendorId, Value::Number(id)) => (table::bacnet_vendor(*id), 90, "registry:bacnet-vendor"),
+            (Field::BacnetVendorId, Value::Number(BACNET_UNSET)) => continue,
+            (Field::BacnetVendorId, Value::Number(id)) => {
+                (table::bacnet_vendor(*id), if STACKS.contains(id) { 50 } else { 90 }, "registry:bacnet-vendor")
+            }
+            (Field::KnxManufacturer, Value::Number(id)) => (table::knx_manufacturer(*id), 80, "registry:knx-manufacturer"),
+            (Field::EtherCatVendorId, Value::Number(id)) => (table::ethercat_vendor(*id), 90, "registry:ethercat-vendor"),
+            (Field::HartManufacturerId, Value::Number(id)) => (table::hart_manufacturer(*id), 90, "registry:hart-manufacturer"),
             (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
             (Field::SystemObjectId, value) => {
                 let id = enterprise_of(&value.display());

@@ -7,6 +7,9 @@ const CIP_VENDOR: &str = include_str!("../data/cip_vendor.tsv");
 const CIP_DEVICE_TYPE: &str = include_str!("../data/cip_device_type.tsv");
 const PROFINET_VENDOR: &str = include_str!("../data/profinet_vendor.tsv");
 const BACNET_VENDOR: &str = include_str!("../data/bacnet_vendor.tsv");
+const KNX_MANUFACTURER: &str = include_str!("../data/knx_manufacturer.tsv");
+const ETHERCAT_VENDOR: &str = include_str!("../data/ethercat_vendor.tsv");
+const HART_MANUFACTURER: &str = include_str!("../data/hart_manufacturer.tsv");
 const CSA_VENDOR: &str = include_str!("../data/csa_vendor.tsv");
 const ENTERPRISE: &str = include_str!("../data/snmp_enterprise.tsv");
 const BUILDERS: &str = include_str!("../data/mac_vendor_builds_devices.tsv");
@@ -55,6 +58,24 @@ pub fn profinet_vendor(id: u64) -> Option<&'static str> {
 #[must_use]
 pub fn bacnet_vendor(id: u64) -> Option<&'static str> {
     numbered(BACNET_VENDOR, id)
+}
+
+/// The maker of a KNX manufacturer code (KNX Association).
+#[must_use]
+pub fn knx_manufacturer(id: u64) -> Option<&'static str> {
+    numbered(KNX_MANUFACTURER, id)
+}
+
+/// The vendor of an EtherCAT vendor identifier (ETG).
+#[must_use]
+pub fn ethercat_vendor(id: u64) -> Option<&'static str> {
+    numbered(ETHERCAT_VENDOR, id)
+}
+
+/// The maker of a HART manufacturer code (FieldComm Group).
+#[must_use]
+pub fn hart_manufacturer(id: u64) -> Option<&'static str> {
+    numbered(HART_MANUFACTURER, id)
 }
 
 /// The vendor of an identifier of the Connectivity Standards Alliance (Matter).

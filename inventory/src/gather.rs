@@ -1,5 +1,7 @@
 //! One pass over all that was said: who is spoken of, what is claimed of each, and which keys each says of itself.
 
+mod own_name;
+
 use crate::attribute::normal;
 use crate::key::Key;
 use fingerprints::{Attribute, Claim, Fingerprints};
@@ -105,6 +107,8 @@ pub struct Host<'a> {
     pub asked_for: bool,
     /// It announced itself as a router.
     pub router: bool,
+    /// PROFINET names that it asks for: as many as tell whether there is one alone.
+    pub asked_names: BTreeMap<String, At<'a>>,
     /// Relays that handed on what it said itself (DHCP).
     pub relays: BTreeSet<HostKey>,
 }
@@ -178,11 +182,31 @@ pub fn gather<'a>(said: &'a Said, fingerprints: &Fingerprints) -> Facts<'a> {
                 continue;
             };
             let segment = segments.get(usize::from(said.about.segment.0)).copied().unwrap_or(0);
+            // A loopback address that others name is nobody's.
+            let own = is_own_host(&said.about);
+            if own && !is_own_host(&said.speaker) {
+                continue;
+            }
+            let segment = if own { number(&mut facts.segments, &own_segment(&one.source.key)) } else { segment };
             let at = At { source, key, entry };
             facts.take(&said, at, (site, segment), names.get(&said.protocol), fingerprints);
         }
     }
+    facts.infer_own_names();
     facts
+}
+
+/// Whether a subject is the host that captured, as it speaks to itself: a loopback address without a MAC address. On a wire no such
+/// address may occur (RFC 1122 §3.2.1.3).
+#[must_use]
+pub fn is_own_host(subject: &Subject) -> bool {
+    subject.mac.is_none() && subject.ip.is_some_and(|ip| ip.is_loopback())
+}
+
+/// The address space of a source's own host: every host has the same addresses for itself, and those of two captures are two hosts'.
+#[must_use]
+pub fn own_segment(source: &SourceKey) -> String {
+    format!("loopback {:.8}", source.to_string())
 }
 
 fn number(names: &mut Vec<String>, name: &str) -> Name {
@@ -220,7 +244,7 @@ impl<'a> Facts<'a> {
         self.sight(said, place, itself);
         let about = host_key(place, &said.about);
         let speaker_key = host_key(place, &said.speaker);
-        if !itself && speaker_key != about {
+        if !itself && speaker_key != about && !is_own_host(&said.speaker) {
             let speaker = self.hosts.entry(speaker_key).or_default();
             speaker.spoke = true;
             speaker.protocols.insert(protocol);
@@ -259,6 +283,7 @@ impl<'a> Facts<'a> {
             host.take_keys(said, protocol, &claims);
         }
         host.present(said, at);
+        host.take_asked_name(said, at);
         let doubtful = self.doubtful.get(at.source as usize).copied().unwrap_or(false);
         let of = |claim| ClaimAt { claim, at, protocol, endpoint: said.about.endpoint, path: said.about.path.clone(), doubtful };
         host.claims.extend(claims.into_iter().map(of));
@@ -338,6 +363,9 @@ impl<'a> Host<'a> {
             Kind::Key if said.get(Field::SshHostKey).is_some() => "ssh-host-key",
             Kind::Key | Kind::Identity if said.get(Field::EngineId).is_some() => "snmp-engine-id",
             Kind::Identity | Kind::Binding if said.get(Field::Uuid).is_some() && said.of_itself() => "uuid",
+            Kind::Identity if said.get(Field::HostId).is_some() && said.of_itself() => "niagara-host-id",
+            Kind::Identity if said.get(Field::ApplicationUri).is_some() && said.of_itself() => "opcua-application",
+            Kind::Identity if said.get(Field::AmsNetId).is_some() && said.of_itself() => "ams-net-id",
             Kind::Client if said.get(Field::MqttClientId).is_some() => "mqtt-client-id",
             Kind::Client if said.get(Field::Lwm2mEndpoint).is_some() => "lwm2m-endpoint",
             Kind::Client if said.get(Field::ChargePointId).is_some() => "ocpp-charge-point",

@@ -18,6 +18,7 @@ use edges::{Edges, Named};
 use observations::Mac;
 use sets::{Edge, Sets};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use table::{Table, widest};
 
 mod edges;
@@ -93,7 +94,8 @@ pub fn node_of(places: &Places, host: &HostKey, time: i64) -> Option<Node> {
     if let Some(mac) = places.mac_of(host, time).filter(|mac| mac.is_device() && !mac.is_virtual_router()) {
         return Some(Node::Mac(host.site, mac));
     }
-    let address = (host.site, host.segment, host.ip.filter(is_unicast)?);
+    let itself = |ip: &IpAddr| ip.is_loopback() && host.mac.is_none();
+    let address = (host.site, host.segment, host.ip.filter(|ip| is_unicast(ip) || itself(ip))?);
     (!places.is_held(&address) && !places.is_virtual(&address)).then_some(Node::Ip(address))
 }
 

@@ -442,8 +442,120 @@ table! {
         // Power systems: 400 to 449.
 
         // Factories: 450 to 499, and 500 to 549 for fieldbuses and programming.
+        /// A PROFINET station's name that a host asks for.
+        StationAskedFor = 500, "station-asked-for";
+        /// PROFINET module ident number: which module, as its vendor numbers them.
+        ModuleIdent = 501, "module-ident";
+        /// An operator's designation of what a device does in the plant (I&M1 function, HART tag).
+        Tag = 502, "tag";
+        /// When a device was installed, as its operator wrote it (I&M2).
+        InstallationDate = 503, "installation-date";
+        /// An AMS net id: six numbers that name a TwinCAT system.
+        AmsNetId = 504, "ams-net-id";
+        /// A node's number on its fieldbus (POWERLINK).
+        NodeId = 505, "node-id";
+        /// CANopen vendor number, which POWERLINK uses as well.
+        CanopenVendorId = 506, "canopen-vendor-id";
+        /// HART manufacturer identification code.
+        HartManufacturerId = 507, "hart-manufacturer-id";
+        /// HART expanded device type.
+        HartDeviceType = 508, "hart-device-type";
+        /// HART device profile.
+        HartProfile = 509, "hart-profile";
+        /// A device type's number (CANopen object 0x1000, CODESYS target type).
+        DeviceTypeNumber = 510, "device-type-number";
+        /// A CODESYS target's number.
+        TargetId = 511, "target-id";
+        /// A runtime system's version.
+        RuntimeVersion = 512, "runtime-version";
+        /// A bootstrap loader's version.
+        BootLoaderVersion = 513, "boot-loader-version";
+        /// A name for people of a controller's program or project.
+        ProjectName = 514, "project-name";
+        /// An operating system's family and version, as a Windows system gives it: `nt` or `ce`, major, minor, build.
+        OsVersion = 515, "os-version";
+        /// Model number of an NPort serial device server, four hexadecimal digits.
+        NportModel = 516, "nport-model";
+        /// Type of a Lantronix device server, two characters.
+        LantronixType = 517, "lantronix-type";
+        /// Product code of a CANopen or EtherCAT identity object, in hexadecimal digits.
+        IdentityProductCode = 518, "identity-product-code";
+        /// HART long address: device type and device id, five bytes.
+        HartAddress = 519, "hart-address";
+        /// Revision number of a CANopen or EtherCAT identity object, in hexadecimal digits.
+        RevisionNumber = 520, "revision-number";
+        /// HART tag of eight characters, beside which a long one may be set.
+        ShortTag = 521, "short-tag";
+        /// A node's, station's or unit's number on its network, as the protocol counts (FINS, ROC Plus, Genisys).
+        NodeAddress = 450, "node-address";
+        /// A network's or group's number (FINS, ROC Plus).
+        NetworkNumber = 451, "network-number";
+        /// A model's number in a list of its maker (MELSEC, CC-Link, SNP, ROC).
+        ModelCode = 452, "model-code";
+        /// CC-Link Partner Association vendor code.
+        CclinkVendorCode = 453, "cclink-vendor-code";
+        /// A version that a maker counts for the whole of a device (CC-Link).
+        EquipmentVersion = 454, "equipment-version";
+        /// Model of a memory card.
+        MemoryCardModel = 455, "memory-card-model";
+        /// Version of the project that a controller runs.
+        ProjectVersion = 456, "project-version";
+        /// Privilege level of a connection, as the protocol counts.
+        PrivilegeLevel = 457, "privilege-level";
+        /// Who produces exchanged data, as an address in the data (EGD).
+        ProducerId = 458, "producer-id";
+        /// Number of a set of exchanged data (EGD).
+        ExchangeId = 459, "exchange-id";
 
         // Buildings: 550 to 599.
+        /// An OPC UA application's URI: unique for one installation.
+        ApplicationUri = 550, "application-uri";
+        /// An OPC UA product's URI.
+        ProductUri = 551, "product-uri";
+        /// The name of the software that a device runs, as a product.
+        SoftwareProduct = 552, "software-product";
+        /// Who made the software that a device runs: not always who built the device.
+        SoftwareManufacturer = 553, "software-manufacturer";
+        /// The build of that software.
+        BuildNumber = 554, "build-number";
+        /// The result of a service that was asked for, as the protocol encodes it.
+        ServiceResult = 555, "service-result";
+        /// A BACnet network's number.
+        BacnetNetwork = 556, "bacnet-network";
+        /// The name of a BACnet device object: unique in its internetwork.
+        ObjectName = 557, "object-name";
+        /// KNX individual address: area, line, device.
+        IndividualAddress = 558, "individual-address";
+        /// A project's or installation's number.
+        ProjectId = 559, "project-id";
+        /// KNX manufacturer code.
+        KnxManufacturer = 560, "knx-manufacturer";
+        /// A host's identifier that licences of its software are bound to.
+        HostId = 561, "host-id";
+        /// The brand under which a product is sold.
+        BrandId = 562, "brand-id";
+        /// The virtual machine that runs the software.
+        RuntimeName = 563, "runtime-name";
+        /// Its version.
+        VmVersion = 564, "vm-version";
+        /// An operating system's version.
+        OsRelease = 565, "os-release";
+        /// A LON Neuron identifier.
+        NeuronId = 566, "neuron-id";
+        /// EUI-64 of a LoRaWAN gateway.
+        GatewayEui = 567, "gateway-eui";
+        /// A vehicle identification number (ISO 3779).
+        Vin = 568, "vin";
+        /// A logical address of a control unit (ISO 13400-2).
+        LogicalAddress = 569, "logical-address";
+        /// Entity identification of a vehicle's gateway (ISO 13400-2).
+        EntityId = 570, "entity-id";
+        /// Group identification of a vehicle's gateways (ISO 13400-2).
+        GroupId = 571, "group-id";
+        /// A SOME/IP service's number.
+        SomeIpService = 572, "someip-service";
+        /// A SOME/IP service instance's number.
+        SomeIpInstance = 573, "someip-instance";
 
         // Things, medicine, charging: 600 to 649.
         /// MQTT client identifier.

@@ -49,6 +49,22 @@ pub enum StepKind {
     AmsPort,
     /// SNMP entPhysicalIndex (RFC 6933).
     Entity,
+    /// Logical address of a control unit behind a vehicle's gateway (ISO 13400-2).
+    LogicalAddress,
+    /// EtherCAT position, or station address where it is not known which position has it.
+    EtherCatSlave,
+    /// FINS network number.
+    FinsNetwork,
+    /// FINS node number on that network.
+    FinsNode,
+    /// FINS unit address: 16 and more are CPU bus units.
+    FinsUnit,
+    /// MELSEC network number.
+    MelsecNetwork,
+    /// MELSEC station number on that network.
+    MelsecStation,
+    /// Genisys server address.
+    GenisysStation,
     /// Sparkplug device behind an edge node: 32 bits of a hash of its identifier.
     SparkplugDevice,
 }
@@ -69,6 +85,14 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::ProfinetSubslot, 12, "subslot"),
     (StepKind::AmsPort, 13, "ams port"),
     (StepKind::Entity, 14, "entity"),
+    (StepKind::LogicalAddress, 31, "logical address"),
+    (StepKind::EtherCatSlave, 30, "ethercat slave"),
+    (StepKind::FinsNetwork, 40, "network"),
+    (StepKind::FinsNode, 41, "node"),
+    (StepKind::FinsUnit, 42, "unit"),
+    (StepKind::MelsecNetwork, 43, "network"),
+    (StepKind::MelsecStation, 44, "station"),
+    (StepKind::GenisysStation, 45, "station"),
     (StepKind::SparkplugDevice, 60, "sparkplug device"),
 ];
 

@@ -2,7 +2,7 @@
 
 use crate::assemble::{View, time};
 use crate::document;
-use crate::gather::HostKey;
+use crate::gather::{HostKey, is_own_host, own_segment};
 use fingerprints::behaviour::Role;
 use observations::{Endpoint, Mac, SourceSaid, Subject, Tally, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +70,8 @@ struct Sides<'v, 's> {
     view: &'v View<'s>,
     site: u16,
     segments: Vec<u16>,
+    /// What the capturing host says to itself.
+    own: u16,
 }
 
 impl<'v, 's> Sides<'v, 's> {
@@ -79,11 +81,13 @@ impl<'v, 's> Sides<'v, 's> {
             view,
             site: number(&view.facts.sites, &one.source.site),
             segments: one.source.segments.iter().map(|name| number(&view.facts.segments, name)).collect(),
+            own: number(&view.facts.segments, &own_segment(&one.source.key)),
         }
     }
 
     fn side(&self, subject: &Subject, at: i64) -> Side {
         let segment = self.segments.get(usize::from(subject.segment.0)).copied().unwrap_or(0);
+        let segment = if is_own_host(subject) { self.own } else { segment };
         let key = HostKey { site: self.site, segment, mac: subject.mac, ip: subject.ip };
         let component = self.view.component_at(&key, at);
         let address = subject.ip.map(Address::Ip).or_else(|| subject.mac.map(Address::Mac)).unwrap_or(Address::Unknown);

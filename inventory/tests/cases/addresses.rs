@@ -59,11 +59,26 @@ fn two_segments_with_the_same_addresses() {
 fn groups_broadcast_and_nobody_are_no_devices() {
     let mut wire = Wire::new("groups");
     wire.lives(A, "10.0.0.1").frame("01:00:5e:00:00:fb", "", 0).frame("ff:ff:ff:ff:ff:ff", "", 0).frame("00:00:00:00:00:00", "", 0);
-    for group in ["224.0.0.251", "255.255.255.255", "0.0.0.0", "239.1.1.1", "ff02::1", "::", "127.0.0.1"] {
+    for group in ["224.0.0.251", "255.255.255.255", "0.0.0.0", "239.1.1.1", "ff02::1", "::"] {
         wire.frame("", group, 1).asks_for(A, group).dns_answer(&host(A, "10.0.0.1"), "group", group);
     }
+    wire.asks_for(A, "127.0.0.1").dns_answer(&host(A, "10.0.0.1"), "localhost.example", "127.0.0.1");
     let seen = wire.seen();
     assert_eq!(seen.0.devices.len(), 1);
+}
+
+#[test]
+fn what_a_host_says_to_itself_is_heard_in_its_own_capture() {
+    let (mut one, mut two) = (Wire::new("one"), Wire::new("two"));
+    one.frame("", "127.0.0.1", 64);
+    two.frame("", "127.0.0.1", 64);
+    let mut said = one.done();
+    said.join(two.done());
+    let seen = see(&said, &[]);
+    assert_eq!(seen.count(), 2);
+    assert!(seen.0.devices.iter().all(|device| device.ips == ["127.0.0.1"] && device.segments[0].starts_with("loopback ")));
+    seen.keeps_ids_of(&one.seen());
+    seen.keeps_ids_of(&two.seen());
 }
 
 #[test]

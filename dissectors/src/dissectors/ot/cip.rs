@@ -6,6 +6,7 @@
 //! Does not tell: who asks; where a connected message goes if the connection was opened before the capture began.
 
 use super::cip_identity::Identity;
+use super::cip_objects as objects;
 use super::cip_path::{Path, Route, device};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
@@ -28,11 +29,14 @@ const IDENTITY_CLASS: u32 = 1;
 const CONNECTION_MANAGER: u32 = 6;
 const SYMBOL: u32 = 0x6b;
 const PCCC: u32 = 0x67;
+/// The key under which messages of the PCCC object are handed on: its class.
+const UNDER_PCCC: u64 = 0x67;
 
 const GET_ATTRIBUTES_ALL: u8 = 0x01;
 const GET_ATTRIBUTE_LIST: u8 = 0x03;
 const MULTIPLE_SERVICE_PACKET: u8 = 0x0a;
 const GET_ATTRIBUTE_SINGLE: u8 = 0x0e;
+const EXECUTE_PCCC: u8 = 0x4b;
 const UNCONNECTED_SEND: u8 = 0x52;
 const FORWARD_OPEN: u8 = 0x54;
 const LARGE_FORWARD_OPEN: u8 = 0x5b;
@@ -59,7 +63,7 @@ const SERVICES: &[(Of, u8, OperationClass, &str)] = &[
     (Of::Class(CONNECTION_MANAGER), FORWARD_OPEN, OperationClass::Session, "forward_open"),
     (Of::Class(CONNECTION_MANAGER), LARGE_FORWARD_OPEN, OperationClass::Session, "large_forward_open"),
     (Of::Class(CONNECTION_MANAGER), 0x4e, OperationClass::Session, "forward_close"),
-    (Of::Class(PCCC), 0x4b, OperationClass::Read, "execute_pccc"),
+    (Of::Class(PCCC), EXECUTE_PCCC, OperationClass::Read, "execute_pccc"),
     (Of::Tag, 0x4c, OperationClass::Read, "read_tag"),
     (Of::Tag, 0x4d, OperationClass::Write, "write_tag"),
     (Of::Tag, 0x4e, OperationClass::Write, "read_modify_write_tag"),
@@ -117,8 +121,11 @@ struct Asked {
 enum What {
     /// One attribute of an Identity object, or several.
     Identity(Option<u16>),
+    /// One attribute of another object.
+    Object(u32, u16),
     /// The connection path, and where it stands.
     Connection(Vec<u8>, Vec<Span>),
+    Pccc,
     Other,
 }
 
@@ -127,7 +134,7 @@ impl Dissector for Cip {
 
     const ROW: Row = Row {
         name: "cip",
-        revision: 1,
+        revision: 2,
         spec: "ODVA CIP Volume 1; Rockwell Automation 1756-PM020",
         tells: "identity of modules behind a route; reads, writes, resets",
         bindings: &[Binding::Under("enip", 0)],
@@ -156,13 +163,16 @@ impl Dissector for Cip {
         let look = |service: u8| paired(service & !ANSWER);
         match head.first() {
             Some(service) if service & ANSWER != 0 => {
-                Glance { operation: None, look: if look(*service) { Look::Always } else { Look::Never }, inner: None }
+                let data = answer(head).ok().filter(|_| service & !ANSWER == EXECUTE_PCCC).map(|(data, _)| data);
+                let inner = data.and_then(pccc).and_then(|message| handed_on(head, message));
+                Glance { operation: None, look: if look(*service) { Look::Always } else { Look::Never }, inner }
             }
             Some(_) => {
                 let Ok((_, request)) = request(head).map(unwrapped) else { return Glance::SKIP };
                 let operation = operation(&request);
                 let look = if look(request.service) { Look::Always } else { Look::Never };
-                Glance { operation: u16::try_from(operation).ok(), look, inner: None }
+                let inner = if is_pccc(&request) { pccc(request.data).and_then(|message| handed_on(head, message)) } else { None };
+                Glance { operation: u16::try_from(operation).ok(), look, inner }
             }
             None => Glance::SKIP,
         }
@@ -180,7 +190,21 @@ impl Dissector for Cip {
 
 /// Services whose answers are brought together with their questions. The others' answers are told apart by their service.
 const fn paired(service: u8) -> bool {
-    matches!(service, GET_ATTRIBUTES_ALL | GET_ATTRIBUTE_LIST | GET_ATTRIBUTE_SINGLE | FORWARD_OPEN | LARGE_FORWARD_OPEN)
+    matches!(service, GET_ATTRIBUTES_ALL | GET_ATTRIBUTE_LIST | GET_ATTRIBUTE_SINGLE | FORWARD_OPEN | LARGE_FORWARD_OPEN | EXECUTE_PCCC)
+}
+
+fn is_pccc(request: &Request<'_>) -> bool {
+    request.service == EXECUTE_PCCC && request.class() == Some(PCCC)
+}
+
+/// 1756-RM005, PCCC object: the requester's identification with its length, which counts itself; then the message.
+fn pccc(data: &[u8]) -> Option<&[u8]> {
+    data.get(usize::from(*data.first()?)..)
+}
+
+/// Where a message stands that is handed on.
+fn handed_on(head: &[u8], message: &[u8]) -> Option<(u64, usize)> {
+    Some((UNDER_PCCC, message.as_ptr().addr().checked_sub(head.as_ptr().addr())?))
 }
 
 struct Request<'a> {
@@ -261,6 +285,10 @@ fn messages(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Remembers a request whose answer may say something.
 fn asked(pdu: &[u8], state: &mut Exchanges, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let (_, request) = request(pdu).map(unwrapped)?;
+    let handed_on = is_pccc(&request);
+    if let Some(message) = pccc(request.data).filter(|_| handed_on) {
+        cx.under(UNDER_PCCC, message);
+    }
     let Some(path) = request.path.filter(|_| paired(request.service)) else { return Ok(()) };
     let exchange = cx.exchange();
     // A route in the request's own path is no form in use.
@@ -274,11 +302,16 @@ fn asked(pdu: &[u8], state: &mut Exchanges, cx: &mut Context<'_>) -> Result<(), 
     let what = match (path.class, path.instance, request.service) {
         (Some(IDENTITY_CLASS), Some(1), GET_ATTRIBUTES_ALL | GET_ATTRIBUTE_LIST) => What::Identity(None),
         (Some(IDENTITY_CLASS), Some(1), GET_ATTRIBUTE_SINGLE) => What::Identity(path.attribute.and_then(|attribute| u16::try_from(attribute).ok())),
+        (Some(class), Some(1), GET_ATTRIBUTE_SINGLE) => match path.attribute.and_then(|attribute| u16::try_from(attribute).ok()) {
+            Some(attribute) if objects::is_known(class, attribute) => What::Object(class, attribute),
+            _ => What::Other,
+        },
         (Some(CONNECTION_MANAGER), _, FORWARD_OPEN | LARGE_FORWARD_OPEN) => {
             let (_, path) = connection_path(request.service, request.data)?;
             route = Path::of(path).and_then(|path| path.route);
             What::Connection(path.to_vec(), cx.spans_of(path))
         }
+        _ if handed_on => What::Pccc,
         _ => What::Other,
     };
     let asked = Asked { service: request.service, what, route };
@@ -319,6 +352,12 @@ fn answered(pdu: &[u8], state: &mut Exchanges, cx: &mut Context<'_>) -> Result<(
     let Some(route) = asked.route.filter(|_| asked.service == service) else { return Ok(()) };
     let about = device(&cx.sender(), &route, cx);
     match (asked.what, service, status) {
+        // Of a controller behind a route the messages are counted, and not read: they would be taken for the server's.
+        (What::Pccc, _, SUCCESS) if route.is_empty() => {
+            if let Some(message) = pccc(data) {
+                cx.under(UNDER_PCCC, message);
+            }
+        }
         (What::Identity(_), GET_ATTRIBUTES_ALL, SUCCESS) => Identity::all(data).say(&about, cx),
         (What::Identity(_), GET_ATTRIBUTE_LIST, SUCCESS | ATTRIBUTE_LIST_ERROR) => Identity::list(data).say(&about, cx),
         (What::Identity(Some(attribute)), GET_ATTRIBUTE_SINGLE, SUCCESS) => {
@@ -326,6 +365,7 @@ fn answered(pdu: &[u8], state: &mut Exchanges, cx: &mut Context<'_>) -> Result<(
                 identity.say(&about, cx);
             }
         }
+        (What::Object(class, attribute), GET_ATTRIBUTE_SINGLE, SUCCESS) => objects::say(class, attribute, data, &about, cx),
         (What::Connection(path, spans), _, SUCCESS) => {
             let (_, id) = le_u32::<_, nom::error::Error<&[u8]>>().parse(data)?;
             state.connections.retain(|connection| connection.0 != id);
@@ -436,6 +476,18 @@ mod tests {
         ]);
         assert_eq!(field(&list, Kind::Identity, Field::CipVendorId), ["1"]);
         assert_eq!(field(&list, Kind::Identity, Field::FirmwareVersion), ["20.11"]);
+    }
+
+    #[test]
+    fn attributes_of_the_interface_and_of_security_are_read() {
+        let one = |class: u8, attribute: u8, value: &[u8]| {
+            let answer = [&[0x8e, 0, 0, 0], value].concat();
+            said(&[(true, unconnected(1, &[GET_ATTRIBUTE_SINGLE, 3, 0x20, class, 0x24, 1, 0x30, attribute])), (false, unconnected(1, &answer))])
+        };
+        assert_eq!(field(&one(0xf5, 6, b"\x05\0plc-7\0"), Kind::Identity, Field::Hostname), ["plc-7"]);
+        assert_eq!(field(&one(0xf6, 3, &[0, 0, 0xbc, 1, 2, 3]), Kind::Identity, Field::MacAddress), ["00:00:bc:01:02:03"]);
+        assert_eq!(field(&one(0x5e, 1, &[4]), Kind::Security, Field::EnipSecurityState), ["4"]);
+        assert!(one(0xf5, 1, &[1, 0, 0, 0]).iter().all(|said| said.protocol != "cip"));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Dissector for PnDcp {
 
     const ROW: Row = Row {
         name: "pn_dcp",
-        revision: 1,
+        revision: 2,
         spec: "IEC 61158-6-10 section 4.3",
         tells: "station name, vendor and device id, role, type, alias, IP address; names and addresses that are set",
         bindings: &[Binding::EtherType(0x8892)],
@@ -118,6 +118,7 @@ impl Dissector for PnDcp {
         match (header.service, header.kind) {
             (SERVICE_IDENTIFY | SERVICE_GET, SUCCESS) | (SERVICE_HELLO, REQUEST) => told(blocks, cx)?,
             (SERVICE_SET, REQUEST) => set(blocks, cx)?,
+            (SERVICE_IDENTIFY, REQUEST) => asked(blocks, cx)?,
             _ => {}
         }
         Ok(Next::Watch)
@@ -141,6 +142,7 @@ fn header(i: &[u8]) -> IResult<&[u8], Header> {
 /// One block: option, suboption, block information or qualifier (2), value.
 struct Block<'a> {
     option: (u8, u8),
+    body: &'a [u8],
     value: &'a [u8],
 }
 
@@ -150,7 +152,7 @@ fn block(i: &[u8]) -> IResult<&[u8], Block<'_>> {
     let (i, body) = take(length).parse(i)?;
     let (i, _pad) = take(i.len().min(usize::from(length % 2))).parse(i)?;
     let value = body.get(2..).unwrap_or_default();
-    Ok((i, Block { option: (option, suboption), value }))
+    Ok((i, Block { option: (option, suboption), body, value }))
 }
 
 /// What a device says of itself: identity together, addresses together.
@@ -226,6 +228,18 @@ fn set(blocks: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
             }
             _ => {}
         }
+    }
+    Ok(())
+}
+
+/// Whose name a host asks for: a controller for those of its devices, and a station that starts for its own, whether another has it
+/// (4.3.2.3, "name of station conflict").
+fn asked(blocks: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
+    let about = cx.sender_host();
+    let (_, block) = block(blocks)?;
+    if block.option == NAME_OF_STATION {
+        // In a filter no block qualifier stands before the value (4.3.1.4.3).
+        cx.say(&about, Kind::Request).trimmed(Field::StationAskedFor, block.body);
     }
     Ok(())
 }
@@ -306,6 +320,17 @@ mod tests {
         assert!(field(&said, Kind::Identity, Field::StationName).is_empty());
         let at = At { transport: observations::Transport::Ethernet, src_port: 0, dst_port: 0, from_client: None };
         assert_eq!(PnDcp.glance(&set[14..], &at).operation.map(|index| OPERATIONS[usize::from(index)].0), Some("set_name_of_station"));
+    }
+
+    #[test]
+    fn a_name_that_is_asked_for_is_not_the_askers_and_not_its_own_word() {
+        let mut asked = IDENTIFIED[..26].to_vec();
+        asked[14..18].copy_from_slice(&[0xfe, 0xfe, 5, 0]);
+        asked[25] = 10;
+        asked.extend_from_slice(&[2, 2, 0, 6, b'p', b'u', b'm', b'p', b'-', b'7']);
+        let said = read_frame(&PnDcp, &asked);
+        assert_eq!(field(&said, Kind::Request, Field::StationAskedFor), ["pump-7"]);
+        assert!(field(&said, Kind::Identity, Field::StationName).is_empty());
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Dissector for S7comm {
 
     const ROW: Row = Row {
         name: "s7comm",
-        revision: 1,
+        revision: 2,
         spec: "snap7 documentation; SIMATIC System and Standard Functions volume 2, system status lists",
         tells: "order number, firmware, serial numbers, names, protection level and state of S7-300/400; reads, writes, downloads, stops",
         bindings: &[Binding::Under("cotp", 0)],
@@ -360,10 +360,13 @@ mod tests {
     }
 
     fn module_identification() -> Vec<u8> {
-        let mut list = vec![0x00, 0x11, 0, 0, 0, 28, 0, 3];
-        for (index, text, version) in
-            [(1, b"6ES7 315-2EH14-0AB0 ", [0, 3, 0, 1]), (6, b"6ES7 315-2EH14-0AB0 ", [0, 3, 0, 1]), (7, b"                    ", *b"V\x03\x02\x07")]
-        {
+        let mut list = vec![0x00, 0x11, 0, 0, 0, 28, 0, 4];
+        for (index, text, version) in [
+            (1, b"6ES7 315-2EH14-0AB0 ", [0, 3, 0, 1]),
+            (6, b"6ES7 315-2EH14-0AB0 ", [0, 3, 0, 1]),
+            (7, b"                    ", *b"V\x03\x02\x07"),
+            (0x81, b"Boot Loader         ", *b"A\x20\x09\x09"),
+        ] {
             list.extend_from_slice(&[0, index]);
             list.extend_from_slice(text);
             list.extend_from_slice(&[0, 0xc0]);
@@ -389,6 +392,7 @@ mod tests {
         assert_eq!(field(&said, Kind::Identity, Field::OrderNumber), ["6ES7 315-2EH14-0AB0"]);
         assert_eq!(field(&said, Kind::Identity, Field::HardwareVersion), ["3"]);
         assert_eq!(field(&said, Kind::Identity, Field::FirmwareVersion), ["V3.2.7"]);
+        assert_eq!(field(&said, Kind::Identity, Field::BootLoaderVersion), ["Boot Loader A32.9.9"]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! S7comm-plus, which S7-1200 and S7-1500 controllers speak with their engineering stations and panels.
 //!
 //! Spec: no public one. Header, opcodes, functions and attribute numbers as T. Wiens' s7comm-plus plugin for Wireshark documents them.
-//! Tells us: order number and firmware version, as the controller opens a session; which version of the protocol is used, and which
-//! functions.
+//! Tells us: order number and firmware version, as the controller opens a session, and the serial number where its identification is read;
+//! names of clients; which version of the protocol is used, how it is protected, and which functions.
 //! Does not tell: anything once the session is inside TLS; what is read or written.
 
 use crate::context::{Context, trim};
@@ -10,7 +10,7 @@ use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look,
 use nom::bytes::take;
 use nom::number::{be_u8, be_u16};
 use nom::{IResult, Parser};
-use observations::{Field, Kind, OperationClass};
+use observations::{Field, Kind, OperationClass, Subject, Value};
 
 pub(crate) struct S7commPlus;
 
@@ -27,6 +27,19 @@ const REQUEST: u8 = 0x31;
 const RESPONSE: u8 = 0x32;
 const NOTIFICATION: u8 = 0x33;
 const CREATE_OBJECT: u16 = 0x04ca;
+
+const GET_VAR_SUB_STREAMED: u16 = 0x0586;
+const INIT_SSL: u16 = 0x05b3;
+
+/// What precedes a client's name in the session object that it asks for: attribute 298, flags, type string.
+const CLIENT_STRING: [u8; 4] = [0x82, 0x2a, 0x00, 0x15];
+/// What begins an I&M0 record (IEC 61158-6-10 §5.2.9): type, length, and the version behind it.
+const IM0: [u8; 4] = [0x00, 0x20, 0x00, 0x38];
+/// Vendor (2) and order number (20) stand before the serial number (16) there, then hardware revision (2) and software revision (4).
+const IM0_ORDER_NUMBER: std::ops::Range<usize> = 8..28;
+const IM0_SERIAL: std::ops::Range<usize> = 28..44;
+/// An order number has 20 bytes.
+const ORDER_NUMBER_MAX: usize = 20;
 
 /// What precedes the system's version string in a session object: attribute 319 (as a variable-length number), flags, type string.
 const SYSTEM_STRING: [u8; 4] = [0x82, 0x3f, 0x00, 0x15];
@@ -55,14 +68,20 @@ const OPERATIONS: &[(&str, OperationClass)] = &[
 ];
 const OTHER: usize = FUNCTIONS.len();
 
+/// The order number that the controller said of itself.
+#[derive(Default)]
+pub(crate) struct Session {
+    order_number: Vec<u8>,
+}
+
 impl Dissector for S7commPlus {
-    type State = ();
+    type State = Session;
 
     const ROW: Row = Row {
         name: "s7comm-plus",
-        revision: 1,
+        revision: 2,
         spec: "T. Wiens, s7comm-plus plugin for Wireshark",
-        tells: "order number and firmware of S7-1200 and S7-1500; functions used",
+        tells: "order number, firmware, serial number of S7-1200 and S7-1500; clients' names; protection; functions used",
         bindings: &[Binding::Under("cotp", 0)],
         shapes: &[],
         operations: OPERATIONS,
@@ -93,27 +112,45 @@ impl Dissector for S7commPlus {
         let index = FUNCTIONS.iter().position(|function| *function == message.function).unwrap_or(OTHER);
         let operation = u16::try_from(index).ok().filter(|_| message.opcode == REQUEST);
         let look = match (message.opcode, message.function) {
-            (RESPONSE, CREATE_OBJECT) => Look::Always,
+            (RESPONSE | REQUEST, CREATE_OBJECT) | (RESPONSE, GET_VAR_SUB_STREAMED | INIT_SSL) => Look::Always,
             (RESPONSE, _) => Look::Once(u32::from(message.version)),
             _ => Look::Never,
         };
         Glance { operation, look, inner: None }
     }
 
-    fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
+    fn read(&self, pdu: &[u8], state: &mut Session, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         if matches!(pdu.get(1), Some(&(KEEP_ALIVE | EXTENDED_KEEP_ALIVE))) {
             return Ok(Next::Watch);
         }
         let (body, message) = message(pdu)?;
+        if (message.opcode, message.function) == (REQUEST, CREATE_OBJECT) {
+            client(body, cx);
+        }
         if message.opcode == RESPONSE {
             let about = cx.sender();
-            cx.say(&about, Kind::Service).number(Field::ProtocolVersion, message.version.into(), pdu.get(1..2).unwrap_or_default());
-            if message.function == CREATE_OBJECT {
-                session(body, cx);
+            let version = pdu.get(1..2).unwrap_or_default();
+            cx.say(&about, Kind::Service).number(Field::ProtocolVersion, message.version.into(), version);
+            protection(&message, version, &about, cx);
+            match message.function {
+                CREATE_OBJECT => session(body, state, cx),
+                GET_VAR_SUB_STREAMED => identification(body, state, cx),
+                _ => {}
             }
         }
         Ok(Next::Watch)
     }
+}
+
+/// What protects a session: TLS from the answer to InitSSL on; a digest in each message of version 3; nothing before.
+fn protection(message: &Message, version: &[u8], about: &Subject, cx: &mut Context<'_>) {
+    let level: &[u8] = match (message.function, message.version) {
+        (INIT_SSL, _) => return drop(cx.say(about, Kind::Security).implied(Field::SecurityLevel, &Value::Text(b"tls".to_vec()))),
+        (_, VERSION_DIGEST) => b"digest",
+        (CREATE_OBJECT, _) => return,
+        _ => b"none",
+    };
+    cx.say(about, Kind::Security).decoded(Field::SecurityLevel, &Value::Text(level.to_vec()), version, "s7-plus-version");
 }
 
 struct Message {
@@ -133,19 +170,44 @@ fn message(i: &[u8]) -> IResult<&[u8], Message> {
     Ok((i, Message { version, opcode, function }))
 }
 
+/// A string of a session object: behind its attribute and type its length, a variable-length number; strings of 128 bytes and more are
+/// none of these.
+fn string(body: &[u8], attribute: [u8; 4]) -> Option<&[u8]> {
+    let at = body.windows(attribute.len()).position(|window| window == attribute)?;
+    let (length, rest) = body.get(at + attribute.len()..)?.split_first()?;
+    let text = rest.get(..usize::from(*length)).filter(|_| *length < 0x80)?;
+    text.iter().all(|byte| (0x20..0x7f).contains(byte)).then_some(text)
+}
+
+/// What a client calls its station, as it asks for a session.
+fn client(body: &[u8], cx: &mut Context<'_>) {
+    if let Some(name) = string(body, CLIENT_STRING) {
+        let about = cx.sender();
+        cx.say(&about, Kind::Client).trimmed(Field::ClientName, name);
+    }
+}
+
+/// An I&M0 record that is read from the controller. It may be a module's: only where it has the controller's own order number it is told.
+fn identification(body: &[u8], state: &Session, cx: &mut Context<'_>) {
+    let Some(at) = body.windows(IM0.len()).position(|window| window == IM0) else { return };
+    let record = body.get(at..).unwrap_or_default();
+    let (Some(order), Some(serial)) = (record.get(IM0_ORDER_NUMBER), record.get(IM0_SERIAL)) else { return };
+    if !state.order_number.is_empty() && trim(order) == state.order_number {
+        let about = cx.sender();
+        cx.say(&about, Kind::Identity).trimmed(Field::OrderNumber, order).trimmed(Field::SerialNumber, serial);
+    }
+}
+
 /// The session object that the controller creates: among its attributes the system's version string, `1;order number;Vversion`.
-fn session(body: &[u8], cx: &mut Context<'_>) {
-    let Some(at) = body.windows(SYSTEM_STRING.len()).position(|window| window == SYSTEM_STRING) else { return };
-    let Some((length, rest)) = body.get(at + SYSTEM_STRING.len()..).and_then(<[u8]>::split_first) else { return };
-    // A variable-length number; strings of 128 bytes and more are none of these.
-    let Some(text) = rest.get(..usize::from(*length)).filter(|_| *length < 0x80) else { return };
+fn session(body: &[u8], state: &mut Session, cx: &mut Context<'_>) {
+    let Some(text) = string(body, SYSTEM_STRING) else { return };
     let mut parts = text.split(|byte| *byte == b';');
     let (Some([b'0'..=b'9']), Some(order), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return };
-    let printable = text.iter().all(|byte| (0x20..0x7f).contains(byte));
-    if !printable || !matches!(version, [b'V', b'0'..=b'9', ..]) {
+    if !matches!(version, [b'V', b'0'..=b'9', ..]) {
         return;
     }
     let about = cx.sender();
+    state.order_number = trim(order).get(..ORDER_NUMBER_MAX).unwrap_or(trim(order)).to_vec();
     cx.say(&about, Kind::Identity).text(Field::OrderNumber, trim(order)).text(Field::FirmwareVersion, trim(version));
 }
 
@@ -196,6 +258,38 @@ mod tests {
         assert_eq!(field(&said, Kind::Identity, Field::OrderNumber), ["6ES7 211-1BE31-0XB0"]);
         assert_eq!(field(&said, Kind::Identity, Field::FirmwareVersion), ["V3.0"]);
         assert_eq!(field(&said, Kind::Service, Field::ProtocolVersion), ["1"]);
+    }
+
+    /// An answer with an I&M0 record of an order number.
+    fn identification_response(order: &[u8; 20]) -> Vec<u8> {
+        let mut body = vec![0x32, 0, 0, 0x05, 0x86, 0, 0, 0, 4, 0x34, 0, 0, 0x14, 0, 0x3c, 0, 0x20, 0, 0x38, 1, 0, 0, 0x2a];
+        body.extend_from_slice(order);
+        body.extend_from_slice(b"SZVBDYXX017700  \0\x02V\x02\x02\0");
+        body.resize(80, 0);
+        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&[0x72, 2, length[0], length[1]], &body[..], &[0x72, 2, 0, 0]].concat()
+    }
+
+    #[test]
+    fn a_serial_number_is_told_where_the_record_is_the_controllers_own() {
+        let read = |order| {
+            let session = packets(&session_response(), 200);
+            let record = packets(&identification_response(order), 200);
+            conversation_of(&[&Tpkt, &Cotp, &S7commPlus], Transport::Tcp, &[(102, 50000, &session), (102, 50000, &record)])
+        };
+        assert_eq!(field(&read(b"6ES7 211-1BE31-0XB0 "), Kind::Identity, Field::SerialNumber), ["SZVBDYXX017700"]);
+        assert!(field(&read(b"6ES7 223-1PL30-0XB0 "), Kind::Identity, Field::SerialNumber).is_empty());
+        assert_eq!(field(&read(b"6ES7 211-1BE31-0XB0 "), Kind::Security, Field::SecurityLevel), ["none"]);
+    }
+
+    #[test]
+    fn a_client_names_its_station() {
+        let mut body = vec![0x31, 0, 0, 0x04, 0xca, 0, 0, 0, 1, 0xa3, 0x82, 0x2a, 0x00, 0x15, 6];
+        body.extend_from_slice(b"ENG-07");
+        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+        let message = [&[0x72, 1, length[0], length[1]], &body[..], &[0x72, 1, 0, 0]].concat();
+        let said = conversation_of(&[&Tpkt, &Cotp, &S7commPlus], Transport::Tcp, &[(50000, 102, &packets(&message, 200))]);
+        assert_eq!(field(&said, Kind::Client, Field::ClientName), ["ENG-07"]);
     }
 
     #[test]

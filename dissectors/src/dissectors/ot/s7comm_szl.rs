@@ -79,7 +79,7 @@ fn index(record: &[u8]) -> u16 {
     record.first_chunk().map_or(0, |index| u16::from_be_bytes(*index))
 }
 
-/// 0x0011: 1 the module, 6 its hardware, 7 its firmware; others are loaders and parts.
+/// 0x0011: 1 the module, 6 its hardware, 7 its firmware, 0x81 its boot loader, named where other records have an order number.
 fn module(records: &[&[u8]], about: &Subject, cx: &mut Context<'_>) {
     let mut saying = cx.say(about, Kind::Identity);
     for record in records {
@@ -94,6 +94,12 @@ fn module(records: &[&[u8]], about: &Subject, cx: &mut Context<'_>) {
             (7, &[b'V', major, minor, patch]) => {
                 let text = format!("V{major}.{minor}.{patch}");
                 saying = saying.decoded(Field::FirmwareVersion, &Value::Text(text.into_bytes()), version, "s7-version");
+            }
+            (0x81, &[prefix @ (b'A' | b'V'), major, minor, patch]) => {
+                let named = record.get(ORDER_NUMBER.start..VERSION.end).unwrap_or_default();
+                let name = trim(record.get(ORDER_NUMBER).unwrap_or_default());
+                let text = [name, format!(" {}{major}.{minor}.{patch}", char::from(prefix)).as_bytes()].concat();
+                saying = saying.decoded(Field::BootLoaderVersion, &Value::Text(text), named, "s7-named-version");
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! The managed objects that tell who an agent is.
 //!
 //! Spec: RFC 3418 (system group), RFC 6933 (entity), RFC 2863 (interfaces), RFC 4293 (IP addresses), RFC 4188 (bridge), RFC 3805
-//! (printer), RFC 1628 (UPS), RFC 3584 section 3.1 (traps passed on), IEEE 802.1AB section 11 (LLDP).
+//! (printer), RFC 1628 (UPS), RFC 2790 (hosts), RFC 3584 section 3.1 (traps passed on), IEEE 802.1AB section 11 (LLDP).
 
 use super::{host, mac};
 use crate::asn1::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, Tlv, subidentifiers};
@@ -14,6 +14,8 @@ use observations::{Field, Kind, StepKind, Subject, Value};
 const VARBINDS_MAX: usize = 256;
 /// Parts of one agent whose place is remembered while it is walked; beyond it a part stays a part.
 const ENTITIES_MAX: usize = 64;
+/// RFC 3416 §3: noSuchObject and the like are context-specific.
+const ABSENT: u8 = 0x80;
 /// RFC 3416 §3: application tag 0.
 const IP_ADDRESS: u8 = 0x40;
 
@@ -28,7 +30,10 @@ const SCALARS: &[(&[u8], Field)] = &[
     (&[0x2b, 6, 1, 2, 1, 33, 1, 1, 2, 0], Field::ModelName),
     (&[0x2b, 6, 1, 2, 1, 33, 1, 1, 3, 0], Field::FirmwareVersion),
     (&[0x2b, 6, 1, 2, 1, 33, 1, 1, 4, 0], Field::SoftwareVersion),
-    // RFC 3805: prtGeneralSerialNumber of the first printer.
+    // RFC 1628: upsIdentName.
+    (&[0x2b, 6, 1, 2, 1, 33, 1, 1, 5, 0], Field::FriendlyName),
+    // RFC 3805: prtGeneralPrinterName and prtGeneralSerialNumber of the first printer.
+    (&[0x2b, 6, 1, 2, 1, 43, 5, 1, 1, 16, 1], Field::FriendlyName),
     (&[0x2b, 6, 1, 2, 1, 43, 5, 1, 1, 17, 1], Field::SerialNumber),
     // IEEE 802.1AB, lldpLocChassisId: 1.0.8802.1.1.2.1.3.2.0.
     (&[0x28, 0xc4, 0x62, 1, 1, 2, 1, 3, 2, 0], Field::ChassisId),
@@ -38,6 +43,11 @@ const SCALARS: &[(&[u8], Field)] = &[
 const MAC_ADDRESSES: &[&[u8]] = &[&[0x2b, 6, 1, 2, 1, 2, 2, 1, 6], &[0x2b, 6, 1, 2, 1, 17, 1, 1, 0]];
 /// RFC 4293 ipAdEntAddr.
 const IP_ADDRESSES: &[u8] = &[0x2b, 6, 1, 2, 1, 4, 20, 1, 1];
+/// RFC 3805 printmib, and RFC 2790 hrDeviceDescr of the first device: where both are asked for together, that device is the printer.
+const PRINTER: &[u8] = &[0x2b, 6, 1, 2, 1, 43];
+/// RFC 1628 upsMIB.
+const UPS: &[u8] = &[0x2b, 6, 1, 2, 1, 33];
+const FIRST_DEVICE: &[u8] = &[0x2b, 6, 1, 2, 1, 25, 3, 2, 1, 3, 1];
 /// RFC 3584 snmpTrapAddress: the agent for whom a proxy speaks.
 const TRAP_ADDRESS: &[u8] = &[0x2b, 6, 1, 6, 3, 18, 1, 3, 0];
 /// RFC 6933 entPhysicalEntry; column and index follow.
@@ -87,6 +97,8 @@ impl Entities {
     }
 }
 
+mod ntcip;
+
 /// A variable's name and value.
 type Varbind<'a> = (&'a [u8], Tlv<'a>);
 
@@ -107,7 +119,18 @@ pub(super) fn read(fields: &mut Reader<'_>, sender: &Subject, entities: &mut Ent
         Some(ip) if Some(ip) != sender.ip => cx.by_ip(ip),
         _ => sender.clone(),
     };
-    drop(varbinds.iter().fold(cx.say(&about, Kind::Identity), scalar));
+    let saying = varbinds.iter().fold(cx.say(&about, Kind::Identity), scalar);
+    let printer = varbinds.iter().any(|(name, value)| name.starts_with(PRINTER) && value.tag & ABSENT == 0);
+    let model = varbinds.iter().find(|(name, value)| printer && *name == FIRST_DEVICE && value.tag == OCTET_STRING);
+    drop(saying.maybe(model, |saying, (_, value)| saying.trimmed(Field::ModelName, value.content)));
+    for (node, word) in [(PRINTER, "printer"), (UPS, "uninterruptible power supply")] {
+        let name =
+            varbinds.iter().find(|(name, value)| name.starts_with(node) && value.tag & ABSENT == 0).and_then(|(name, _)| name.get(..node.len()));
+        if let Some(name) = name {
+            cx.say(&about, Kind::Identity).decoded(Field::DeviceType, &Value::Text(word.into()), name, "mib-node");
+        }
+    }
+    ntcip::read(&varbinds, &about, cx);
     addresses(&varbinds, &about, cx);
     parts(&varbinds, &about, entities, cx);
     result

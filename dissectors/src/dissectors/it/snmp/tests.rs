@@ -180,3 +180,45 @@ fn strangers_are_refused_and_an_unusual_port_is_no_matter() {
     let said = payload(&Snmp, Transport::Udp, 1161, 50000, &v2c(RESPONSE, &system()));
     assert_eq!(field(&said, Kind::Identity, Field::SystemName), ["sw-01"]);
 }
+
+/// NTCIP 1201, globalModuleTable.
+fn module(column: u8, number: u8, value: &[u8]) -> Vec<u8> {
+    bind(&[0x2b, 6, 1, 4, 1, 0x89, 0x36, 4, 2, 6, 1, 3, 1, column, number], value)
+}
+
+#[test]
+fn a_roadside_device_says_its_kind_and_its_modules() {
+    let binds = [
+        module(3, 1, &text("Example Signals")),
+        module(4, 1, &text("ATC-8")),
+        module(5, 1, &text("B")),
+        module(6, 1, &[INTEGER, 1, 2]),
+        module(3, 2, &text("Other Soft")),
+        module(4, 2, &text("Intersection")),
+        module(5, 2, &text("76.15")),
+        module(6, 2, &[INTEGER, 1, 3]),
+        bind(&[0x2b, 6, 1, 4, 1, 0x89, 0x36, 4, 2, 1, 1, 1, 0], &[INTEGER, 1, 16]),
+    ];
+    let said = answer(&Snmp, &v2c(RESPONSE, &binds));
+    assert_eq!(field(&said, Kind::Identity, Field::Manufacturer), ["Example Signals"]);
+    assert_eq!(field(&said, Kind::Identity, Field::ModelName), ["ATC-8"]);
+    assert_eq!(field(&said, Kind::Identity, Field::SoftwareVersion), ["76.15"]);
+    assert_eq!(field(&said, Kind::Identity, Field::SoftwareManufacturer), ["Other Soft"]);
+    assert_eq!(field(&said, Kind::Identity, Field::DeviceType), ["traffic signal controller"]);
+}
+
+#[test]
+fn an_object_that_a_device_does_not_have_tells_no_kind() {
+    let binds = [bind(&[0x2b, 6, 1, 4, 1, 0x89, 0x36, 4, 2, 3, 1, 1, 0], &[0x81, 0])];
+    assert!(field(&answer(&Snmp, &v2c(RESPONSE, &binds)), Kind::Identity, Field::DeviceType).is_empty());
+}
+
+#[test]
+fn a_printer_s_first_device_is_its_model_and_a_computer_s_is_not() {
+    let device = bind(&[0x2b, 6, 1, 2, 1, 25, 3, 2, 1, 3, 1], &text("Example LaserPrint 8"));
+    let serial = bind(&[0x2b, 6, 1, 2, 1, 43, 5, 1, 1, 17, 1], &text("LP8-0042"));
+    let printer = answer(&Snmp, &v2c(RESPONSE, &[device.clone(), serial]));
+    assert_eq!(field(&printer, Kind::Identity, Field::ModelName), ["Example LaserPrint 8"]);
+    assert_eq!(field(&printer, Kind::Identity, Field::SerialNumber), ["LP8-0042"]);
+    assert!(field(&answer(&Snmp, &v2c(RESPONSE, &[device])), Kind::Identity, Field::ModelName).is_empty());
+}
