@@ -168,7 +168,6 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &iot::wsdd::Wsdd,
     &iot::yeelight::Yeelight,
     &iot::semtech_udp::SemtechUdp,
-    &iot::upnp::Upnp,
     &ot::addp::Addp,
     &ot::ads::Ads,
     &ot::atg::Atg,
