@@ -81,14 +81,18 @@ pub(crate) fn all() -> &'static [Capture] {
 
 /// What files say, read as the command reads them.
 pub(crate) fn said(files: &[&Path], workers: usize, as_one: bool) -> Said {
+    said_with(files, &Options { workers, ..Options::new() }, as_one)
+}
+
+/// As [`said`], with all options.
+pub(crate) fn said_with(files: &[&Path], options: &Options, as_one: bool) -> Said {
     let files: Vec<PathBuf> = files.iter().map(|path| path.to_path_buf()).collect();
     let plan = plan(&files, &SourcesFile::default(), &PlanOptions { as_one, ..PlanOptions::default() }).expect("files that can be read so");
     assert!(plan.failed.is_empty(), "{:?}", plan.failed);
-    let options = Options { workers, ..Options::new() };
     let mut said = Said::default();
     for source in &plan.sources {
         let mut reader = source.open().expect("a capture");
-        let outcome = pipeline::read(&mut reader, &options, |_| {});
+        let outcome = pipeline::read(&mut reader, options, |_| {});
         assert!(outcome.damages.is_empty(), "{}: {}", source.name, outcome.damages[0]);
         said.join(Said::of(outcome.said));
     }

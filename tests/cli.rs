@@ -114,6 +114,8 @@ fn a_filter_leaves_out_what_does_not_pass_and_a_wrong_one_is_wrong_usage() {
     let wrong = run_in(&folder, &["replay", "good.pcap", "--bpf", "tcp prt 502"]);
     assert_ended(&wrong, 2, &["--bpf", "tcp prt 502", "syntax error"]);
     assert_eq!(wrong.stdout, "");
+    let wrong = run_in(&folder, &["replay", "good.pcap", "--db", "unmade.db", "--bpf", "tcp prt 502"]);
+    assert!(wrong.status == 2 && !folder.join("unmade.db").exists(), "a slip is told before anything is written");
 }
 
 #[test]
@@ -135,8 +137,7 @@ fn a_wrong_sources_file_is_refused_with_its_line() {
     let folder = table_of("sources");
     std::fs::write(folder.join("sources.toml"), "[[source]]\nfiles = \"*.pcap\"\nsitte = \"north\"\n").expect("a file");
     let ran = run_in(&folder, &["replay", "good.pcap", "--sources", "sources.toml"]);
-    assert_ended(&ran, 1, &["sources.toml:3", "did you mean `site`"]);
-    assert_ended(&run_in(&folder, &["replay", "good.pcap", "--sources", "nowhere.toml"]), 1, &["nowhere.toml"]);
+    assert_ended(&ran, 2, &["sources.toml:3", "did you mean `site`"]);
 }
 
 #[test]
@@ -195,6 +196,57 @@ fn wrong_usage_ends_with_status_two() {
         let ran = run_in(&folder, &arguments.split_whitespace().collect::<Vec<_>>());
         assert_eq!(ran.status, 2, "{arguments:?}: {}", ran.stderr);
         assert_eq!(ran.stdout, "", "{arguments:?}");
+    }
+}
+
+/// What the command ends with, and what it says, option by option.
+#[test]
+fn an_option_that_is_wrong_is_wrong_usage_and_what_is_wrong_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = table_of("statuses");
+    let write = |name: &str, text: &str, mode: u32| {
+        std::fs::write(folder.join(name), text).expect("a file");
+        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(mode)).expect("its permissions");
+    };
+    write("slip.toml", "[[source]]\nfile = \"*.pcap\"\n", 0o644);
+    write("open.key", "0123456789abcdef0123456789abcdef", 0o644);
+    write("short.key", "0123", 0o600);
+    std::fs::create_dir(folder.join("rules")).expect("a folder");
+    write("rules/slip.toml", "[[rule]]\nid = 7\n", 0o644);
+    let table: &[(&str, i32, &[&str])] = &[
+        ("replay good.pcap", 0, &[]),
+        ("replay good.pcap --sources nowhere.toml", 2, &["--sources nowhere.toml: ", "No such file"]),
+        ("replay good.pcap --sources slip.toml", 2, &["--sources slip.toml:2: "]),
+        ("replay good.pcap --sources rules", 2, &["--sources rules: "]),
+        ("devices good.pcap --sources nowhere.toml", 2, &["--sources nowhere.toml: "]),
+        ("replay good.pcap --plan --sources nowhere.toml", 2, &["--sources nowhere.toml: "]),
+        ("replay good.pcap --fingerprints nowhere", 2, &["--fingerprints nowhere: ", "No such file"]),
+        ("replay good.pcap --fingerprints good.pcap", 2, &["--fingerprints good.pcap: "]),
+        ("replay good.pcap --fingerprints rules", 2, &["--fingerprints", "rules/slip.toml"]),
+        ("export good.pcap --fingerprints nowhere", 2, &["--fingerprints nowhere: "]),
+        ("replay good.pcap --site-key open.key", 2, &["--site-key open.key: ", "0644"]),
+        ("replay good.pcap --site-key short.key", 2, &["--site-key short.key: ", "32 to 1024 bytes"]),
+        ("replay good.pcap --site-key rules", 2, &["--site-key rules: "]),
+        ("replay good.pcap --site-key nowhere/key", 2, &["--site-key nowhere/key: ", "No such file"]),
+        ("replay good.pcap --site-key new.key", 0, &[]),
+        ("replay good.pcap --format poem", 2, &["poem"]),
+        ("replay nowhere.pcap", 1, &["nowhere.pcap: no such file"]),
+        ("replay good.pcap --output nowhere/out.json", 1, &["nowhere/out.json"]),
+        ("replay good.pcap --db nowhere/plant.db", 1, &["nowhere/plant.db"]),
+        ("replay cut.pcap --fail-on incomplete", 3, &[]),
+    ];
+    for (arguments, status, said) in table {
+        let ran = run_in(&folder, &arguments.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.status, *status, "{arguments}: {}", ran.stderr);
+        for words in *said {
+            assert!(ran.stderr.contains(words), "{arguments}: {words:?} is not in {:?}", ran.stderr);
+        }
+        assert!(*status != 2 || ran.stdout.is_empty(), "{arguments}: {}", ran.stdout);
+    }
+    for option in ["--sources nowhere.toml", "--fingerprints nowhere", "--site-key open.key"] {
+        let arguments = format!("replay good.pcap --db unmade.db {option}");
+        assert_eq!(run_in(&folder, &arguments.split(' ').collect::<Vec<_>>()).status, 2);
+        assert!(!folder.join("unmade.db").exists(), "{option} is told before anything is written");
     }
 }
 

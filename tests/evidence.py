@@ -20,22 +20,30 @@ Derivations, in the order in which they were undone
 none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
-put together    tcp, ip, cotp, s7-fragments, dcerpc-fragments, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments, connection (from the packet that opened it),
-                request (from the packet that asked): the spans name the pieces in order; nothing is left to do.
+put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments,
+                connection (from the packet that opened it), request (from the packet that asked): the spans name the pieces in
+                order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
-                tplink-autokey: the value stands somewhere in what comes out; reversed (the last
-                byte first): it is what comes out.
-to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression pointers of the
-                message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time, ber-oid, uuid-le,
-                text-lines (lines as one, with commas)
-to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le, plus-one, bit-length, decimal-list, option-codes, major.minor (each byte
-                decimal), u16-le-hex, u32-le-hex, u32-be-hex, bcd, hart-unique-id, hart-hardware-revision, decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), bcd-version (low byte first), hexadecimal (digits), reversed-dotted (bytes from
-                the last on), series-and-release (PCCC), lifx-version (minor, major)
+                tplink-autokey: the value stands somewhere in what comes out; reversed (the last byte first): it is what comes out.
+to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression
+                pointers of the message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time,
+                ber-oid, uuid-le, text-lines (lines as one, with commas)
+to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le,
+                plus-one, bit-length, decimal-list, option-codes, major.minor (each byte decimal), u16-le-hex, u32-le-hex,
+                u32-be-hex, bcd, bcd-version (low byte first), hexadecimal (digits), reversed-dotted (bytes from the last on),
+                decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), hart-unique-id,
+                hart-hardware-revision, lifx-version (minor, major), series-and-release (PCCC), bacnet-instance, knx-address,
+                someip-version
 to digests      sha256, sha1, md5
-put in order    amqp-product: the product's text and the version's, of a table of properties.
-words           pjl-online, ads-device-info (name, version), os-version-info (of OSVERSIONINFO), run-indicator, s7-state, ethercat-state, powerlink-state, ads-state, codesys-protocol, profinet-ar-type, s7-mode-selector, s7-version, s7-named-version (name, version), s7-plus-version, padded-version (prefix, three numbers in three places each),
-                subject-equals-issuer, bacnet-instance, opcua-enumeration, ntcip-node, mib-node, knx-address, knx-status, knx-family, cnip-flags, doip-activation, fins-mode, cclink-state, slc-mode, snp-state
-registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor, snmp-enterprise, last and as the rule registry:NAME: the number is looked up
+put in order    amqp-product: the product's text and the version's, of a table of properties; ads-device-info (name, version);
+                os-version-info (of OSVERSIONINFO); s7-named-version (name, version); padded-version (prefix, three numbers in
+                three places each)
+words           pjl-online, run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
+                codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, opcua-enumeration, ntcip-node,
+                dnp3-iin (its lasting bits, as a number), mib-node, knx-status, knx-family, cnip-flags, cnip-role, doip-activation, subject-equals-issuer
+registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor,
+                snmp-enterprise, flag-id, last and as the rule registry:NAME: the number (of
+                flag-id the three letters) is looked up
                 in fingerprints/data; the value is the registered name up to " (", or the usual name that vendor_names.tsv has for it.
 keyed texts     (as rules) field:mdns-txt KEY: the value follows KEY= in the text, in any case, for a PostScript product within
                 parentheses, for the version of a named program after that name.
@@ -531,7 +539,7 @@ SLC_MODES = {0: "remote download", 1: "remote program", 3: "remote suspend", 6: 
              8: "remote test single scan", 16: "download", 17: "program", 27: "suspend", 30: "run"}  # fmt: skip
 SNP_STATES = ["run", "run with outputs disabled", "stop", "stop by fault", "halted", "suspended", "stop with inputs and outputs enabled"]
 
-TOGETHER = ("tcp", "ip", "cotp", "s7-fragments", "dcerpc-fragments", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
+TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
 
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},
@@ -576,6 +584,8 @@ DERIVATIONS = {
     "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
     "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
     "pjl-online": one_of({b"T": ["online"], b"F": ["offline"]}),
+    # Restart, trouble, local control, need time; configuration corrupt.
+    "dnp3-iin": lambda raw, _: [str(int.from_bytes(raw, "big") & 0xF020)],
     "run-indicator": one_of({b"\x00": ["stop"], b"\xff": ["run"]}),
     "s7-state": nibbles(S7_STATES),
     "s7-mode-selector": lambda raw, _: [MODE_SELECTOR.get(int.from_bytes(raw, "big"), "")],
@@ -670,7 +680,7 @@ def stands_inside(value, made):
 
 
 PROGRAMS = {"srcvers": ["AirPlay"], "vs": ["AirTunes"], "osxvers": ["Darwin major version"]}
-REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "knx-manufacturer", "ethercat-vendor", "hart-manufacturer", "csa-vendor", "snmp-enterprise")
+REGISTRIES = ("cip-vendor", "profinet-vendor", "bacnet-vendor", "knx-manufacturer", "ethercat-vendor", "hart-manufacturer", "csa-vendor", "snmp-enterprise", "flag-id")
 TABLES = {}
 
 
@@ -693,7 +703,7 @@ def registered(raw, texts, registry):
         enterprise = re.match(r"1\.3\.6\.1\.4\.1\.(\d+)", text)
         if enterprise:
             numbers.add(enterprise.group(1))
-        elif text.isdecimal():
+        elif text.isdecimal() or registry == "flag-id":
             numbers.add(text)
     # Matter: VP=vendor+product.
     pair = re.match(rb"VP=(\d+)", raw)

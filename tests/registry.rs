@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 /// Dissectors without a folder of their own: where we heard them, or nowhere, and why.
 const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
+    ("acse", Some("mms"), "how associations of MMS begin"),
     ("browser", Some("smb"), "announcements come with Samba's name service"),
     ("cip", Some("enip"), "spoken within EtherNet/IP"),
     ("cipio", None, "the lab's EtherNet/IP stack opens no cyclic connection"),
@@ -22,6 +23,8 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("nbdgm", Some("smb"), "carries the browser's announcements"),
     ("ntlmssp", None, "spoken within SMB and HTTP: nothing of the lab hands it on yet"),
     ("pn_rt", Some("pn_io"), "cyclic data and alarms of a connection"),
+    ("pres", None, "an envelope that says nothing of its own"),
+    ("ses", None, "an envelope that says nothing of its own"),
     ("someip", Some("someipsd"), "services are used after they were found"),
     ("tpkt", None, "an envelope that says nothing of its own"),
     ("upnp", Some("ssdp"), "descriptions are fetched after a search"),
@@ -30,6 +33,11 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
 
 /// Where `unusual-port.pcap` of a folder has its server.
 const UNUSUAL_PORTS: &[(&str, u16)] = &[
+    ("dlms", 14059),
+    ("dnp3", 12000),
+    ("iec60870_104", 12404),
+    ("mms", 10102),
+    ("synphasor", 14712),
     ("doip", 23400),
     ("fox", 11911),
     ("knxip", 13671),

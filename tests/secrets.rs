@@ -1,9 +1,17 @@
 //! No secret of the lab stands in anything that comes out, in clear, in base64 or in hexadecimal digits.
 
-use crate::captures::{self, text};
+use crate::captures::{self, document, folder, said_with, text};
 use crate::command::run_in;
 use crate::golden;
 use daemon::export::Format;
+use daemon::pipeline::Options;
+use daemon::store::Store;
+use daemon::tags::SiteKey;
+use dissectors::context::Tagger;
+use observations::{Field, Kind, Said, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
 
 /// Every secret begins so; `pcaps/lab/README.md` lists them.
 const SECRET: &[u8] = b"LABSECRET";
@@ -88,4 +96,94 @@ fn the_captures_do_hold_secrets_and_the_search_finds_them() {
     ] {
         assert!(std::panic::catch_unwind(|| assert_silent("a test", text)).is_err(), "{text} goes unnoticed");
     }
+}
+
+/// Secrets of the lab that dissectors give to be tagged: what for, whose, and what it is.
+const TAGGED: &[(&str, Option<&str>, &str)] =
+    &[("snmp community", None, "LABSECRET-community"), ("snmp community", None, "public"), ("http basic", Some("admin"), "LABSECRET-httpbasic")];
+
+/// All that a use was tagged with: the tag of the secret, and that of user and secret.
+type Tagged = BTreeSet<(String, Vec<u8>, Option<Vec<u8>>)>;
+
+fn tags(said: &Said) -> Tagged {
+    let bytes = |value: &Value| if let Value::Bytes(tag) = value { tag.clone() } else { panic!("a tag is bytes") };
+    let observations = said.sources.values().flat_map(observations::SourceSaid::decoded).map(|said| said.expect("canonical bytes"));
+    let of = |said: observations::Observation| {
+        let what = said.get(Field::SecretUse).expect("what it was used for").display();
+        Some((what, bytes(said.get(Field::SecretTag)?), said.get(Field::LoginTag).map(bytes)))
+    };
+    observations.filter(|said| said.kind == Kind::Credential).filter_map(of).collect()
+}
+
+fn expected(key: &SiteKey) -> Tagged {
+    let of = |(what, user, secret): &(&str, Option<&str>, &str)| {
+        let tags = key.tag(user.map(str::as_bytes), secret.as_bytes());
+        ((*what).to_owned(), tags.secret.to_vec(), tags.login.map(|tag| tag.to_vec()))
+    };
+    TAGGED.iter().map(of).collect()
+}
+
+fn key(path: &Path) -> SiteKey {
+    SiteKey::of_file(path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn equal_secrets_have_equal_tags_in_every_capture_and_no_tag_stands_in_a_document() {
+    let key = Arc::new(key(&folder("tags").join("key")));
+    let options = Options { tagger: Some(Arc::<SiteKey>::clone(&key)), ..Options::new() };
+    let mut found = Tagged::new();
+    for capture in captures::all() {
+        let said = said_with(&[&capture.path], &options, false);
+        let document = document(&said);
+        for format in [Format::Json, Format::Ndjson, Format::Table, Format::Csv] {
+            assert!(text(&document, format) == text(&capture.document, format), "{}: tags change the document", capture.name);
+        }
+        found.extend(tags(&said));
+    }
+    assert_eq!(expected(&key).difference(&found).count(), 0, "{found:?}");
+    let public = key.tag(None, b"public").secret;
+    assert!(found.iter().filter(|(_, tag, _)| **tag == public).all(|(what, ..)| what == "snmp community"));
+}
+
+#[test]
+fn a_database_has_the_tags_and_neither_key_nor_secret() {
+    let folder = folder("tagged");
+    let pcaps = captures::root().join("pcaps");
+    let replay = |more: &[&str]| {
+        let ran = run_in(&folder, &[&["replay", &pcaps.to_string_lossy(), "--format", "json"], more].concat());
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        ran
+    };
+    let ran = replay(&["--db", "tagged.db", "--site-key", "key"]);
+    let key_bytes = std::fs::read(folder.join("key")).expect("the key that was made");
+    let kept = Store::open_read_only(&folder.join("tagged.db")).expect("a database").said().expect("rows").said;
+    let (kept, expected) = (tags(&kept), expected(&key(&folder.join("key"))));
+    assert_eq!(expected.difference(&kept).count(), 0, "{kept:?}");
+    let holds = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    for file in captures::files(&folder, &["db", "db-wal", "db-shm"]) {
+        let bytes = std::fs::read(&file).expect("a file");
+        assert!(!holds_secret(&bytes), "{}", file.display());
+        assert!(!holds(&bytes, &key_bytes[..8]) && !holds(&bytes, digits(&key_bytes[..8]).as_bytes()), "{}", file.display());
+    }
+    for tag in kept.iter().flat_map(|(_, secret, login)| [Some(secret), login.as_ref()]).flatten().chain([&key_bytes]) {
+        assert!(!ran.stdout.contains(&digits(&tag[..8])) && !ran.stderr.contains(&digits(&tag[..8])));
+    }
+    let again = replay(&["--db", "tagged.db", "--site-key", "key"]);
+    assert_eq!(tags(&Store::open_read_only(&folder.join("tagged.db")).expect("a database").said().expect("rows").said), kept);
+    assert!(again.stdout == ran.stdout, "reading again changes something");
+}
+
+#[test]
+fn a_key_of_one_run_leaves_nothing_in_a_database() {
+    let folder = folder("untagged");
+    let capture = captures::root().join("pcaps/plant-and-office.pcap");
+    let ran = run_in(&folder, &["replay", &capture.to_string_lossy(), "--db", "untagged.db"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let said = Store::open_read_only(&folder.join("untagged.db")).expect("a database").said().expect("rows").said;
+    assert!(said.sources.values().flat_map(observations::SourceSaid::decoded).flatten().any(|said| said.kind == Kind::Credential));
+    assert_eq!(tags(&said), Tagged::new());
 }

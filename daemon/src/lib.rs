@@ -8,6 +8,7 @@
 //! | [`export`] | one file a format |
 //! | [`cli`] | one file a subcommand |
 //! | [`clock`] | operational time |
+//! | [`tags`] | the site key, under which captured secrets are tagged |
 
 pub mod capture;
 pub mod cli;
@@ -15,3 +16,4 @@ pub mod clock;
 pub mod export;
 pub mod pipeline;
 pub mod store;
+pub mod tags;

@@ -22,10 +22,22 @@ use std::net::IpAddr;
 /// Protocols handed on within one payload: TPKT, COTP, session, presentation, ACSE, MMS is the deepest stack in use.
 pub const HAND_ON_MAX: u8 = 8;
 
+/// A keyed digest: it tells equal secrets from others, and nothing of what they are to anybody without the key.
+pub type Tag = [u8; 16];
+
+/// What is kept of a secret.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tags {
+    /// Of the secret.
+    pub secret: Tag,
+    /// Of user and secret together, where the user is named.
+    pub login: Option<Tag>,
+}
+
 /// Turns a captured secret into keyed tags: the daemon hands one in, so that no key is known here. The secret goes nowhere else.
 pub trait Tagger: Send + Sync {
-    /// A keyed tag of the secret, and one of user and secret together.
-    fn tag(&self, user: Option<&[u8]>, secret: &[u8]) -> Vec<u8>;
+    /// The tags of a secret, and of a user with it.
+    fn tag(&self, user: Option<&[u8]>, secret: &[u8]) -> Tags;
 }
 
 /// What an outer protocol says of the exchange that a payload belongs to, so that the inner one can bring answers and questions together.
@@ -53,6 +65,8 @@ pub struct Context<'a> {
     pub(crate) depth: u8,
     pub(crate) exchange: Exchange,
     pub(crate) rename: &'a mut Option<(u8, RowId)>,
+    /// An inner dissector waits for what comes next.
+    pub(crate) reading: bool,
     /// What was read depends on when it was said.
     pub(crate) timely: bool,
 }
@@ -196,16 +210,18 @@ impl<'a> Context<'a> {
             8..=15 => 8,
             _ => 16,
         };
-        let tag = self.tagger.filter(|_| !secret.is_empty()).map(|tagger| tagger.tag(user, secret));
-        let saying = self.say(holder, Kind::Credential).implied(Field::SecretUse, &Value::Text(secret_use.into()));
-        let saying = saying.implied(Field::SecretLengthClass, &Value::Number(class));
-        if let Some(tag) = tag {
-            saying.implied(Field::SecretTag, &Value::Bytes(tag));
-        }
+        let tags = self.tagger.filter(|_| !secret.is_empty()).map(|tagger| tagger.tag(user, secret));
+        let value = |tag: Tag| Value::Bytes(tag.into());
+        self.say(holder, Kind::Credential)
+            .implied(Field::SecretUse, &Value::Text(secret_use.into()))
+            .implied(Field::SecretLengthClass, &Value::Number(class))
+            .maybe(tags, |saying, tags| saying.implied(Field::SecretTag, &value(tags.secret)))
+            .maybe(tags.and_then(|tags| tags.login), |saying, login| saying.implied(Field::LoginTag, &value(login)));
     }
 
     /// Hands a part of the payload on to the dissector that is bound `Under(this, key)`, or `Under(layer, key)` where `layer` names
-    /// what lies between. Says whether one took it.
+    /// what lies between. Says whether one took it. While that one answers [`crate::dissector::Next::Read`], the whole conversation is
+    /// read.
     pub fn under(&mut self, key: u64, payload: &[u8]) -> bool {
         let layer = self.registry.name(self.row);
         self.under_layer(layer, key, payload)
@@ -231,6 +247,7 @@ impl<'a> Context<'a> {
             self.depth -= 1;
             self.row = outer;
             self.layers.put(row, state);
+            self.reading |= matches!(result, Ok(crate::dissector::Next::Read));
             self.note(row, result.err());
             return true;
         }

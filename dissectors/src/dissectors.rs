@@ -24,6 +24,7 @@ mod it {
     pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
+    pub(super) mod ptp;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
@@ -64,12 +65,15 @@ mod iot {
 
 /// Plants.
 mod ot {
+    pub(super) mod acse;
+    mod acse_apdu;
     pub(super) mod addp;
     pub(super) mod ads;
     mod ads_route;
     pub(super) mod atg;
     pub(super) mod bacnet;
     pub(super) mod bsap;
+    pub(super) mod c1222;
     pub(super) mod ccief_basic;
     pub(super) mod cip;
     mod cip_identity;
@@ -85,6 +89,10 @@ mod ot {
     pub(super) mod cspv4;
     pub(super) mod dcerpc;
     mod dcerpc_pdu;
+    pub(super) mod dlms;
+    mod dlms_apdu;
+    pub(super) mod dnp3;
+    mod dnp3_application;
     pub(super) mod doip;
     pub(super) mod ecat;
     mod ecat_slave;
@@ -94,12 +102,17 @@ mod ot {
     pub(super) mod fox;
     pub(super) mod ge_srtp;
     pub(super) mod genisys;
+    pub(super) mod goose;
     pub(super) mod hart_ip;
     mod hart_ip_commands;
+    pub(super) mod iec60870_104;
+    mod iec61850_frame;
     pub(super) mod knxip;
     pub(super) mod lantronix;
     pub(super) mod mbrtu;
     pub(super) mod melsoft;
+    pub(super) mod mms;
+    mod mms_data;
     pub(super) mod modbus;
     mod modbus_functions;
     pub(super) mod nport;
@@ -112,14 +125,18 @@ mod ot {
     pub(super) mod pn_io;
     mod pn_io_blocks;
     pub(super) mod pn_rt;
+    pub(super) mod pres;
     pub(super) mod proconos;
     pub(super) mod roc_plus;
     pub(super) mod s7comm;
     pub(super) mod s7comm_plus;
     mod s7comm_szl;
+    pub(super) mod ses;
     pub(super) mod slmp;
     mod slmp_frame;
     pub(super) mod someip;
+    pub(super) mod sv;
+    pub(super) mod synphasor;
     pub(super) mod tpkt;
     pub(super) mod umas;
 }
@@ -142,6 +159,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
+    &it::ptp::Ptp,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
@@ -161,18 +179,20 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &iot::ocpp::Ocpp,
     &iot::onvif::Onvif,
     &iot::pjl::Pjl,
+    &iot::semtech_udp::SemtechUdp,
     &iot::tplink_smarthome::TplinkSmarthome,
     &iot::tuya::Tuya,
     &iot::upnp::Upnp,
     &iot::wiz::Wiz,
     &iot::wsdd::Wsdd,
     &iot::yeelight::Yeelight,
-    &iot::semtech_udp::SemtechUdp,
+    &ot::acse::Acse,
     &ot::addp::Addp,
     &ot::ads::Ads,
     &ot::atg::Atg,
     &ot::bacnet::Bacnet,
     &ot::bsap::Bsap,
+    &ot::c1222::C1222,
     &ot::ccief_basic::CciefBasic,
     &ot::cip::Cip,
     &ot::cipio::Cipio,
@@ -182,6 +202,8 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::crimson::Crimson,
     &ot::cspv4::Cspv4,
     &ot::dcerpc::Dcerpc,
+    &ot::dlms::Dlms,
+    &ot::dnp3::Dnp3,
     &ot::doip::Doip,
     &ot::ecat::Ecat,
     &ot::egd::Egd,
@@ -190,11 +212,14 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::fox::Fox,
     &ot::ge_srtp::GeSrtp,
     &ot::genisys::Genisys,
+    &ot::goose::Goose,
     &ot::hart_ip::HartIp,
+    &ot::iec60870_104::Iec60870104,
     &ot::knxip::KnxIp,
     &ot::lantronix::Lantronix,
     &ot::mbrtu::Mbrtu,
     &ot::melsoft::Melsoft,
+    &ot::mms::Mms,
     &ot::modbus::Modbus,
     &ot::nport::Nport,
     &ot::omron_fins::OmronFins,
@@ -204,13 +229,17 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::pn_dcp::PnDcp,
     &ot::pn_io::PnIo,
     &ot::pn_rt::PnRt,
+    &ot::pres::Pres,
     &ot::proconos::Proconos,
     &ot::roc_plus::RocPlus,
     &ot::s7comm::S7comm,
     &ot::s7comm_plus::S7commPlus,
+    &ot::ses::Ses,
     &ot::slmp::Slmp,
     &ot::someip::SomeIp,
     &ot::someip::SomeIpSd,
+    &ot::sv::Sv,
+    &ot::synphasor::Synphasor,
     &ot::tpkt::Tpkt,
     &ot::umas::Umas,
 ];

@@ -11,6 +11,7 @@ pub(crate) use read::count as count_operation;
 
 use crate::again::Again;
 use crate::context::{Layers, Scratch, Tagger, Troubles};
+use crate::copies::COPY_NS_MAX;
 #[cfg(test)]
 use crate::dissector::Registered;
 use crate::dissector::{At, Gate};
@@ -27,6 +28,8 @@ use std::sync::Arc;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+#[cfg(test)]
+mod tests;
 
 /// Bytes of a payload that gates are shown.
 pub const GATE_BYTES: usize = 512;
@@ -43,9 +46,6 @@ pub const NOVELTIES_MAX: usize = 128;
 
 /// PDUs of one direction that may fail to begin where one should before the conversation is only counted.
 pub const LOST_MAX: u8 = 16;
-
-/// Packets that a mirror delivers twice arrive within this: a switch's queues, not a network's round trip.
-pub const DUPLICATE_NS_MAX: i64 = 20_000_000;
 
 /// Where a packet was seen: VLAN (or none) to configured segment.
 pub type Segmenter = Arc<dyn Fn(&Frame) -> Segment + Send + Sync>;
@@ -184,11 +184,10 @@ impl Engine {
         const ACK: u8 = 16;
         let Some(flow) = self.flows.get(at) else { return at };
         let idle = stamp.time.saturating_sub(flow.last().time) > flow.idle_max();
-        let anew =
-            frame.tcp_flags & (SYN | ACK) == SYN && flow.key.protocol == 6 && stamp.time.saturating_sub(flow.first.time) > DUPLICATE_NS_MAX && {
-                // A repeated SYN of the same attempt is a retransmission; after payload it is a new connection on the same ports.
-                flow.ends.iter().any(|end| end.payload > 0)
-            };
+        let anew = frame.tcp_flags & (SYN | ACK) == SYN && flow.key.protocol == 6 && stamp.time.saturating_sub(flow.first.time) > COPY_NS_MAX && {
+            // A repeated SYN of the same attempt is a retransmission; after payload it is a new connection on the same ports.
+            flow.ends.iter().any(|end| end.payload > 0)
+        };
         if !idle && !anew {
             return at;
         }
@@ -268,7 +267,7 @@ impl Engine {
             &mut layers,
             None,
             &sheet,
-            RowId(u16::MAX),
+            RowId::of(u16::MAX),
             &mut rename,
         );
         if !known {
@@ -344,9 +343,9 @@ impl Engine {
             return Some(row);
         }
         let tries = {
-            let end = flow.ends.get_mut(direction)?;
-            end.tries = end.tries.saturating_add(1);
-            end.tries
+            let tries = flow.tries.get_mut(direction)?;
+            *tries = tries.saturating_add(1);
+            *tries
         };
         let head = payload.get(..GATE_BYTES).unwrap_or(payload);
         sheet.registry.candidates(head, &sheet.at, &mut self.candidates);
@@ -366,7 +365,7 @@ impl Engine {
             return Some(row);
         }
         let flow = self.flows.get(at)?;
-        let other = flow.ends.get(1 - direction).map_or(0, |end| end.tries);
+        let other = flow.tries.get(1 - direction).copied().unwrap_or(0);
         // One-way mirrors show one direction only: its own tries decide then.
         if tries >= most && (other >= TRIES_MAX || tries >= TRIES_BOUND_MAX) {
             flow.mode = Mode::Counting;
@@ -453,6 +452,6 @@ impl Engine {
         let stamp = Stamp { time: 1, packet: 1 };
         let registry = Arc::clone(&self.registry);
         let sheet = Sheet { registry: &registry, frame: &frame, data: pdu, pieces: None, stamp, at, direction: 0, segment: Segment(0) };
-        self.read(RowId(0), dissector, pdu, &sheet, &mut None, u32::MAX);
+        self.read(RowId::of(0), dissector, pdu, &sheet, &mut None, u32::MAX);
     }
 }

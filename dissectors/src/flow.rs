@@ -1,6 +1,7 @@
 //! The table of conversations: who talks to whom on which ports, in this segment.
 
 use crate::blocks::Blocks;
+use crate::copies::Last;
 use crate::frame::{Frame, Net};
 use crate::registry::RowId;
 use foldhash::fast::FixedState;
@@ -79,11 +80,6 @@ pub(crate) struct End {
     pub(crate) last: Stamp,
     pub(crate) mac: Mac,
     pub(crate) vlan: u16,
-    pub(crate) ttl: u8,
-    /// Payloads that were offered to dissectors.
-    pub(crate) tries: u8,
-    /// Of the last packet, to know it again.
-    pub(crate) print: u32,
 }
 
 /// How closely a conversation is looked at.
@@ -108,7 +104,7 @@ pub(crate) enum Client {
     Known(u8),
 }
 
-/// One conversation. What each packet needs lies in the first 64 bytes and in its own end.
+/// One conversation, in three cache lines.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Flow {
@@ -116,16 +112,24 @@ pub(crate) struct Flow {
     /// Index of its reader plus one.
     pub(crate) reader: u32,
     pub(crate) dissector: Option<RowId>,
-    pub(crate) mode: Mode,
-    pub(crate) client: Client,
-    pub(crate) live: bool,
     /// What it was handed on to last: the name under which it is counted.
     pub(crate) inner: Option<(u8, RowId)>,
     /// The first operation that was asked for, and how often: most short conversations have one.
     pub(crate) operation: (RowId, u16, u16),
+    pub(crate) mode: Mode,
+    pub(crate) client: Client,
+    pub(crate) live: bool,
+    /// The TTL of either end's last packet.
+    pub(crate) ttls: [u8; 2],
+    /// Payloads of either end that were offered to dissectors.
+    pub(crate) tries: [u8; 2],
     pub(crate) ends: [End; 2],
     pub(crate) first: Stamp,
+    pub(crate) last_packets: Last,
 }
+
+/// A million of them lie in memory, and each packet comes to one.
+const _: () = assert!(size_of::<Flow>() == 192);
 
 impl Default for Flow {
     fn default() -> Self {
@@ -133,13 +137,16 @@ impl Default for Flow {
             key: Key::default(),
             reader: 0,
             dissector: None,
+            inner: None,
+            operation: (RowId::of(0), 0, 0),
             mode: Mode::default(),
             client: Client::default(),
             live: false,
-            inner: None,
-            operation: (RowId(0), 0, 0),
+            ttls: [0; 2],
+            tries: [0; 2],
             ends: [End::default(); 2],
             first: Stamp::default(),
+            last_packets: Last::default(),
         }
     }
 }

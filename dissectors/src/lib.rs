@@ -18,9 +18,9 @@
 //! | [`reassembly`] | TCP streams in order |
 //! | `der`, `dn`, `x509` | certificates and what they are made of |
 //! | `ja` | JA3 and JA4 of a TLS client's hello |
-//! | `base64`, `cbor`, `crc`, `json`, `protobuf`, `xml` | wire forms that several protocols share |
-//! | `websocket` | frames of WebSockets, and what is spoken in them |
+//! | `base64`, `crc`, `cbor`, `json`, `protobuf`, `xml` | wire forms that several protocols share |
 //! | `codes` | tables of codes, of which a row's operations are made |
+//! | `websocket` | frames of WebSockets, and what is spoken in them |
 //! | [`engine`] | the library's face |
 
 mod again;
@@ -30,6 +30,7 @@ mod blocks;
 mod cbor;
 mod codes;
 pub mod context;
+mod copies;
 mod crc;
 mod decap;
 mod der;

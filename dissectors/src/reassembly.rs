@@ -18,16 +18,47 @@ pub const PENDING_SEGMENTS_MAX: usize = 16;
 #[derive(Default)]
 pub struct Pieces {
     bytes: Vec<u8>,
-    /// (start within `bytes`, its span).
-    places: Vec<(usize, Span)>,
-    fragments: bool,
+    places: Vec<Place>,
+}
+
+/// Where a stretch of the bytes stands.
+struct Place {
+    /// Where it begins in the buffer.
+    start: usize,
+    span: Span,
+    /// A segment or datagram begins with it.
+    begins: bool,
+    /// It came in an IP fragment.
+    fragment: bool,
+}
+
+/// Where the payload of a segment stands: in its packet, or in the fragments that it came in.
+#[derive(Clone)]
+pub(crate) enum Origin {
+    Packet(Span),
+    /// In order.
+    Fragments(Vec<Span>),
+}
+
+impl Origin {
+    /// What is behind the first `n` bytes.
+    pub(crate) fn behind(self, n: usize) -> Self {
+        match self {
+            Self::Packet(whole) => {
+                let skip = u32::try_from(n).unwrap_or(u32::MAX);
+                Self::Packet(Span { offset: whole.offset.saturating_add(skip), length: whole.length.saturating_sub(skip), ..whole })
+            }
+            Self::Fragments(spans) => Self::Fragments(cut(&spans, n, usize::MAX)),
+        }
+    }
 }
 
 impl Pieces {
     /// A datagram put together from IP fragments.
     #[must_use]
     pub fn of_fragments(bytes: Vec<u8>, places: Vec<(usize, Span)>) -> Self {
-        Self { bytes, places, fragments: true }
+        let place = |(index, (start, span))| Place { start, span, begins: index == 0, fragment: true };
+        Self { bytes, places: places.into_iter().enumerate().map(place).collect() }
     }
 
     /// The bytes.
@@ -36,21 +67,26 @@ impl Pieces {
         &self.bytes
     }
 
-    /// Whether more than one packet gave them.
-    #[must_use]
-    pub fn is_joined(&self) -> bool {
-        self.fragments || self.places.len() > 1
+    /// What was undone, outermost first: `tcp` if they are of several segments, `ip` if of fragments.
+    pub fn derivations(&self) -> impl Iterator<Item = &'static str> {
+        let tcp = self.places.iter().skip(1).any(|place| place.begins);
+        let ip = self.places.iter().any(|place| place.fragment);
+        [("tcp", tcp), ("ip", ip)].into_iter().filter_map(|(name, undone)| undone.then_some(name))
     }
 
-    /// What was undone: `tcp` or `ip`.
-    #[must_use]
-    pub const fn derivation(&self) -> &'static str {
-        if self.fragments { "ip" } else { "tcp" }
-    }
-
-    fn push(&mut self, bytes: &[u8], from: Span) {
-        self.places.push((self.bytes.len(), from));
+    fn push(&mut self, bytes: &[u8], from: Origin) {
+        let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
+        match from {
+            Origin::Packet(span) => self.places.push(Place { start, span, begins: true, fragment: false }),
+            Origin::Fragments(spans) => {
+                let mut at = start;
+                for span in spans {
+                    self.places.push(Place { start: at, span, begins: at == start, fragment: true });
+                    at = at.saturating_add(usize::try_from(span.length).unwrap_or(usize::MAX));
+                }
+            }
+        }
     }
 
     /// Forgets the first `n` bytes.
@@ -61,9 +97,9 @@ impl Pieces {
             return;
         }
         self.bytes.drain(..n);
-        let cut_from = self.places.partition_point(|(start, _)| *start <= n).saturating_sub(1);
+        let cut_from = self.places.partition_point(|place| place.start <= n).saturating_sub(1);
         self.places.drain(..cut_from);
-        for (index, (start, span)) in self.places.iter_mut().enumerate() {
+        for (index, Place { start, span, .. }) in self.places.iter_mut().enumerate() {
             if index == 0 {
                 let skip = u32::try_from(n.saturating_sub(*start)).unwrap_or(u32::MAX);
                 span.offset = span.offset.saturating_add(skip);
@@ -79,10 +115,10 @@ impl Pieces {
     #[must_use]
     pub fn spans(&self, start: usize, length: usize) -> Vec<Span> {
         let end = start.saturating_add(length);
-        let first = self.places.partition_point(|(at, _)| *at <= start).saturating_sub(1);
+        let first = self.places.partition_point(|place| place.start <= start).saturating_sub(1);
         let places = self.places.get(first..).unwrap_or_default();
-        let overlapping = places.iter().take_while(|(at, _)| *at < end || *at <= start);
-        overlapping.filter_map(|(at, whole)| part(whole, *at, start, end)).collect()
+        let overlapping = places.iter().take_while(|place| place.start < end || place.start <= start);
+        overlapping.filter_map(|place| part(&place.span, place.start, start, end)).collect()
     }
 }
 
@@ -119,7 +155,7 @@ impl From<&crate::fragment::Detached> for Pieces {
 struct Pending {
     seq: u32,
     bytes: Vec<u8>,
-    from: Span,
+    from: Origin,
 }
 
 /// What only a direction in the middle of a PDU, or with a gap, needs.
@@ -159,7 +195,7 @@ impl Stream {
     }
 
     /// Takes a segment in. `from` is where its payload stands.
-    pub(crate) fn arrive(&mut self, seq: u32, payload: &[u8], from: Span) -> Arrival {
+    pub(crate) fn arrive(&mut self, seq: u32, payload: &[u8], from: &Origin) -> Arrival {
         if !self.synced {
             self.synced = true;
             self.next = seq;
@@ -176,7 +212,7 @@ impl Stream {
         }
         if heavy.pending_bytes + payload.len() <= PENDING_BYTES_MAX && heavy.pending.len() < PENDING_SEGMENTS_MAX {
             heavy.pending_bytes += payload.len();
-            heavy.pending.push(Pending { seq, bytes: payload.to_vec(), from });
+            heavy.pending.push(Pending { seq, bytes: payload.to_vec(), from: from.clone() });
             return Arrival::Held;
         }
         Arrival::Gap
@@ -204,17 +240,15 @@ impl Stream {
     }
 
     /// The held segment whose turn it is: its bytes that are new, and where they stand.
-    pub(crate) fn turn(&mut self) -> Option<(Vec<u8>, Span)> {
+    pub(crate) fn turn(&mut self) -> Option<(Vec<u8>, Origin)> {
         let next = self.next;
         let heavy = self.heavy.as_mut()?;
         let index = heavy.pending.iter().position(|pending| pending.seq.wrapping_sub(next).cast_signed() <= 0)?;
-        let Pending { seq, mut bytes, mut from } = heavy.pending.swap_remove(index);
+        let Pending { seq, mut bytes, from } = heavy.pending.swap_remove(index);
         heavy.pending_bytes = heavy.pending_bytes.saturating_sub(bytes.len());
-        let known = next.wrapping_sub(seq);
-        bytes.drain(..usize::try_from(known).unwrap_or(usize::MAX).min(bytes.len()));
-        from.offset = from.offset.saturating_add(known);
-        from.length = from.length.saturating_sub(known);
-        Some((bytes, from))
+        let known = usize::try_from(next.wrapping_sub(seq)).unwrap_or(usize::MAX);
+        bytes.drain(..known.min(bytes.len()));
+        Some((bytes, from.behind(known)))
     }
 
     /// How many of `available` new bytes belong to a PDU that is passed over.
@@ -235,7 +269,7 @@ impl Stream {
     }
 
     /// Gathers the beginning of a PDU.
-    pub(crate) fn gather(&mut self, bytes: &[u8], from: Span) {
+    pub(crate) fn gather(&mut self, bytes: &[u8], from: Origin) {
         self.heavy.get_or_insert_default().gathered.push(bytes, from);
     }
 
@@ -265,8 +299,8 @@ impl Stream {
 mod tests {
     use super::*;
 
-    fn at(packet: u64, length: u32) -> Span {
-        Span { packet, offset: 54, length }
+    const fn at(packet: u64, length: u32) -> Origin {
+        Origin::Packet(Span { packet, offset: 54, length })
     }
 
     #[test]
@@ -283,16 +317,33 @@ mod tests {
     }
 
     #[test]
+    fn spans_of_a_segment_that_came_in_fragments_name_each_fragment() {
+        let fragments = vec![Span { packet: 1, offset: 54, length: 4 }, Span { packet: 2, offset: 34, length: 2 }];
+        let mut pieces = Pieces::default();
+        pieces.push(b"bcdef", Origin::Fragments(fragments).behind(1));
+        assert_eq!(pieces.derivations().collect::<Vec<_>>(), ["ip"]);
+        pieces.push(b"ghi", at(3, 3));
+        assert_eq!(pieces.derivations().collect::<Vec<_>>(), ["tcp", "ip"]);
+        let spans = [(1, 56, 2), (2, 34, 2), (3, 54, 1)].map(|(packet, offset, length)| Span { packet, offset, length });
+        assert_eq!(pieces.spans(1, 5), spans);
+        pieces.consume(4);
+        assert_eq!(pieces.derivations().collect::<Vec<_>>(), ["tcp", "ip"], "a byte of the fragments is left");
+        pieces.consume(1);
+        assert_eq!((pieces.bytes(), pieces.derivations().count()), (&b"ghi"[..], 0));
+        assert_eq!(pieces.spans(0, 3), [Span { packet: 3, offset: 54, length: 3 }]);
+    }
+
+    #[test]
     fn segments_out_of_order_wait_for_their_turn() {
         let mut stream = Stream::default();
         stream.begin(99);
-        assert!(matches!(stream.arrive(104, b"ef", at(1, 2)), Arrival::Held));
-        assert!(matches!(stream.arrive(100, b"abcd", at(2, 4)), Arrival::Next(0)));
+        assert!(matches!(stream.arrive(104, b"ef", &at(1, 2)), Arrival::Held));
+        assert!(matches!(stream.arrive(100, b"abcd", &at(2, 4)), Arrival::Next(0)));
         stream.advance(4);
         assert_eq!(stream.turn().map(|(bytes, _)| bytes), Some(b"ef".to_vec()));
         stream.advance(2);
-        assert!(matches!(stream.arrive(100, b"abcd", at(3, 4)), Arrival::Old));
-        assert!(matches!(stream.arrive(104, b"efgh", at(4, 4)), Arrival::Next(2)));
+        assert!(matches!(stream.arrive(100, b"abcd", &at(3, 4)), Arrival::Old));
+        assert!(matches!(stream.arrive(104, b"efgh", &at(4, 4)), Arrival::Next(2)));
         assert!(stream.turn().is_none());
     }
 
@@ -301,7 +352,7 @@ mod tests {
         let mut stream = Stream::default();
         stream.begin(0);
         let full = [0; 1460];
-        let gaps = (0..32u32).filter(|i| matches!(stream.arrive(1000 + i * 1460, &full, at(1, 1460)), Arrival::Gap)).count();
+        let gaps = (0..32u32).filter(|i| matches!(stream.arrive(1000 + i * 1460, &full, &at(1, 1460)), Arrival::Gap)).count();
         assert_eq!(gaps, 32 - PENDING_BYTES_MAX / 1460);
     }
 }

@@ -6,12 +6,27 @@ use crate::dissector::{At, Binding, Registered, Row, Shape};
 use crate::frame::{Frame, Net};
 use foldhash::fast::FixedState;
 use observations::{OperationClass, Transport};
+use std::num::NonZeroU16;
 
 pub use crate::dissectors::DISSECTORS;
 
-/// A row's place in the registry.
+/// A row's place in the registry: its index plus one, so that having none costs a conversation no byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RowId(pub u16);
+pub struct RowId(NonZeroU16);
+
+impl RowId {
+    /// Of the row at this index.
+    #[must_use]
+    pub const fn of(index: u16) -> Self {
+        Self(NonZeroU16::MIN.saturating_add(index))
+    }
+
+    /// Where the row stands.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0.get() - 1)
+    }
+}
 
 /// Rows that one mask of shapes can hold; more needs a wider mask, not more time.
 const SHAPES_MAX: usize = 256;
@@ -61,7 +76,7 @@ impl Registry {
         };
         for (index, row) in rows.iter().enumerate() {
             let Ok(index) = u16::try_from(index) else { break };
-            registry.bind(RowId(index), row.row());
+            registry.bind(RowId::of(index), row.row());
         }
         registry.compile_shapes();
         registry
@@ -104,7 +119,7 @@ impl Registry {
     /// A row's dissector.
     #[must_use]
     pub fn get(&self, id: RowId) -> Option<&'static dyn Registered> {
-        self.rows.get(usize::from(id.0)).copied()
+        self.rows.get(id.index()).copied()
     }
 
     /// A row's name.
@@ -127,7 +142,7 @@ impl Registry {
 
     /// Every row, in order.
     pub fn rows(&self) -> impl Iterator<Item = (RowId, &'static Row)> + '_ {
-        (0u16..).zip(&self.rows).map(|(index, row)| (RowId(index), row.row()))
+        (0u16..).zip(&self.rows).map(|(index, row)| (RowId::of(index), row.row()))
     }
 
     /// Whether a row is bound to a port.

@@ -42,8 +42,9 @@ impl Seat {
     /// Where an end of a conversation was seen last.
     pub(crate) const fn of_end(flow: &Flow, direction: usize, end: &End) -> Self {
         let is_ip = flow.key.is_ip();
-        let ip = if direction == 0 { flow.key.low } else { flow.key.high };
-        let (ip, family, ttl) = if is_ip { (ip, flow.key.family, end.ttl) } else { ([0; 16], 0, 0) };
+        let [low, high] = flow.ttls;
+        let (ip, ttl) = if direction == 0 { (flow.key.low, low) } else { (flow.key.high, high) };
+        let (ip, family, ttl) = if is_ip { (ip, flow.key.family, ttl) } else { ([0; 16], 0, 0) };
         Self { ip, mac: end.mac, vlan: end.vlan, segment: flow.key.segment, family, ttl }
     }
 }

@@ -93,7 +93,7 @@ impl Tallies {
             first: flow.first,
             last: flow.first,
             known: false,
-            operation: ((RowId(0), 0), 0),
+            operation: ((RowId::of(0), 0), 0),
         });
         let (cells, hasher) = (&self.cells, &self.hasher);
         self.index.insert_unique(hash, at, |&other| cells.get(other).map_or(0, |cell| hasher.hash_one(cell.key)));

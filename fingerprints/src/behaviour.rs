@@ -34,6 +34,7 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("synphasor", "field-device", "", 55),
     ("hart_ip", "field-device", "", 60),
     ("c1222", "field-device", "meter", 55),
+    ("dlms", "field-device", "meter", 55),
     ("bacnet", "building", "", 55),
     ("knxip", "building", "", 60),
     ("cnip", "building", "", 50),
@@ -47,8 +48,8 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("ipmi", "server", "bmc", 60),
 ];
 
-/// What asking in a protocol says: that of engineering and operating of one maker's controllers; being the master of a fieldbus;
-/// and where what is asked for is the asker's own business.
+/// What asking in a protocol says: that of engineering and operating of one maker's controllers, of being a fieldbus's master, and where
+/// what is asked for is the asker's own business.
 const ASKS: &[(&str, &str, &str, u8)] = &[
     ("s7comm-plus", "operator-station", "", 55),
     ("umas", "operator-station", "", 50),

@@ -1,5 +1,5 @@
 //! Class and type from the bits in which a device says what it does: capabilities of LLDP and CDP, MED device class, PROFINET role,
-//! the server type of browser announcements; and from what only a bridge or a router sends.
+//! the server type of browser announcements; and from what only a bridge, a router or a device of a substation sends.
 //!
 //! A bit is a word, not a nameplate: hosts with virtual switches bridge, laptops have wireless cards, and field devices with two ports
 //! forward frames. So what the bits say is an inference, and combinations that several kinds of box show claim a class only, or nothing.
@@ -65,11 +65,31 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
     let bridge = observation.fields.iter().position(|said| said.field == Field::BridgeId);
     match observation.kind {
         Kind::Topology if observation.protocol == "stp" && bridge.is_some() => claims.extend(of(bridge, ("network", "switch", 55, "sends-bpdu"))),
+        Kind::Identity if observation.protocol == "goose" => claims.extend(of(published(observation), ("field-device", "", 55, "publishes-goose"))),
+        Kind::Identity if observation.protocol == "sv" => {
+            claims.extend(of(published(observation), ("field-device", "merging-unit", 55, "publishes-sampled-values")));
+        }
+        Kind::Topology if observation.protocol == "ptp" && is_grandmaster(observation) => {
+            let clock = observation.fields.iter().position(|said| said.field == Field::GrandmasterIdentity);
+            claims.extend(of(clock, ("infrastructure", "clock", 60, "ptp-grandmaster")));
+        }
         Kind::Binding if is_container(observation) => claims.extend(of(None, ("", "container", 65, "mac-made-of-address"))),
         Kind::Router => claims.extend(of(None, ("network", "router", 60, "announces-itself-as-router"))),
         _ => {}
     }
     claims
+}
+
+/// What names a stream of IEC 61850: protection and control devices and merging units publish, and their simulators.
+fn published(observation: &Observation) -> Option<usize> {
+    observation.fields.iter().position(|said| matches!(said.field, Field::GooseControlBlock | Field::SvId))
+}
+
+/// IEEE 1588 §13.5: a clock that announces itself, of a class that only clocks with a reference of their own have (§7.6.2.5, classes 6
+/// and 7; 13 and 14 in a scale of their own). Any other device may be elected where there is none.
+fn is_grandmaster(observation: &Observation) -> bool {
+    let class = observation.get(Field::ClockClass).and_then(observations::Value::number);
+    observation.get(Field::ClockIdentity) == observation.get(Field::GrandmasterIdentity) && matches!(class, Some(6 | 7 | 13 | 14))
 }
 
 /// Docker gives a container on its own bridge a MAC address made of 02:42 and the IPv4 address.

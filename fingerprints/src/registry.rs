@@ -1,4 +1,5 @@
-//! Fields that are numbers in a registry: CIP, PROFINET, BACnet, EtherCAT, HART and Matter vendors, KNX manufacturers, SNMP enterprises.
+//! Fields that stand in a registry: CIP, PROFINET, BACnet, EtherCAT, HART, KNX and Matter vendors, SNMP enterprises, letters of
+//! makers of meters.
 
 use crate::attribute::class_of;
 use crate::claim::{Attribute, Claim};
@@ -31,6 +32,7 @@ pub fn claims(observation: &Observation) -> Vec<Claim> {
             (Field::EtherCatVendorId, Value::Number(id)) => (table::ethercat_vendor(*id), 90, "registry:ethercat-vendor"),
             (Field::HartManufacturerId, Value::Number(id)) => (table::hart_manufacturer(*id), 90, "registry:hart-manufacturer"),
             (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
+            (Field::FlagId, value) => (table::flag_id(&value.display()), 85, "registry:flag-id"),
             (Field::SystemObjectId, value) => {
                 let id = enterprise_of(&value.display());
                 (id.filter(|id| !AGENTS.contains(id)).and_then(table::enterprise), 80, "registry:snmp-enterprise")

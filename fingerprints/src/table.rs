@@ -12,6 +12,7 @@ const ETHERCAT_VENDOR: &str = include_str!("../data/ethercat_vendor.tsv");
 const HART_MANUFACTURER: &str = include_str!("../data/hart_manufacturer.tsv");
 const CSA_VENDOR: &str = include_str!("../data/csa_vendor.tsv");
 const ENTERPRISE: &str = include_str!("../data/snmp_enterprise.tsv");
+const FLAG_ID: &str = include_str!("../data/flag_id.tsv");
 const BUILDERS: &str = include_str!("../data/mac_vendor_builds_devices.tsv");
 const VENDOR_NAMES: &str = include_str!("../data/vendor_names.tsv");
 
@@ -58,6 +59,12 @@ pub fn profinet_vendor(id: u64) -> Option<&'static str> {
 #[must_use]
 pub fn bacnet_vendor(id: u64) -> Option<&'static str> {
     numbered(BACNET_VENDOR, id)
+}
+
+/// The maker of a meter by its three letters (DLMS User Association).
+#[must_use]
+pub fn flag_id(id: &str) -> Option<&'static str> {
+    find(FLAG_ID, id, |a, b| a.as_bytes().cmp(b.as_bytes()))
 }
 
 /// The maker of a KNX manufacturer code (KNX Association).
@@ -148,6 +155,7 @@ mod tests {
             (OUI, false),
             (BUILDERS, false),
             (VENDOR_NAMES, false),
+            (FLAG_ID, false),
             (CIP_VENDOR, true),
             (CIP_DEVICE_TYPE, true),
             (PROFINET_VENDOR, true),
@@ -173,6 +181,8 @@ mod tests {
         assert_eq!(profinet_vendor(42), Some("Siemens AG"));
         assert!(enterprise(9).is_some_and(|name| name.to_lowercase().contains("cisco")));
         assert_eq!(cip_vendor(999_999), None);
+        assert_eq!(flag_id("LGZ").and_then(vendor_name), Some("Landis+Gyr"));
+        assert_eq!(flag_id("???"), None);
     }
 
     #[test]

@@ -4,19 +4,21 @@ use crate::decision::Decisions;
 use crate::document::{self, Document, SCHEMA};
 use crate::gather::{Facts, HostKey, Name, Presented, gather};
 use crate::key::{Key, namespace};
-use crate::place::{Address, Holder, Places, is_link_local, overlap};
+use crate::place::{Address, Holder, Places};
 use crate::resolve::{Node, Resolved, node_of, resolve};
 use fingerprints::Fingerprints;
 use observations::{Mac, Said};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+mod answer;
 mod certificate;
 mod conversation;
 mod decided;
 mod device;
 mod kind;
 mod member;
+mod overlap;
 mod source;
 mod text;
 
@@ -124,17 +126,12 @@ impl<'a> View<'a> {
         let mut coverage = document::Coverage {
             one_way_conversations: traffic.one_way,
             conversations: traffic.conversations.len() as u64,
+            overlapping_addresses: self.overlapping_addresses(),
             virtual_addresses: self.places.virtual_addresses.iter().map(|((_, _, ip), mac)| format!("{ip} at {mac}")).collect(),
             ..document::Coverage::default()
         };
         for (name, bytes) in self.said.sources.values().flat_map(|one| &one.source.opaque) {
             *coverage.opaque_bytes.entry(name.clone()).or_default() += bytes;
-        }
-        for (address, holders) in self.places.holders.iter().filter(|(_, holders)| holders.len() > 1) {
-            if self.overlapping(address, holders) {
-                let macs: Vec<String> = holders.iter().map(|holder| holder.mac.to_string()).collect();
-                coverage.overlapping_addresses.push(format!("{}: {}", address.2, macs.join(", ")));
-            }
         }
         for ((site, key), shared) in &self.resolved.shared {
             let devices = shared.owners.iter().filter_map(|at| self.ids[*at].clone()).collect::<BTreeSet<_>>();
@@ -146,19 +143,7 @@ impl<'a> View<'a> {
             });
         }
         coverage.shared_keys.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
-        coverage.overlapping_addresses.sort();
         coverage
-    }
-
-    /// One address that several devices use at the same time, again and again.
-    fn overlapping(&self, address: &Address, holders: &[Holder]) -> bool {
-        if is_link_local(&address.2) {
-            return false;
-        }
-        let component = |holder: &Holder| self.component_of_mac(address.0, holder.mac);
-        let lasting: Vec<&Holder> = holders.iter().filter(|holder| (holder.declared || holder.initial) && holder.span.0 != holder.span.1).collect();
-        let apart = |a: &Holder, b: &Holder| overlap(a.span, b.span) && component(a) != component(b);
-        lasting.iter().enumerate().any(|(index, a)| lasting[index + 1..].iter().any(|b| apart(a, b)))
     }
 
     fn component_of_mac(&self, site: Name, mac: Mac) -> Option<usize> {

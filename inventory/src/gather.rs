@@ -164,6 +164,22 @@ const PROXIED: &[&str] = &["arp", "icmpv6"];
 /// Protocols whose relays hand on a client's own words (RFC 2131 §4.1, RFC 8415 §19).
 const RELAYED: &[&str] = &["dhcp", "dhcpv6"];
 
+/// By what a device goes in its protocol: numbers and names that its configuration gives it, and that join nothing.
+pub(crate) const ADDRESSES: &[(&str, Field)] = &[
+    ("iec60870-common-address", Field::CommonAddress),
+    ("dnp3-address", Field::LinkAddress),
+    ("goose-control-block", Field::GooseControlBlock),
+    ("goose-id", Field::GooseId),
+    ("sv-id", Field::SvId),
+    ("mms-domain", Field::MmsDomain),
+    ("iccp-bilateral-table", Field::BilateralTableId),
+    ("ap-title", Field::ApTitle),
+    ("pmu-idcode", Field::PmuIdCode),
+    ("ptp-clock-identity", Field::ClockIdentity),
+    ("dlms-system-title", Field::SystemTitle),
+    ("cosem-device-name", Field::CosemDeviceName),
+];
+
 /// Reads everything once.
 #[must_use]
 pub fn gather<'a>(said: &'a Said, fingerprints: &Fingerprints) -> Facts<'a> {
@@ -358,6 +374,11 @@ impl<'a> Host<'a> {
     }
 
     fn present(&mut self, said: &Observation, at: At<'a>) {
+        for (kind, field) in ADDRESSES {
+            if matches!(said.kind, Kind::Identity | Kind::Part) && said.of_itself() && said.get(*field).is_some() {
+                self.presented.push(Presented { kind, at, endpoint: said.about.endpoint });
+            }
+        }
         let kind = match said.kind {
             Kind::Certificate if is_leaf(said) => "x509",
             Kind::Key if said.get(Field::SshHostKey).is_some() => "ssh-host-key",

@@ -33,7 +33,7 @@ impl Units {
 
 /// Stations that a gateway or terminal server has behind it, and that a device by itself is, too.
 const fn is_station(kind: StepKind) -> bool {
-    matches!(kind, StepKind::ModbusUnit | StepKind::Dnp3Address | StepKind::CommonAddress | StepKind::HartDevice)
+    matches!(kind, StepKind::ModbusUnit | StepKind::Dnp3Address | StepKind::CommonAddress | StepKind::HartDevice | StepKind::Pmu)
 }
 
 fn is_itself(step: &PathStep) -> bool {

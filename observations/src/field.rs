@@ -162,10 +162,12 @@ table! {
         SecretUse = 90, "secret-use";
         /// Length class of a captured secret.
         SecretLengthClass = 91, "secret-length-class";
-        /// A keyed tag of a captured secret.
+        /// A keyed tag of a captured secret: equal where the secrets are.
         SecretTag = 92, "secret-tag";
         /// Length of an authentication parameter.
         AuthParameterLength = 93, "auth-parameter-length";
+        /// A keyed tag of a captured user name and secret together: equal where both are.
+        LoginTag = 94, "login-tag";
         /// A MAC address that the PDU names.
         MacAddress = 100, "mac-address";
         /// An IPv4 address that the PDU names.
@@ -440,6 +442,65 @@ table! {
         NtlmVersion = 364, "ntlm-version";
 
         // Power systems: 400 to 449.
+        /// IEC 60870-5 common address of ASDU: a station.
+        CommonAddress = 400, "common-address";
+        /// IEC 60870-5 originator address of a controlling station.
+        OriginatorAddress = 401, "originator-address";
+        /// DNP3 data link address of its sender.
+        LinkAddress = 402, "link-address";
+        /// DNP3 subset and conformance (group 0 variation 249).
+        ConformanceSubset = 403, "conformance-subset";
+        /// DNP3 internal indications of an outstation, as bits.
+        InternalIndications = 404, "internal-indications";
+        /// Reference of a GOOSE control block.
+        GooseControlBlock = 405, "goose-control-block";
+        /// Reference of an IEC 61850 data set.
+        DataSet = 406, "data-set";
+        /// Identifier of a GOOSE stream.
+        GooseId = 407, "goose-id";
+        /// Configuration revision of an IEC 61850 control block, or of a logical device.
+        ConfigurationRevision = 408, "configuration-revision";
+        /// Identifier of a stream of sampled values.
+        SvId = 409, "sv-id";
+        /// IEC 61850 APPID.
+        AppId = 410, "app-id";
+        /// 1 if an IEC 61850 message says that it is simulated or a test.
+        Simulation = 411, "simulation";
+        /// An MMS domain. Of IEC 61850 a logical device: the IED's name with the logical device's behind it, nothing between; of ICCP a
+        /// bilateral table.
+        MmsDomain = 412, "mms-domain";
+        /// An application process title (ISO 7498-3), dotted.
+        ApTitle = 413, "ap-title";
+        /// ICCP bilateral table identifier.
+        BilateralTableId = 414, "bilateral-table-id";
+        /// IEEE C37.118 data stream's IDCODE.
+        PmuIdCode = 415, "pmu-idcode";
+        /// IEEE 1588 clock identity of its sender.
+        ClockIdentity = 416, "clock-identity";
+        /// IEEE 1588 identity of the grandmaster that a clock follows.
+        GrandmasterIdentity = 417, "grandmaster-identity";
+        /// IEEE 1588 clock class.
+        ClockClass = 418, "clock-class";
+        /// IEEE 1588 clock accuracy.
+        ClockAccuracy = 419, "clock-accuracy";
+        /// IEEE 1588 grandmaster priority 1.
+        Priority1 = 420, "priority-1";
+        /// IEEE 1588 grandmaster priority 2.
+        Priority2 = 421, "priority-2";
+        /// IEEE 1588 domain number.
+        ClockDomain = 422, "clock-domain";
+        /// IEEE 1588 source of a grandmaster's time.
+        TimeSource = 423, "time-source";
+        /// IEEE C37.238 grandmaster identifier.
+        GrandmasterId = 424, "grandmaster-id";
+        /// IEEE 1588 profile that a clock names, or whose TLV it sends.
+        ClockProfile = 425, "clock-profile";
+        /// DLMS/COSEM system title.
+        SystemTitle = 426, "system-title";
+        /// Three letters of a maker of meters, as the DLMS User Association registers them (FLAG).
+        FlagId = 427, "flag-id";
+        /// COSEM logical device name (0.0.42.0.0.255).
+        CosemDeviceName = 428, "cosem-device-name";
 
         // Factories: 450 to 499, and 500 to 549 for fieldbuses and programming.
         /// A PROFINET station's name that a host asks for.

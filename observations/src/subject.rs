@@ -49,6 +49,8 @@ pub enum StepKind {
     AmsPort,
     /// SNMP entPhysicalIndex (RFC 6933).
     Entity,
+    /// IEEE C37.118 IDCODE of a phasor measurement unit.
+    Pmu,
     /// Logical address of a control unit behind a vehicle's gateway (ISO 13400-2).
     LogicalAddress,
     /// EtherCAT position, or station address where it is not known which position has it.
@@ -93,7 +95,8 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::MelsecNetwork, 43, "network"),
     (StepKind::MelsecStation, 44, "station"),
     (StepKind::GenisysStation, 45, "station"),
-    (StepKind::SparkplugDevice, 60, "sparkplug device"),
+    (StepKind::SparkplugDevice, 61, "sparkplug device"),
+    (StepKind::Pmu, 60, "pmu"),
 ];
 
 impl StepKind {

@@ -1,7 +1,7 @@
 //! What a command reads an inventory from: databases, captures, or a JSON document, told apart by content.
 
 use super::Failure;
-use super::reading::Reading;
+use super::reading::{Reading, tagger};
 use crate::capture::input::STDIN;
 use crate::capture::text::shown;
 use crate::store::{DamagedRows, Store, StoreError};
@@ -91,7 +91,7 @@ impl From {
         decided.dedup();
         let captures: Vec<PathBuf> = kinds.into_iter().filter(|(_, kind)| *kind == Kind::Capture).map(|(path, _)| path).collect();
         if !captures.is_empty() {
-            let read = self.reading.read(&captures, None)?;
+            let read = self.reading.read(&self.reading.plan(&captures)?, None, Some(tagger(None)?))?;
             read.tell();
             if read.nothing() {
                 return Err(Failure::new("nothing could be read"));

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::progress::Bar;
+use crate::capture::Filter;
 use crate::capture::file::completeness;
 use crate::capture::input::Why;
 use crate::capture::plan::{Plan, PlanOptions, PlannedSource, plan};
@@ -11,13 +12,24 @@ use crate::pipeline::keep::Keeper;
 use crate::pipeline::stopwatch::Stopwatch;
 use crate::pipeline::{self, Options, Outcome};
 use crate::store::Writer;
+use crate::tags::SiteKey;
+use dissectors::context::Tagger;
 use fingerprints::Fingerprints;
 use observations::Said;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// A database that is written to.
 pub(super) type Database = Arc<Mutex<Writer>>;
+
+/// What tags captured secrets: the key of a file, or one that is gone when the program ends.
+pub(super) fn tagger(site_key: Option<&Path>) -> Result<Arc<dyn Tagger>, Failure> {
+    let wrong = |path: &Path, error| Failure::usage(format!("--site-key {}: {error}", shown(&path.to_string_lossy())));
+    Ok(Arc::new(match site_key {
+        Some(path) => SiteKey::of_file(path).map_err(|error| wrong(path, error))?,
+        None => SiteKey::of_this_run()?,
+    }))
+}
 
 /// How captures are read: shared by all commands that read them.
 #[derive(clap::Args, Clone, Default)]
@@ -72,30 +84,44 @@ impl Reading {
 
     /// The built-in rules, and those of `--fingerprints`.
     pub(super) fn fingerprints(&self) -> Result<Fingerprints, Failure> {
-        Ok(Fingerprints::with(&self.more_fingerprints()?)?)
+        Fingerprints::with(&self.more_fingerprints()?).map_err(|error| Failure::usage(format!("--fingerprints: {error}")))
     }
 
     /// The files of `--fingerprints`: name and text.
     pub(super) fn more_fingerprints(&self) -> Result<Vec<(String, String)>, Failure> {
         let mut more = Vec::new();
         if let Some(folder) = &self.fingerprints {
-            let entries = std::fs::read_dir(folder).map_err(|error| Failure::new(format!("--fingerprints {}: {error}", folder.display())))?;
+            let wrong = |path: &Path, error| Failure::usage(format!("--fingerprints {}: {error}", shown(&path.to_string_lossy())));
+            let entries = std::fs::read_dir(folder).map_err(|error| wrong(folder, error))?;
             let mut paths: Vec<PathBuf> =
                 entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
             paths.sort();
             for path in paths {
-                let text = std::fs::read_to_string(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+                let text = std::fs::read_to_string(&path).map_err(|error| wrong(&path, error))?;
                 more.push((path.display().to_string(), text));
             }
         }
         Ok(more)
     }
 
-    pub(super) fn plan(&self, files: &[PathBuf], as_one: bool) -> Result<Plan, Failure> {
+    /// The files, sorted into sources. What is wrong with the options is told here, before anything is written.
+    pub(super) fn plan(&self, files: &[PathBuf]) -> Result<Plan, Failure> {
+        self.plan_as(files, self.as_one)
+    }
+
+    /// As [`Reading::plan`], each file a source of its own.
+    pub(super) fn plan_apart(&self, files: &[PathBuf]) -> Result<Plan, Failure> {
+        self.plan_as(files, false)
+    }
+
+    fn plan_as(&self, files: &[PathBuf], as_one: bool) -> Result<Plan, Failure> {
         let sources = match &self.sources {
-            Some(path) => SourcesFile::read(path)?,
+            Some(path) => SourcesFile::read(path).map_err(|error| Failure::usage(format!("--sources {error}")))?,
             None => SourcesFile::default(),
         };
+        if let Some(expression) = &self.bpf {
+            Filter::compile(expression).map_err(|what| Failure::usage(format!("--bpf: {what}")))?;
+        }
         let options = PlanOptions { site: self.site.clone(), bpf: self.bpf.clone(), as_one };
         let plan = plan(files, &sources, &options).map_err(Failure::usage)?;
         for skipped in &plan.skipped {
@@ -107,11 +133,10 @@ impl Reading {
         Ok(plan)
     }
 
-    /// Reads all files; what is said goes into the database, if one is given, while it is read.
-    pub(super) fn read(&self, files: &[PathBuf], database: Option<&Database>) -> Result<ReadAll, Failure> {
-        let plan = self.plan(files, self.as_one)?;
+    /// Reads all that was planned; what is said goes into the database, if one is given, while it is read.
+    pub(super) fn read(&self, plan: &Plan, database: Option<&Database>, tagger: Option<Arc<dyn Tagger>>) -> Result<ReadAll, Failure> {
         let stopwatch = self.stages.then(Arc::<Stopwatch>::default);
-        let options = Options { workers: usize::from(self.workers), stopwatch: stopwatch.clone(), ..Options::new() };
+        let options = Options { workers: usize::from(self.workers), tagger, stopwatch: stopwatch.clone(), ..Options::new() };
         let mut all = ReadAll { said: Said::default(), complete: 0, files: plan.failed.len(), packets: 0, kept: true, stopwatch };
         let mut bar = Bar::new();
         for planned in &plan.sources {

@@ -1,7 +1,7 @@
 //! `replay`: captures to an inventory.
 
 use super::output::Output;
-use super::reading::{ReadAll, Reading};
+use super::reading::{ReadAll, Reading, tagger};
 use super::{Done, Failure};
 use crate::capture::report::plan_report;
 use crate::export::Format;
@@ -36,6 +36,12 @@ pub(super) struct Replay {
     /// Keeps what was said in this database, joined with what it holds.
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
+    /// The key under which captured secrets are tagged, so that equal ones are known; a new one is written if there is no such file.
+    ///
+    /// Without it the key is gone when the command ends, and a database gets no tags: a capture that is read twice must not be said
+    /// twice.
+    #[arg(long, value_name = "FILE")]
+    site_key: Option<PathBuf>,
     #[command(flatten)]
     reading: Reading,
     /// Reads nothing into an inventory, and prints a template for `--sources` with what was found: times, gaps, overlaps, duplicates.
@@ -49,14 +55,16 @@ pub(super) struct Replay {
 impl Replay {
     pub(super) fn run(&self) -> Done {
         if self.plan {
-            let planned = self.reading.plan(&self.files, false)?;
+            let planned = self.reading.plan_apart(&self.files)?;
             return super::output::unless_closed(plan_report(&planned, &mut io::stdout().lock()), "standard output");
         }
+        let plan = self.reading.plan(&self.files)?;
         let fingerprints = self.reading.fingerprints()?;
+        let tagger = (self.site_key.is_some() || self.db.is_none()).then(|| tagger(self.site_key.as_deref())).transpose()?;
         // Both are opened before anything is read: a wrong name is told at once.
         let database = self.db.as_deref().map(Store::open).transpose()?.map(|store| Arc::new(Mutex::new(Writer::new(store))));
         let mut out = Output::open(self.output.as_deref())?;
-        let mut read = self.reading.read(&self.files, database.as_ref())?;
+        let mut read = self.reading.read(&plan, database.as_ref(), tagger)?;
         let (said, decisions) = match database.and_then(Arc::into_inner) {
             None => (std::mem::take(&mut read.said), Decisions::default()),
             Some(writer) => whole(writer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner), &mut read)?,

@@ -1,6 +1,6 @@
 //! `run`: the daemon. Captures until it is told to stop, and keeps what is said.
 
-use super::reading::Database;
+use super::reading::{Database, tagger};
 use super::{Done, Failure};
 use crate::capture::live::{Live, LiveOptions};
 use crate::capture::months::Months;
@@ -11,6 +11,7 @@ use crate::clock;
 use crate::pipeline::keep::Keeper;
 use crate::pipeline::{self, Options};
 use crate::store::{Store, Writer};
+use dissectors::context::Tagger;
 use fingerprints::Fingerprints;
 use inventory::decision::Decisions;
 use observations::Said;
@@ -41,6 +42,11 @@ pub(super) struct Run {
     /// Listens only to packets that this filter expression lets pass (see pcap-filter(7)).
     #[arg(long, value_name = "EXPR")]
     bpf: Option<String>,
+    /// The key under which captured secrets are tagged, so that equal ones are known; a new one is written if there is no such file.
+    ///
+    /// Without it each run has a key of its own, which is gone when it ends: what it tagged can be compared with nothing else.
+    #[arg(long, value_name = "FILE")]
+    site_key: Option<PathBuf>,
     /// Engines that work side by side, for each interface.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
@@ -50,6 +56,7 @@ pub(super) struct Run {
 struct Shared<'r> {
     run: &'r Run,
     database: Database,
+    tagger: Arc<dyn Tagger>,
     /// The sensor's name.
     sensor: [u8; 16],
     /// When this run began: its sources are its own.
@@ -72,6 +79,7 @@ impl Run {
             Filter::compile(expression).map_err(|what| Failure::usage(format!("--bpf: {what}")))?;
         }
         let fingerprints = Fingerprints::new()?;
+        let tagger = tagger(self.site_key.as_deref())?;
         let stop = stop_at_signals()?;
         let options = LiveOptions { bpf: self.bpf.clone(), stop: Arc::clone(&stop), ..LiveOptions::default() };
         let mut names = self.interfaces.clone();
@@ -84,7 +92,7 @@ impl Run {
         for (name, _) in &live {
             self.announce(name);
         }
-        let shared = Shared { run: self, database: Arc::new(Mutex::new(Writer::new(store))), sensor, begun: clock::now() };
+        let shared = Shared { run: self, database: Arc::new(Mutex::new(Writer::new(store))), tagger, sensor, begun: clock::now() };
         let heard: Vec<Heard> = std::thread::scope(|scope| {
             let threads: Vec<_> = live.into_iter().map(|(name, live)| scope.spawn(|| shared.watch(name, live))).collect();
             // A thread that panicked has said why; what it had committed stands.
@@ -127,7 +135,7 @@ impl Shared<'_> {
     fn watch(&self, name: &str, live: Live) -> Heard {
         let settings = Settings { site: self.run.site.clone().unwrap_or(Settings::default().site), bpf: self.run.bpf.clone(), ..Settings::default() };
         // It is the capture that is told to stop: the pipeline then reads to its end.
-        let options = Options { workers: usize::from(self.run.workers), ..Options::new() };
+        let options = Options { workers: usize::from(self.run.workers), tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
         let months = Months::new(Box::new(live), self.begun);
         let mut heard = Heard::default();
         loop {

@@ -123,7 +123,7 @@ impl Sight<'_> {
     }
 
     fn reassembled(&self) -> Vec<String> {
-        self.pieces.filter(|pieces| pieces.is_joined()).map(|pieces| pieces.derivation().to_owned()).into_iter().collect()
+        self.pieces.into_iter().flat_map(Pieces::derivations).map(str::to_owned).collect()
     }
 
     fn field_evidence(&self, place: &Place, value: Option<&[u8]>) -> FieldEvidence {

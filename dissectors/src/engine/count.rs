@@ -1,9 +1,8 @@
 //! Counting packets of a conversation: copies left out, roles learnt.
 
-use super::{DUPLICATE_NS_MAX, Item};
+use super::Item;
 use crate::dissector::Side;
 use crate::flow::{Client, Flow, Mode};
-use crate::frame::Frame;
 use observations::Stamp;
 
 /// What a packet showed that its conversation had not shown.
@@ -18,16 +17,17 @@ impl Flow {
     pub(super) fn count(&mut self, direction: usize, item: &Item<'_>, stamp: Stamp) -> News {
         let frame = item.frame;
         self.handshake(direction, frame.tcp_flags);
-        let (counting, is_ip) = (self.mode == Mode::Counting, self.key.is_ip());
-        let Some(end) = self.ends.get_mut(direction) else { return News { duplicate: false, place: false, counting } };
-        let place = end.packets == 0 || end.mac != frame.src_mac || end.vlan != frame.vlan || end.ttl != frame.ttl;
+        let (counting, is_ip, before) = (self.mode == Mode::Counting, self.key.is_ip(), self.last().time);
+        let (Some(end), Some(ttl)) = (self.ends.get_mut(direction), self.ttls.get_mut(direction)) else {
+            return News { duplicate: false, place: false, counting };
+        };
+        let first = end.packets == 0;
+        let place = first || end.mac != frame.src_mac || end.vlan != frame.vlan || *ttl != frame.ttl;
         end.mac = frame.src_mac;
         end.vlan = frame.vlan;
-        end.ttl = frame.ttl;
-        let print = fingerprint(frame);
-        let duplicate = is_ip && print != 0 && print == end.print && (0..=DUPLICATE_NS_MAX).contains(&(stamp.time - end.last.time));
-        end.print = print;
-        if end.packets == 0 || stamp < end.last {
+        *ttl = frame.ttl;
+        let duplicate = is_ip && self.last_packets.is_copy(frame, direction, stamp.time, before, place && !first);
+        if first || stamp < end.last {
             self.first = self.first.min(stamp);
         }
         if !duplicate {
@@ -60,17 +60,4 @@ impl Flow {
             (client, Side::Unknown, _) => client,
         };
     }
-}
-
-/// What tells a packet from the others of its conversation; 0 if nothing does reliably.
-fn fingerprint(frame: &Frame) -> u32 {
-    // A copy has the same identification and transport checksum. Senders that leave the identification 0 (RFC 6864) are told apart by
-    // the sequence number, and only with payload: repeated acknowledgements are no copies.
-    if frame.ip_id != 0 {
-        return u32::from(frame.ip_id) << 16 | u32::from(frame.checksum) | 1;
-    }
-    if frame.payload_len == 0 || frame.protocol != 6 {
-        return 0;
-    }
-    frame.tcp_seq ^ u32::from(frame.checksum).rotate_left(16) ^ frame.payload_len | 1
 }

@@ -90,8 +90,10 @@ impl Engine {
         }
         let result = dissector.read(pdu, state.as_deref_mut(), &mut cx);
         cx.note(row, result.err());
+        let waits = cx.reading;
         if let Some((hash, Known::Twice)) = known
             && result == Ok(Next::Watch)
+            && !waits
             && cx.said_only(troubles)
         {
             cx.remember(hash, 0);
@@ -111,6 +113,7 @@ impl Engine {
             }
         }
         match result {
+            Ok(Next::Watch) if waits => Some(Next::Read),
             Ok(next) => Some(next),
             Err(crate::dissector::DissectError::NotMine) => Some(Next::Count),
             Err(_) => None,
@@ -228,6 +231,7 @@ pub(super) fn context<'a>(
         depth: 0,
         exchange: Exchange::default(),
         rename,
+        reading: false,
         timely: false,
     }
 }

@@ -3,8 +3,7 @@
 use super::{Engine, LOST_MAX, Sheet};
 use crate::dissector::{At, Framing};
 use crate::flow::Mode;
-use crate::reassembly::{Arrival, Stream, WANT_MAX};
-use observations::Span;
+use crate::reassembly::{Arrival, Origin, Stream, WANT_MAX};
 
 impl Engine {
     /// A TCP segment: bytes go to the stream's reader in order.
@@ -19,20 +18,22 @@ impl Engine {
             }
             return;
         }
-        if payload.is_empty() || sheet.pieces.is_some() {
+        if payload.is_empty() {
             return;
         }
         if self.flows.get(at).is_none_or(|flow| flow.dissector.is_none()) && !self.recognise(at, direction, sheet, payload) {
             return;
         }
-        let from = crate::context::span(sheet.stamp.packet, frame.payload_offset as usize, payload.len());
+        let from = match sheet.pieces {
+            None => Origin::Packet(crate::context::span(sheet.stamp.packet, frame.payload_offset as usize, payload.len())),
+            Some(pieces) => Origin::Fragments(pieces.spans(frame.payload_offset as usize, payload.len())),
+        };
         let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
-        match stream.arrive(frame.tcp_seq, payload, from) {
+        match stream.arrive(frame.tcp_seq, payload, &from) {
             Arrival::Old | Arrival::Held => return,
             Arrival::Next(known) => {
                 let fresh = payload.get(known..).unwrap_or_default();
-                let from = Span { offset: from.offset.saturating_add(u32::try_from(known).unwrap_or(0)), ..from };
-                self.deliver(at, direction, sheet, fresh, from);
+                self.deliver(at, direction, sheet, fresh, from.behind(known));
             }
             Arrival::Gap => {
                 self.troubles.limit("gaps in streams");
@@ -53,10 +54,8 @@ impl Engine {
                 let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
                 stream.advance(bytes.len());
                 let passed = stream.pass_over(bytes.len());
-                let offset = u32::try_from(passed).unwrap_or(u32::MAX);
-                let from = Span { packet: from.packet, offset: from.offset.saturating_add(offset), length: from.length.saturating_sub(offset) };
                 let Some(rest) = bytes.get(passed..).filter(|rest| !rest.is_empty()) else { continue };
-                stream.gather(rest, from);
+                stream.gather(rest, from.behind(passed));
                 self.read_gathered(at, direction, sheet);
             }
         }
@@ -104,7 +103,7 @@ impl Engine {
     }
 
     /// New bytes in order: read in place while whole PDUs stand in the segment, gathered where one goes on.
-    fn deliver(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, bytes: &[u8], from: Span) {
+    fn deliver(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, bytes: &[u8], from: Origin) {
         let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
         stream.advance(bytes.len());
         let passed = stream.pass_over(bytes.len());
@@ -117,8 +116,7 @@ impl Engine {
                 return;
             }
         }
-        let offset = from.offset.saturating_add(u32::try_from(bytes.len() - rest.len()).unwrap_or(u32::MAX));
-        let from = crate::context::span(from.packet, offset as usize, rest.len());
+        let from = from.behind(bytes.len() - rest.len());
         if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
             stream.gather(rest, from);
         }

@@ -2,7 +2,7 @@
 
 use crate::assemble::{View, evidence, time};
 use crate::document;
-use crate::gather::{Name, Presented};
+use crate::gather::{ADDRESSES, Name, Presented};
 use crate::key::Key;
 use fingerprints::text::safe;
 use observations::value::hex;
@@ -49,6 +49,7 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
             "lwm2m-endpoint" => (Field::Lwm2mEndpoint, None),
             "ocpp-charge-point" => (Field::ChargePointId, None),
             "dicom-ae-title" => (Field::DicomAeTitle, None),
+            kind if let Some(row) = ADDRESSES.iter().find(|row| row.0 == kind) => (row.1, None),
             _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(&said, field) else { continue };

@@ -1,5 +1,6 @@
 //! Conversations, services, roles and traffic, from tallies. Totals are sums over sources; within one source counters are absolute.
 
+use crate::assemble::answer::{Questions, Serves};
 use crate::assemble::{View, time};
 use crate::document;
 use crate::gather::{HostKey, is_own_host, own_segment};
@@ -34,14 +35,14 @@ struct Served {
 
 /// One side of a conversation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Side {
-    component: Option<usize>,
-    address: Address,
+pub(super) struct Side {
+    pub(super) component: Option<usize>,
+    pub(super) address: Address,
 }
 
 /// An address as it is shown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Address {
+pub(super) enum Address {
     Ip(IpAddr),
     Mac(Mac),
     Unknown,
@@ -109,16 +110,20 @@ impl Traffic {
             }
         }
         rows.sort_by_key(|row| row.0);
+        let mut questions = Questions::default();
+        for ((client, server, protocol, endpoint), tally) in &rows {
+            questions.hear(client, server, protocol, *endpoint, tally);
+        }
         for same in rows.chunk_by(|a, b| a.0 == b.0) {
             let Some(((client, server, protocol, endpoint), first)) = same.first() else { continue };
             // Most pairs stand in one source with one row; only others are summed.
             if let [_] = same {
-                traffic.take(view, client, server, protocol, *endpoint, first);
+                traffic.take(view, &questions, (client, server, protocol, *endpoint), first);
                 continue;
             }
             let mut sum = Tally::default();
             same.iter().for_each(|(_, tally)| sum.add(tally));
-            traffic.take(view, client, server, protocol, *endpoint, &sum);
+            traffic.take(view, &questions, (client, server, protocol, *endpoint), &sum);
         }
         traffic.conversations.sort_by(|a, b| order(a).cmp(&order(b)));
         for of in traffic.of.values_mut() {
@@ -128,25 +133,23 @@ impl Traffic {
         traffic
     }
 
-    fn take(&mut self, view: &View<'_>, client: &Side, server: &Side, protocol: &str, endpoint: Endpoint, tally: &Tally) {
-        let span = (tally.first.time, tally.last.time);
+    fn take(&mut self, view: &View<'_>, questions: &Questions<'_>, row: (&Side, &Side, &str, Endpoint), tally: &Tally) {
+        let ((client, server, protocol, endpoint), span) = (row, (tally.first.time, tally.last.time));
+        let serves = if is_known(protocol, endpoint, tally) { questions.served(client, server, protocol, endpoint, tally) } else { Serves::Nowhere };
         if let Some(at) = client.component {
             let of = self.of.entry(at).or_default();
             of.add(tally.packets_out, tally.bytes_out, tally.packets_in, tally.bytes_in, (tally.packets_out > 0).then_some(span));
-            if !NO_ROLES.contains(&protocol) && tally.packets_out > 0 {
+            if let Serves::Client(port) = serves {
+                of.serves(protocol, Endpoint { port, ..endpoint }, server, span);
+            } else if tally.packets_out > 0 {
                 of.plays(protocol, false);
             }
         }
         if let Some(at) = server.component {
             let of = self.of.entry(at).or_default();
             of.add(tally.packets_in, tally.bytes_in, tally.packets_out, tally.bytes_out, (tally.packets_in > 0).then_some(span));
-            if is_service(protocol, endpoint, tally) {
-                let served = of.services.entry((protocol.to_owned(), endpoint)).or_default();
-                served.clients.insert(*client);
-                served.span = Some(served.span.map_or(span, |old| (old.0.min(span.0), old.1.max(span.1))));
-                if !NO_ROLES.contains(&protocol) {
-                    of.plays(protocol, true);
-                }
+            if let Serves::Server(port) = serves {
+                of.serves(protocol, Endpoint { port, ..endpoint }, client, span);
             }
         }
         let unicast = server.component.is_some() || endpoint.transport == Transport::Tcp;
@@ -200,8 +203,15 @@ impl Traffic {
 }
 
 impl Of {
+    fn serves(&mut self, protocol: &str, endpoint: Endpoint, client: &Side, span: (i64, i64)) {
+        let served = self.services.entry((protocol.to_owned(), endpoint)).or_default();
+        served.clients.insert(*client);
+        served.span = Some(served.span.map_or(span, |old| (old.0.min(span.0), old.1.max(span.1))));
+        self.plays(protocol, true);
+    }
+
     fn plays(&mut self, protocol: &str, serves: bool) {
-        if !self.roles.iter().any(|role| role.serves == serves && role.protocol == protocol) {
+        if !NO_ROLES.contains(&protocol) && !self.roles.iter().any(|role| role.serves == serves && role.protocol == protocol) {
             self.roles.push(Role { protocol: protocol.to_owned(), serves });
         }
     }
@@ -227,11 +237,11 @@ fn classes(tally: &Tally) -> BTreeMap<String, u64> {
     classes
 }
 
-/// The server has answered from there, and it is known that it is the server: by handshake, or because the protocol was recognised.
-fn is_service(protocol: &str, endpoint: Endpoint, tally: &Tally) -> bool {
+/// Whether it is known which side is the server: by handshake, or because the protocol was recognised.
+fn is_known(protocol: &str, endpoint: Endpoint, tally: &Tally) -> bool {
     let recognised = protocol != endpoint.transport.name();
     let carried = matches!(endpoint.transport, Transport::Tcp | Transport::Udp | Transport::Sctp);
-    carried && tally.packets_in > 0 && (tally.roles_known || recognised)
+    carried && (tally.roles_known || recognised)
 }
 
 fn order(conversation: &document::Conversation) -> (&str, &str, &str, &str, u16, &Option<String>, &Option<String>) {

@@ -1,7 +1,7 @@
 //! What a device is: claims decided, with their evidence.
 
 use super::{View, evidence, kind, time};
-use crate::attribute::{Candidate, Decided, TOLD_MIN, decide};
+use crate::attribute::{Candidate, Decided, TOLD_MIN, decide, normal};
 use crate::document::{self, AttributeRecord, Device, Rival};
 use crate::gather::{At, ClaimAt};
 use crate::resolve::Component;
@@ -195,7 +195,20 @@ fn rival(candidate: &Candidate<'_, '_>) -> Rival {
 /// Names, best first.
 fn names(decided: &Decided<'_, '_>) -> Vec<String> {
     let all = std::iter::once(&decided.winner).chain(&decided.rivals).chain(&decided.history);
-    all.map(|candidate| candidate.value.to_owned()).collect()
+    all.flat_map(spellings).map(str::to_owned).collect()
+}
+
+/// A host's name, and the same with its domain where it was said so, too.
+fn spellings<'c>(candidate: &Candidate<'c, '_>) -> Vec<&'c str> {
+    let mut names: Vec<(String, &str)> = Vec::new();
+    for claim in &candidate.claims {
+        let plain = normal(Attribute::Hostname, &claim.claim.value);
+        if !names.iter().any(|(known, _)| *known == plain) {
+            names.push((plain, &claim.claim.value));
+        }
+    }
+    names.sort_by_key(|(plain, _)| plain.contains('.'));
+    names.into_iter().map(|(_, name)| name).collect()
 }
 
 /// What capture would tell more, by what was seen.

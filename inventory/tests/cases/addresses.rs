@@ -29,6 +29,8 @@ fn two_cells_with_the_same_addresses_in_one_capture() {
     for time in [0, 100] {
         wire.at(time).lives(A, "192.168.1.10").lives(B, "192.168.1.10").lives(SERVER, "192.168.1.11").lives("00:15:5d:99:00:01", "192.168.1.11");
     }
+    wire.talks(&host(SERVER, "192.168.1.11"), &host(A, "192.168.1.10"), 502, "modbus");
+    wire.talks(&host("00:15:5d:99:00:01", "192.168.1.11"), &host(B, "192.168.1.10"), 502, "modbus");
     wire.at(50).name(&host(A, "192.168.1.10"), "cell1-plc").name(&host(B, "192.168.1.10"), "cell2-plc");
     wire.at(50).dns_answer(&host(SERVER, "192.168.1.11"), "whose", "192.168.1.10");
     let seen = wire.seen();
@@ -37,6 +39,37 @@ fn two_cells_with_the_same_addresses_in_one_capture() {
     assert_eq!(seen.mac(B).hostnames, ["cell2-plc"]);
     assert_eq!(seen.0.coverage.overlapping_addresses.len(), 2);
     assert!(seen.0.devices.iter().all(|device| device.replaced_by.is_none()));
+}
+
+#[test]
+fn one_address_of_two_toward_the_same_peers() {
+    const ROUTER: &str = "00:00:0c:00:00:01";
+    let (a, b, server) = (host(A, "192.168.1.10"), host(B, "192.168.1.10"), host(SERVER, "192.168.1.11"));
+    let mut wire = Wire::new("claimed");
+    for time in [0, 100] {
+        wire.at(time).lives(A, "192.168.1.10").lives(B, "192.168.1.10").lives(SERVER, "192.168.1.11");
+    }
+    wire.talks(&server, &a, 502, "modbus");
+    let nobody = wire.seen();
+    assert_eq!(
+        (nobody.no_conflict().count(), nobody.0.coverage.overlapping_addresses.len()),
+        (3, 0),
+        "who talks to nobody shows no network of its own"
+    );
+    let mut routed = wire.clone();
+    wire.talks(&server, &b, 502, "modbus").talks(&a, &host(ROUTER, "10.9.9.9"), 443, "tls");
+    let same = wire.seen();
+    assert_eq!((same.no_conflict().count(), same.0.coverage.overlapping_addresses.len()), (3, 0));
+    for (device, far) in [(&a, "10.9.9.9"), (&b, "10.8.8.8")] {
+        routed.talks(device, &host(ROUTER, far), 443, "tls");
+    }
+    assert_eq!(routed.seen().0.coverage.overlapping_addresses.len(), 0, "one router");
+    routed = Wire::new("apart");
+    for time in [0, 100] {
+        routed.at(time).lives(A, "192.168.1.10").lives(B, "192.168.1.10");
+    }
+    routed.talks(&a, &host(ROUTER, "10.9.9.9"), 443, "tls").talks(&b, &host("00:00:0c:00:00:02", "10.9.9.9"), 443, "tls");
+    assert_eq!(routed.seen().0.coverage.overlapping_addresses, [format!("192.168.1.10: {A}, {B}")], "a router each");
 }
 
 #[test]

@@ -75,9 +75,9 @@ fn a_name_in_dns_sticks_to_the_holder() {
     let seen = wire.seen();
     assert_eq!(seen.count(), 3);
     assert_eq!(seen.mac("ac:cc:8e:00:00:01").hostnames, ["plc1.plant.example"]);
-    // Both the name and the name with its domain: one name.
-    wire.name(&a, "plc1").name(&b, "plc-1");
+    // Both the name and the name with its domain: one name, the bare one first.
+    wire.name(&a, "PLC1").name(&b, "plc-1");
     let seen = wire.seen();
-    assert_eq!(seen.mac("ac:cc:8e:00:00:01").hostnames.len(), 1);
+    assert_eq!(seen.mac("ac:cc:8e:00:00:01").hostnames, ["PLC1", "plc1.plant.example"]);
     assert_eq!(seen.mac("ac:cc:8e:00:00:02").hostnames, ["plc-1"]);
 }

@@ -48,3 +48,20 @@ fn two_protocols_on_one_port_are_two_services() {
     let services: Vec<String> = wire.seen().mac(A).services.iter().map(|service| format!("{} {}", service.protocol, service.port)).collect();
     assert_eq!(services, ["cip 44818", "enip 44818"]);
 }
+
+#[test]
+fn an_answer_to_a_group_is_a_service_of_who_answers() {
+    let (searcher, low, high) =
+        (host("00:15:5d:00:00:01", "10.0.0.40"), host("ac:cc:8e:00:00:01", "10.0.0.22"), host("ac:cc:8e:00:00:02", "10.0.0.23"));
+    let mut wire = Wire::new("search");
+    wire.lives("00:15:5d:00:00:01", "10.0.0.40").lives("ac:cc:8e:00:00:01", "10.0.0.22").lives("ac:cc:8e:00:00:02", "10.0.0.23");
+    wire.sends(&searcher, &host("", "239.255.255.250"), 3702, "wsdd", (2, 0));
+    // From 37020 to 54255: the higher port is taken for the client's. And from 60000 to 54255.
+    wire.sends(&searcher, &low, 37020, "wsdd", (0, 1)).sends(&high, &searcher, 54255, "wsdd", (1, 0));
+    let seen = wire.seen();
+    let services = |ip: &str| seen.ip(ip).services.iter().map(|service| (service.protocol.clone(), service.port)).collect::<Vec<_>>();
+    for ip in ["10.0.0.22", "10.0.0.23"] {
+        assert_eq!((services(ip), &seen.ip(ip).roles[..]), (vec![("wsdd".to_owned(), 3702)], &["wsdd server".to_owned()][..]), "{ip}");
+    }
+    assert_eq!((services("10.0.0.40"), &seen.ip("10.0.0.40").roles[..]), (vec![], &["wsdd client".to_owned()][..]));
+}

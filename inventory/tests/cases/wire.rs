@@ -48,6 +48,7 @@ pub(crate) fn unit(subject: &Subject, number: u64) -> Subject {
 }
 
 /// One capture.
+#[derive(Clone)]
 pub(crate) struct Wire {
     pub(crate) said: SourceSaid,
     segment: Segment,
@@ -194,24 +195,28 @@ impl Wire {
 
     /// A conversation, both ways.
     pub(crate) fn talks(&mut self, client: &Subject, server: &Subject, port: u16, protocol: &str) -> &mut Self {
+        self.exchanges(client, server, Endpoint { transport: Transport::Tcp, port }, protocol, (3, 2))
+    }
+
+    /// Datagrams of a conversation whose roles are guessed: so many from the client, so many to it.
+    pub(crate) fn sends(&mut self, client: &Subject, server: &Subject, port: u16, protocol: &str, packets: (u64, u64)) -> &mut Self {
+        self.exchanges(client, server, Endpoint { transport: Transport::Udp, port }, protocol, packets)
+    }
+
+    fn exchanges(&mut self, client: &Subject, server: &Subject, endpoint: Endpoint, protocol: &str, (out, back): (u64, u64)) -> &mut Self {
         let here = |subject: &Subject| Subject { segment: self.segment, ..subject.host() };
-        let pair = Pair {
-            client: here(client),
-            server: Some(here(server)),
-            endpoint: Endpoint { transport: Transport::Tcp, port },
-            protocol: protocol.into(),
-        };
+        let pair = Pair { client: here(client), server: Some(here(server)), endpoint, protocol: protocol.into() };
         let stamp = Stamp { time: self.clock, packet: self.packet };
         let tally = Tally {
-            packets_out: 3,
-            bytes_out: 300,
-            packets_in: 2,
-            bytes_in: 200,
+            packets_out: out,
+            bytes_out: out * 100,
+            packets_in: back,
+            bytes_in: back * 100,
             flows: 1,
             first: stamp,
             last: stamp,
-            directions: 3,
-            roles_known: true,
+            directions: u8::from(out > 0) | u8::from(back > 0) << 1,
+            roles_known: endpoint.transport == Transport::Tcp,
             ..Tally::default()
         };
         self.said.tallies.entry(pair).or_default().add(&tally);

@@ -274,6 +274,11 @@ fn service(head: &[u8]) -> Option<(u32, u32, &[u8])> {
     known.then_some((kind, request, i.rest))
 }
 
+/// Whether a message begins with the number of a type, in the form that stacks write it.
+fn lies_open(pdu: &[u8]) -> bool {
+    matches!(pdu.get(MESSAGE..MESSAGE + 4), Some([1, 0, _, _]))
+}
+
 /// Whether a service's messages tell who speaks.
 const fn is_telling(kind: u32) -> bool {
     const FOUND: u32 = FIND_SERVERS + RESPONSE;
@@ -394,6 +399,11 @@ impl State {
                 if telling { services::message(kind, request, body, &mut self.session, cx) } else { Ok(()) }
             }
             None if self.goes_on(direction, pdu) => self.more(direction, header, pdu, cx),
+            // A service that is not in the table, or one of a namespace of its own, is no secret.
+            None if lies_open(pdu) => {
+                self.readable = true;
+                Ok(())
+            }
             None => {
                 self.opaque = self.opaque.saturating_add(1);
                 self.closed(cx);

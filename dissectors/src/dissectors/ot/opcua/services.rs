@@ -251,8 +251,8 @@ fn activate_session(i: &mut Binary<'_>, request: u32, session: &mut Session, cx:
     session.token = Some((request, method));
     if method == "password" {
         let (_policy, user, password, algorithm) = (token.string()?, token.string()?, token.string()?, token.string()?);
-        // §7.41.4: without an algorithm the password lies open.
-        if algorithm.is_empty() {
+        // §7.41.4: without an algorithm the password lies open, unless it is an EncryptedSecret (§7.41.2.3), which is no text.
+        if algorithm.is_empty() && password.iter().all(|byte| *byte >= b' ') {
             cx.secret(&client, "opcua user name token", Some(user), password);
         }
     }

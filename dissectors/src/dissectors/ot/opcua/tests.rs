@@ -147,6 +147,15 @@ fn a_connection_met_in_the_middle_shows_its_protection_by_what_follows_a_known_r
     assert_eq!(field(&talk(&dark), Kind::Security, Field::SecurityLevel), ["sign-and-encrypt"]);
 }
 
+#[test]
+fn a_service_that_is_not_known_is_no_secret() {
+    let mut talks = opened(NONE);
+    talks.truncate(2);
+    talks.push((true, open_channel(SECURE, NULL, &[0xaa; 256])));
+    talks.push((true, chunk(b'F', 2, &[kind(12208), asks(), vec![7; 32]].concat())));
+    assert!(field(&talk(&talks), Kind::Security, Field::SecurityLevel).is_empty());
+}
+
 fn activate(token: u16, body: &[u8]) -> Vec<u8> {
     [kind(467), asks(), NULL.to_vec(), NULL.to_vec(), NULL.to_vec(), NULL.to_vec(), kind(token), vec![1], bytes(body), NULL.to_vec()].concat()
 }
