@@ -38,7 +38,7 @@ to digests      sha256, sha1, md5
 put in order    amqp-product: the product's text and the version's, of a table of properties; ads-device-info (name, version);
                 os-version-info (of OSVERSIONINFO); s7-named-version (name, version); padded-version (prefix, three numbers in
                 three places each)
-words           run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
+words           pjl-online, run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
                 codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, opcua-enumeration, ntcip-node,
                 dnp3-iin (its lasting bits, as a number), mib-node, knx-status, knx-family, cnip-flags, cnip-role, doip-activation, subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor,
@@ -583,6 +583,7 @@ DERIVATIONS = {
     "sha256": lambda raw, _: [hashlib.sha256(raw).hexdigest()],
     "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
     "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
+    "pjl-online": one_of({b"T": ["online"], b"F": ["offline"]}),
     # Restart, trouble, local control, need time; configuration corrupt.
     "dnp3-iin": lambda raw, _: [str(int.from_bytes(raw, "big") & 0xF020)],
     "run-indicator": one_of({b"\x00": ["stop"], b"\xff": ["run"]}),
