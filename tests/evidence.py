@@ -20,7 +20,7 @@ Derivations, in the order in which they were undone
 none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned number of up to 8 bytes in either byte order, a MAC or
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
-put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments,
+put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, sii, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments,
                 connection (from the packet that opened it), request (from the packet that asked): the spans name the pieces in
                 order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
@@ -30,7 +30,7 @@ to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-na
                 ber-oid, uuid-le, text-lines (lines as one, with commas)
 to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, minor, build), u8, u16-be, u16-le, u32-be, u32-le,
                 plus-one, bit-length, decimal-list, option-codes, major.minor (each byte decimal), u16-le-hex, u32-le-hex,
-                u32-be-hex, bcd, bcd-version (low byte first), hexadecimal (digits), reversed-dotted (bytes from the last on),
+                u32-be-hex, bcd, bcd-version (low byte first), hexadecimal (digits),
                 decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), hart-unique-id,
                 hart-hardware-revision, lifx-version (minor, major), series-and-release (PCCC), bacnet-instance, knx-address,
                 someip-version
@@ -38,7 +38,7 @@ to digests      sha256, sha1, md5
 put in order    amqp-product: the product's text and the version's, of a table of properties; ads-device-info (name, version);
                 os-version-info (of OSVERSIONINFO); s7-named-version (name, version); padded-version (prefix, three numbers in
                 three places each)
-words           run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
+words           pjl-online, run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
                 codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, opcua-enumeration, ntcip-node,
                 dnp3-iin (its lasting bits, as a number), mib-node, knx-status, knx-family, cnip-flags, cnip-role, doip-activation, subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor,
@@ -539,7 +539,7 @@ SLC_MODES = {0: "remote download", 1: "remote program", 3: "remote suspend", 6: 
              8: "remote test single scan", 16: "download", 17: "program", 27: "suspend", 30: "run"}  # fmt: skip
 SNP_STATES = ["run", "run with outputs disabled", "stop", "stop by fault", "halted", "suspended", "stop with inputs and outputs enabled"]
 
-TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
+TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
 
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},
@@ -583,6 +583,7 @@ DERIVATIONS = {
     "sha256": lambda raw, _: [hashlib.sha256(raw).hexdigest()],
     "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
     "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
+    "pjl-online": one_of({b"T": ["online"], b"F": ["offline"]}),
     # Restart, trouble, local control, need time; configuration corrupt.
     "dnp3-iin": lambda raw, _: [str(int.from_bytes(raw, "big") & 0xF020)],
     "run-indicator": one_of({b"\x00": ["stop"], b"\xff": ["run"]}),
@@ -622,7 +623,6 @@ DERIVATIONS = {
     "text-lines": lambda raw, _: [", ".join(line.strip() for line in text_of(raw).split("\n") if line.strip())],
     "hexadecimal": lambda raw, _: [str(int(raw, 16))],
     "bcd-version": lambda raw, _: [f"{raw[1]:x}.{raw[0]:02x}"],
-    "reversed-dotted": lambda raw, _: [".".join(map(str, raw[::-1]))],
     "series-and-release": lambda raw, _: [f"series {chr(65 + (raw[0] >> 5))} release {(raw[0] & 31) + 1}"],
     "fins-mode": one_of({b"\0": ["program"], b"\2": ["monitor"], b"\4": ["run"]}),
     "cclink-state": one_of({b"\0": ["stop"], b"\1": ["run"], b"\2": ["stop"]}),

@@ -95,8 +95,8 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::MelsecNetwork, 43, "network"),
     (StepKind::MelsecStation, 44, "station"),
     (StepKind::GenisysStation, 45, "station"),
-    (StepKind::SparkplugDevice, 60, "sparkplug device"),
-    (StepKind::Pmu, 60, "pmu"),
+    (StepKind::SparkplugDevice, 61, "sparkplug device"),
+    (StepKind::Pmu, 15, "pmu"),
 ];
 
 impl StepKind {
@@ -152,5 +152,16 @@ impl Subject {
     #[must_use]
     pub fn host(&self) -> Self {
         Self { endpoint: None, path: Vec::new(), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_has_a_code_and_no_two_have_one() {
+        let codes: std::collections::BTreeSet<u8> = STEP_KINDS.iter().map(|row| row.1).collect();
+        assert_eq!(codes.len(), STEP_KINDS.len());
     }
 }

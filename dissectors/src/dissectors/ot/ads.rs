@@ -145,7 +145,7 @@ impl Dissector for Ads {
         }
         let Some(packet) = packet(bytes) else { return Ok(Next::Watch) };
         let sender = cx.sender();
-        cx.say(&sender, Kind::Identity).decoded(Field::AmsNetId, &Value::Text(net_id(packet.source)), packet.source, "decimal-dotted");
+        cx.say(&sender, Kind::Identity).decoded(Field::AmsNetId, &Value::Text(route::net_id(packet.source)), packet.source, "decimal-dotted");
         if packet.answer {
             answered(&packet, &sender, asked, cx)?;
         } else if index(&packet) == Some(TARGET_DESCRIPTION) && asked.0.len() < ASKED_MAX {
@@ -189,11 +189,6 @@ fn packet(bytes: &[u8]) -> Option<Packet<'_>> {
         number: long(28)?,
         data: data.get(..length).unwrap_or(data),
     })
-}
-
-/// A net id as it is written: six numbers with dots.
-pub(super) fn net_id(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(".").into_bytes()
 }
 
 /// Index group and offset of a request that has them: Read, Write, ReadWrite, notifications.

@@ -3,7 +3,6 @@
 //! Spec: no public one. Layout as Beckhoff's ADS library (AdsLib, MIT licence, `RouterAccess` and `bhf`) builds and reads it: cookie,
 //! number, service, sender, port, then tags of number, length and value.
 
-use super::ads::net_id;
 use crate::context::Context;
 use crate::dissector::DissectError;
 use observations::{Field, Kind, Value};
@@ -44,6 +43,11 @@ pub(super) fn packet(bytes: &[u8]) -> Option<Packet<'_>> {
     let plain = service & !ANSWER;
     let ours = *cookie == COOKIE && (1..=SERVICE_MAX).contains(&plain);
     ours.then_some(Packet { service: plain, answer: service & ANSWER != 0, net_id: bytes.get(12..18)?, tags })
+}
+
+/// A net id as it is written: six numbers with dots.
+pub(super) fn net_id(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(".").into_bytes()
 }
 
 /// Number and value of each tag, as far as they are whole.

@@ -133,7 +133,7 @@ fn bind(mac_bytes: &[u8], ip_bytes: &[u8], cx: &mut Context<'_>) {
             Field::Ipv4Address,
             &Value::Ip(ip.into()),
             ip_bytes,
-            "reversed",
+            "ipv4-le",
         );
     }
 }
@@ -176,7 +176,7 @@ fn address_set(body: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
     let (_, (mac, ip)) = adapter(i)?;
     if let (Some(mac), Some(address)) = (mac_of(mac), ip_of(ip)) {
         let about = cx.by_mac(mac);
-        cx.say(&about, Kind::Request).decoded(Field::Ipv4Address, &Value::Ip(address.into()), ip, "reversed");
+        cx.say(&about, Kind::Request).decoded(Field::Ipv4Address, &Value::Ip(address.into()), ip, "ipv4-le");
     }
     Ok(())
 }

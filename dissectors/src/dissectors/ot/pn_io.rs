@@ -10,7 +10,7 @@ use super::dcerpc_pdu::{self as pdu, HEADER, Header};
 use super::pn_io_blocks::{self as blocks, Block};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
-use observations::{Field, Kind, OperationClass, StepKind, Subject, Value};
+use observations::{Field, Kind, OperationClass, Value};
 
 pub(crate) struct PnIo;
 
@@ -154,7 +154,7 @@ fn record(stub: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
     let Some(first) = blocks::all(stub).next() else { return Ok(()) };
     let head = first?;
     let Some(read) = blocks::read_header(&head) else { return Ok(()) };
-    let about = place(&cx.sender(), read.slot, read.subslot, cx);
+    let about = blocks::place(&cx.sender(), read.slot, read.subslot, cx);
     if !about.path.is_empty() {
         cx.say(&about, Kind::Part).number(Field::Slot, read.slot, read.slot_bytes);
     }
@@ -163,15 +163,6 @@ fn record(stub: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
         blocks::say(&block?, &about, cx);
     }
     Ok(())
-}
-
-/// Slot 0 is the device itself, its interface and ports; other slots are modules, and in them subslot 1 stands for the module.
-pub(super) fn place(device: &Subject, slot: u64, subslot: u64, cx: &Context<'_>) -> Subject {
-    match (slot, subslot) {
-        (0, _) => device.clone(),
-        (slot, 0 | 1) => cx.part(device, StepKind::ProfinetSlot, slot),
-        (slot, subslot) => cx.part(&cx.part(device, StepKind::ProfinetSlot, slot), StepKind::ProfinetSubslot, subslot),
-    }
 }
 
 /// The first entry of a lookup's answer: object, annotation. Devices answer with one at a time.

@@ -3,10 +3,9 @@
 //! Spec: IEC 61158-6-10 section 5.2 (BlockHeader, ARBlock, ExpectedSubmoduleBlock, I&M0 to I&M4, RealIdentificationData,
 //! PDInterfaceDataReal).
 
-use super::pn_io::place;
 use crate::context::{Context, Saying};
 use crate::dissector::DissectError;
-use observations::{Field, Kind, Mac, Subject, Value};
+use observations::{Field, Kind, Mac, StepKind, Subject, Value};
 use std::net::Ipv4Addr;
 
 pub(super) const AR_REQUEST: u16 = 0x0101;
@@ -150,6 +149,15 @@ pub(super) fn read_header<'a>(block: &Block<'a>) -> Option<Read<'a>> {
     let Block { kind: READ_RESPONSE, body } = *block else { return None };
     let (slot_bytes, subslot, length) = (body.get(22..24)?, body.get(24..26)?, body.get(30..34)?);
     Some(Read { slot: number(slot_bytes), subslot: number(subslot), slot_bytes, length: usize::try_from(number(length)).unwrap_or(usize::MAX) })
+}
+
+/// Slot 0 is the device itself, its interface and ports; other slots are modules, and in them subslot 1 stands for the module.
+pub(super) fn place(device: &Subject, slot: u64, subslot: u64, cx: &Context<'_>) -> Subject {
+    match (slot, subslot) {
+        (0, _) => device.clone(),
+        (slot, 0 | 1) => cx.part(device, StepKind::ProfinetSlot, slot),
+        (slot, subslot) => cx.part(&cx.part(device, StepKind::ProfinetSlot, slot), StepKind::ProfinetSubslot, subslot),
+    }
 }
 
 /// One block of a record that was read.

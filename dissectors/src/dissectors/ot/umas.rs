@@ -262,7 +262,7 @@ fn project(data: &[u8], about: &Subject, cx: &mut Context<'_>) -> Result<(), Dis
     let (_, name) = text(i)?;
     if let &[patch, minor, major] = version {
         let text = Value::Text(format!("{major}.{minor}.{patch}").into_bytes());
-        cx.say(about, Kind::Identity).trimmed(Field::ApplicationName, name).decoded(Field::ProjectVersion, &text, version, "reversed-dotted");
+        cx.say(about, Kind::Identity).trimmed(Field::ApplicationName, name).decoded(Field::ProjectVersion, &text, version, "dotted-backwards");
     }
     Ok(())
 }
