@@ -128,15 +128,19 @@ impl Tallies {
     pub(crate) fn pairs(&self, registry: &Registry) -> packed::Tallies {
         let mut packing = Packing::default();
         let mut hosts: HashMap<(Host, u16), u32, RandomState> = HashMap::default();
+        let mut names: HashMap<&'static str, u32, RandomState> = HashMap::default();
+        let mut operations: Vec<(&'static str, Uses)> = Vec::new();
         for (at, cell) in (0u32..).zip(self.cells.iter()) {
-            let mut operations: BTreeMap<&str, Uses> = BTreeMap::new();
+            operations.clear();
             for ((row, operation), count) in self.operations(at, cell) {
-                // Two layers of a conversation may call an operation alike.
                 let (name, class) = registry.operation(row, operation);
-                let uses = operations.entry(name).or_default();
-                *uses = Uses { class: uses.class.max(class), count: uses.count.saturating_add(count) };
+                // Two layers of a conversation may call an operation alike.
+                match operations.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, uses)) => *uses = Uses { class: uses.class.max(class), count: uses.count.saturating_add(count) },
+                    None => operations.push((name, Uses { class, count })),
+                }
             }
-            let operations: Vec<(u32, Uses)> = operations.into_iter().map(|(name, uses)| (packing.name(name), uses)).collect();
+            operations.sort_unstable_by_key(|(name, _)| *name);
             let tally = Tally {
                 packets_out: cell.packets[0],
                 bytes_out: cell.bytes[0],
@@ -152,7 +156,9 @@ impl Tallies {
             let key = &cell.key;
             let mut number = |host: Host| *hosts.entry((host, key.segment)).or_insert_with(|| packing.host(subject(&host, key.segment)));
             let ends = (number(key.client), Some(number(key.server)));
-            let protocol = packing.name(key.protocol.map_or(key.transport.name(), |row| registry.name(row)));
+            let mut named = |name: &'static str| *names.entry(name).or_insert_with(|| packing.name(name));
+            let protocol = named(key.protocol.map_or(key.transport.name(), |row| registry.name(row)));
+            let operations: Vec<(u32, Uses)> = operations.iter().map(|(name, uses)| (named(name), *uses)).collect();
             packing.push(ends, Endpoint { transport: key.transport, port: key.port }, protocol, &tally, operations.into_iter());
         }
         packing.done(Tally::add)

@@ -90,7 +90,8 @@ impl SourceSaid {
     /// of a bound that is the same in any order and grouping.
     pub fn bound_groups(&mut self) {
         // A group's bytes begin its keys, and no group's begin another's: in the order of keys each group stands together.
-        let (mut over, mut gone): (Vec<Box<[u8]>>, BTreeSet<Box<[u8]>>) = (Vec::new(), BTreeSet::new());
+        let mut over: Vec<Box<[u8]>> = Vec::new();
+        let mut gone: BTreeSet<Box<[u8]>> = BTreeSet::new();
         let mut keys = self.observations.keys().peekable();
         while let Some(first) = keys.next() {
             let group = bytes::group(first).unwrap_or_default();
@@ -118,7 +119,7 @@ impl SourceSaid {
         let hosts = self.tallies.hosts();
         // Few clients have many pairs.
         let many = |of_client: &[TallyRef<'_>]| {
-            let mut services: BTreeMap<(Endpoint, &str), Vec<(u64, &Subject, usize)>> = BTreeMap::new();
+            let mut services: BTreeMap<(Endpoint, &str), Vec<Peer<'_>>> = BTreeMap::new();
             for (at, row) in of_client.iter().enumerate() {
                 if let Some(server) = row.server().and_then(|server| hosts.get(server as usize)) {
                     services.entry((row.endpoint(), row.protocol())).or_default().push((server_order(server), server, at));
@@ -141,6 +142,9 @@ impl SourceSaid {
         self.observations.iter().map(|one| one.observation())
     }
 }
+
+/// A server of a crowded client: its hash, itself, and the place of its row.
+type Peer<'a> = (u64, &'a Subject, usize);
 
 /// The hash by which a crowded group is thinned: FNV-1a with a final mix. It is fixed, so that all copies agree.
 #[must_use]

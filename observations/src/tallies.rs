@@ -280,7 +280,7 @@ impl Packing {
         let mut tallies = Tallies { hosts, names, rows: Vec::with_capacity(self.rows.len()), uses: self.uses };
         for same in order.chunk_by(|a, b| a.0 == b.0) {
             let row = self.rows[same[0].1 as usize].clone();
-            let row = if let [_] = same { row } else { tallies.joined(row, same.iter().map(|(_, at)| &self.rows[*at as usize]), take) };
+            let row = if let [_] = same { row } else { tallies.joined(&row, same.iter().map(|(_, at)| &self.rows[*at as usize]), take) };
             tallies.rows.push(row);
         }
         tallies
@@ -289,7 +289,7 @@ impl Packing {
 
 impl Tallies {
     /// Several rows of one pair as one.
-    fn joined<'r>(&mut self, row: Row, same: impl Iterator<Item = &'r Row>, take: Take) -> Row {
+    fn joined<'r>(&mut self, row: &Row, same: impl Iterator<Item = &'r Row>, take: Take) -> Row {
         let mut sum = Tally::default();
         same.for_each(|row| take(&mut sum, &TallyRef { all: self, row }.tally()));
         let start = self.uses.len() as u32;
@@ -297,7 +297,7 @@ impl Tallies {
             let number = self.names.binary_search_by(|known| (**known).cmp(name)).unwrap_or(0);
             self.uses.push((number as u32, *uses));
         }
-        Row { tally: sum.with((start, sum.operations.len() as u32)), ..row }
+        Row { tally: sum.with((start, sum.operations.len() as u32)), ..*row }
     }
 }
 
@@ -368,10 +368,10 @@ mod tests {
     fn pairs(seed: u64, count: u64) -> Vec<(Pair, Tally)> {
         let mixed = |n: u64| (n ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24;
         let host = |n: u64| Subject {
-            mac: (n % 3 > 0).then(|| Mac([0, 0x80, 0xf4, 0, 0, n as u8])),
+            mac: (!n.is_multiple_of(3)).then_some(Mac([0, 0x80, 0xf4, 0, 0, n as u8])),
             ip: match n % 5 {
                 0 => None,
-                1 => Some(IpAddr::V6((n as u128 | 0xfe80 << 112).into())),
+                1 => Some(IpAddr::V6((u128::from(n) | 0xfe80 << 112).into())),
                 _ => Some(IpAddr::V4((n as u32).into())),
             },
             ..Subject::of_mac(Segment((n % 2) as u16), Mac::default())
