@@ -25,6 +25,10 @@ mod it {
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
     pub(super) mod ptp;
+    pub(super) mod smb;
+    pub(super) mod smb2;
+    mod smb_commands;
+    mod smb_token;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
@@ -161,6 +165,8 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
     &it::ptp::Ptp,
+    &it::smb::Smb,
+    &it::smb2::Smb2,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
