@@ -25,7 +25,7 @@ pub(super) enum Serves {
 
 impl<'s> Questions<'s> {
     /// Notes a conversation.
-    pub(super) fn hear(&mut self, client: &Side, server: &Side, protocol: &'s str, endpoint: Endpoint, tally: &Tally) {
+    pub(super) fn hear<O>(&mut self, client: &Side, server: &Side, protocol: &'s str, endpoint: Endpoint, tally: &Tally<O>) {
         if endpoint.transport == Transport::Udp && tally.packets_out > 0 && is_group(&server.address) {
             self.0.entry((*client, protocol)).or_default().insert(endpoint.port);
         }
@@ -33,7 +33,7 @@ impl<'s> Questions<'s> {
 
     /// Where a conversation of UDP shows a service, by which side spoke in it. Who answers a group's question was asked at the port of
     /// the group: there it serves (SSDP, UDA 2.0 §1.3.3; WS-Discovery 1.1 §3.1; RFC 6762 §6.7), whatever port it answers from.
-    pub(super) fn served(&self, client: &Side, server: &Side, protocol: &str, endpoint: Endpoint, tally: &Tally) -> Serves {
+    pub(super) fn served<O>(&self, client: &Side, server: &Side, protocol: &str, endpoint: Endpoint, tally: &Tally<O>) -> Serves {
         let asked = |side: &Side| self.0.get(&(*side, protocol));
         match (endpoint.transport, tally.packets_out > 0, tally.packets_in > 0) {
             (Transport::Udp, false, true) => match asked(client) {
