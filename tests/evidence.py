@@ -541,6 +541,13 @@ SNP_STATES = ["run", "run with outputs disabled", "stop", "stop by fault", "halt
 
 TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
 
+def smb_response(lm, nt):
+    """What the lengths of both responses of a log-in allow: whether they are passwords, the negotiation says."""
+    if nt == 0 and lm < 2:
+        return ["anonymous", "none"]
+    return ["plaintext"] + (["lm"] if nt == 0 else ["ntlm-v1"] if nt == 24 else ["ntlm-v2"])
+
+
 DERIVATIONS = {
     **{name: lambda raw, _: raw for name in TOGETHER},
     "base64": lambda raw, _: Inside(base64.b64decode(raw + b"=" * (-len(raw) % 4))),
@@ -565,6 +572,17 @@ DERIVATIONS = {
     "ber-oid": lambda raw, _: [oid(raw)] + ([",".join(oid(body) for _, body, _ in elements(raw))] if raw[:1] == b"\x06" else []),
     "snmp-engine-id": lambda raw, _: [str(int.from_bytes(raw[:4], "big") & 0x7FFFFFFF)],
     "ntlm-version": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from("<BBH", raw, at)) for at in range(len(raw) - 3)],
+    "smb2-transform": one_of({b"\xfdSMB": ["encrypted"]}),
+    "smb2-flags": lambda raw, _: ["signed"] if raw[0] & 8 else [],
+    "smb2-security-mode": lambda raw, _: ["signing-required" if raw[0] & 2 else "signing-enabled"],
+    "smb2-session-flags": lambda raw, _: [word for bit, word in ((1, "guest"), (2, "anonymous"), (4, "encrypted")) if raw[0] & bit],
+    "smb2-dialect": lambda raw, _: [{0x202: "2.0.2", 0x210: "2.1", 0x300: "3.0", 0x302: "3.0.2", 0x311: "3.1.1"}[int.from_bytes(raw, "little")]],
+    "smb2-cipher": lambda raw, _: [{1: "AES-128-CCM", 2: "AES-128-GCM", 3: "AES-256-CCM", 4: "AES-256-GCM"}[int.from_bytes(raw, "little")]],
+    "smb-security-mode": lambda raw, _: ["signing-required" if raw[0] & 8 else "signing-enabled" if raw[0] & 4 else "signing-disabled"]
+    + ([] if raw[0] & 2 else ["plaintext"]),
+    "smb-password-lengths": lambda raw, _: smb_response(*struct.unpack("<HH", raw)),
+    "smb-action": lambda raw, _: ["guest"] if raw[0] & 1 else [],
+    "filetime": lambda raw, _: [str(int.from_bytes(raw, "little") // 10_000_000 - 11_644_473_600)],
     "u8": lambda raw, _: [str(raw[0])],
     "u16-be": lambda raw, _: [str(int.from_bytes(raw, "big"))],
     "u16-le": lambda raw, _: [str(int.from_bytes(raw, "little"))],

@@ -254,6 +254,14 @@ impl<'a> Context<'a> {
         false
     }
 
+    /// As [`Context::under_layer`], for a token that stands beside what the conversation carries (a log-in): it keeps its name.
+    pub fn beside(&mut self, layer: &'static str, key: u64, payload: &[u8]) -> bool {
+        let name = *self.rename;
+        let taken = self.under_layer(layer, key, payload);
+        *self.rename = name;
+        taken
+    }
+
     /// As [`Context::under`], telling the inner dissector which exchange the payload belongs to.
     pub fn under_exchange(&mut self, key: u64, exchange: Exchange, payload: &[u8]) -> bool {
         let outer = std::mem::replace(&mut self.exchange, exchange);

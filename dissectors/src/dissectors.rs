@@ -18,6 +18,7 @@ mod it {
     pub(super) mod browser;
     pub(super) mod dns;
     pub(super) mod dtls;
+    pub(super) mod ftp;
     pub(super) mod http;
     pub(super) mod llmnr;
     pub(super) mod mdns;
@@ -25,6 +26,11 @@ mod it {
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
     pub(super) mod ptp;
+    pub(super) mod sip;
+    pub(super) mod smb;
+    pub(super) mod smb2;
+    mod smb_commands;
+    mod smb_token;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
@@ -154,6 +160,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::browser::Browser,
     &it::dns::Dns,
     &it::dtls::Dtls,
+    &it::ftp::Ftp,
     &it::http::Http,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
@@ -161,6 +168,9 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
     &it::ptp::Ptp,
+    &it::sip::Sip,
+    &it::smb::Smb,
+    &it::smb2::Smb2,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,

@@ -51,6 +51,8 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::SshBanner, Attribute::Software, 60),
     (Field::SsdpServer, Attribute::Software, 60),
     (Field::HttpUserAgent, Attribute::Software, 40),
+    (Field::SipServer, Attribute::Software, 60),
+    (Field::SipUserAgent, Attribute::Software, 60),
     (Field::HttpPoweredBy, Attribute::Software, 50),
     (Field::DomainName, Attribute::Domain, 80),
     (Field::Workgroup, Attribute::Domain, 75),

@@ -675,6 +675,23 @@ table! {
         LifxProductId = 627, "lifx-product-id";
         /// The identifier by which a thing is known to its maker's cloud.
         ThingId = 628, "thing-id";
+        // Hosts and services: 650 to 699.
+        /// SMB ServerGuid: some servers keep it, some make it from their name.
+        SmbServerGuid = 650, "smb-server-guid";
+        /// SMB ClientGuid: one for each start of the client.
+        SmbClientGuid = 651, "smb-client-guid";
+        /// SMB NativeOS: what a side says of its system, true or not.
+        NativeOs = 652, "native-os";
+        /// SMB NativeLanMan: what a side says of its file service.
+        NativeLanMan = 653, "native-lan-man";
+        /// Greeting of an FTP server.
+        FtpBanner = 654, "ftp-banner";
+        /// An FTP server's answer to SYST.
+        FtpSystem = 655, "ftp-system";
+        /// SIP User-Agent header.
+        SipUserAgent = 656, "sip-user-agent";
+        /// SIP Server header.
+        SipServer = 657, "sip-server";
     }
 }
 

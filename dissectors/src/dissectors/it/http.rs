@@ -348,7 +348,7 @@ fn negotiated(scheme: &[u8], token: &[u8], cx: &mut Context<'_>) {
     let Some(decoded) = base64::decode(token) else { return };
     let at = decoded.windows(NTLMSSP_SIGNATURE.len()).position(|window| window == NTLMSSP_SIGNATURE);
     if let Some(message) = at.and_then(|at| decoded.get(at..)) {
-        cx.derived(message, token, "base64", |message, cx| cx.under_layer(NTLMSSP, 0, message));
+        cx.derived(message, token, "base64", |message, cx| cx.beside(NTLMSSP, 0, message));
     }
 }
 
