@@ -135,7 +135,7 @@ impl Traffic {
 
     fn take(&mut self, view: &View<'_>, questions: &Questions<'_>, row: (&Side, &Side, &str, Endpoint), tally: &Tally) {
         let ((client, server, protocol, endpoint), span) = (row, (tally.first.time, tally.last.time));
-        let serves = if is_known(protocol, endpoint, tally) { questions.served(client, server, protocol, endpoint, tally) } else { Serves::Nowhere };
+        let serves = if is_known(protocol, endpoint, tally) { questions.served(client, server, protocol, endpoint, tally) } else { Serves::Nothing };
         if let Some(at) = client.component {
             let of = self.of.entry(at).or_default();
             of.add(tally.packets_out, tally.bytes_out, tally.packets_in, tally.bytes_in, (tally.packets_out > 0).then_some(span));
@@ -148,8 +148,10 @@ impl Traffic {
         if let Some(at) = server.component {
             let of = self.of.entry(at).or_default();
             of.add(tally.packets_in, tally.bytes_in, tally.packets_out, tally.bytes_out, (tally.packets_in > 0).then_some(span));
-            if let Serves::Server(port) = serves {
-                of.serves(protocol, Endpoint { port, ..endpoint }, client, span);
+            match serves {
+                Serves::Server(port) => of.serves(protocol, Endpoint { port, ..endpoint }, client, span),
+                Serves::ServerSomewhere => of.plays(protocol, true),
+                Serves::Client(_) | Serves::Nothing => {}
             }
         }
         let unicast = server.component.is_some() || endpoint.transport == Transport::Tcp;
