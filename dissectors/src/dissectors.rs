@@ -95,6 +95,7 @@ mod ot {
     mod dnp3_application;
     pub(super) mod doip;
     pub(super) mod ecat;
+    mod ecat_sii;
     mod ecat_slave;
     pub(super) mod egd;
     pub(super) mod enip;

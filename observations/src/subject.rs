@@ -95,7 +95,7 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::MelsecNetwork, 43, "network"),
     (StepKind::MelsecStation, 44, "station"),
     (StepKind::GenisysStation, 45, "station"),
-    (StepKind::SparkplugDevice, 60, "sparkplug device"),
+    (StepKind::SparkplugDevice, 61, "sparkplug device"),
     (StepKind::Pmu, 15, "pmu"),
 ];
 

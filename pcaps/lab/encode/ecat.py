@@ -17,6 +17,21 @@ SLAVES = [
     (0x0000001D, 0x7B5A25, 0x00020001, 40117, "CMMT-AS-C4-3A-EC-S1"),
 ]
 
+#: order name, group, name, as the strings of the information interface have them
+NAMES = [
+    (b"EK1100", b"SystemBk", b"EK1100 EtherCAT Coupler (2A E-Bus)"),
+    (b"EL2008", b"DigOut", b"EL2008 8Ch. Dig. Output 24V, 0.5A"),
+    (b"CMMT-AS-C4-3A-EC-S1", b"Drives", b"CMMT-AS servo drive"),
+]
+
+
+def categories(*strings):
+    text = bytes([len(strings)]) + b"".join(bytes([len(string)]) + string for string in strings)
+    text += b"\xff" * (len(text) % 2)
+    general = bytes([2, 0, 1, 3]) + bytes(28)
+    memory = struct.pack("<HH", 10, len(text) // 2) + text + struct.pack("<HH", 30, len(general) // 2) + general + b"\xff\xff"
+    return memory.ljust((len(memory) + 3) // 4 * 4, b"\xff")
+
 
 def frame(capture, source, datagrams):
     body = b""
@@ -50,6 +65,13 @@ def start(capture):
             exchange(capture, [(FPWR, 1001 + position, 0x0502, ask, 0)], [(FPWR, 1001 + position, 0x0502, ask, 1)])
             told = struct.pack("<HIII", 0x0040, word, low, high)
             exchange(capture, [(FPRD, 1001 + position, 0x0502, bytes(14), 0)], [(FPRD, 1001 + position, 0x0502, told, 1)])
+        memory = categories(*NAMES[position])
+        for at in range(0, len(memory), 4):
+            word = 0x40 + at // 2
+            ask = struct.pack("<HI", 0x0100, word)
+            exchange(capture, [(FPWR, 1001 + position, 0x0502, ask, 0)], [(FPWR, 1001 + position, 0x0502, ask, 1)])
+            told = struct.pack("<HI", 0, word) + memory[at:at + 4]
+            exchange(capture, [(FPRD, 1001 + position, 0x0502, bytes(10), 0)], [(FPRD, 1001 + position, 0x0502, told, 1)])
         if name is None:
             continue
         for index, text in ((0x1008, name), (0x1009, "R02"), (0x100A, "V019.0.4")):

@@ -1,12 +1,12 @@
 //! PJL: printers answer on their raw port what they are, and obey job commands.
 //!
 //! Spec: HP, Printer Job Language Technical Reference Manual (5021-0380) chapters 2, 4 to 9.
-//! Tells us: model, serial number, firmware date; commands; passwords of the control panel.
+//! Tells us: model, serial number, firmware date, whether it is on line; commands; passwords of the control panel.
 //! Does not tell: who prints and what: job names and user names are not read, nor what is printed.
 
 use crate::context::{Context, Saying, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use observations::{Field, Kind, OperationClass, Transport};
+use observations::{Field, Kind, OperationClass, Transport, Value};
 
 pub(crate) struct Pjl;
 
@@ -152,6 +152,16 @@ fn answered(answer: &[u8], cx: &mut Context<'_>) {
             }
         }
         (Some(b"INFO"), Some(b"PRODINFO")) => drop(lines.fold(cx.say(&printer, Kind::Identity), property)),
+        (Some(b"INFO"), Some(b"STATUS")) => {
+            let online = lines.find_map(|line| line.strip_prefix(b"ONLINE=")).map(trim);
+            let word = match online {
+                Some(b"TRUE") => "online",
+                Some(b"FALSE") => "offline",
+                _ => return,
+            };
+            let online = online.unwrap_or_default();
+            cx.say(&printer, Kind::State).decoded(Field::OperatingMode, &Value::Text(word.into()), online, "pjl-online");
+        }
         _ => {}
     }
 }
@@ -188,7 +198,9 @@ mod tests {
             (true, b"\x1b%-12345X@PJL INFO ID\r\n@PJL INFO PRODINFO\r\n"),
             (false, b"@PJL INFO ID\r\n\"HP LASERJET 4200\"\r\n\x0c@PJL INFO PRODINFO\r\nProductName = \"HP LaserJet 4200\"\r\n"),
             (false, b"ProductSerialNumber = CNBX123456\r\nFirmwareDateCode = 20050831\r\n\x0c"),
+            (false, b"@PJL INFO STATUS\r\nCODE=10023\r\nDISPLAY=\"orders of Anna\"\r\nONLINE=FALSE\r\n\x0c"),
         ]);
+        assert_eq!(field(&said, Kind::State, Field::OperatingMode), ["offline"]);
         let mut models = field(&said, Kind::Identity, Field::ModelName);
         models.sort();
         assert_eq!(models, ["HP LASERJET 4200", "HP LaserJet 4200"]);

@@ -45,6 +45,11 @@ pub(super) fn packet(bytes: &[u8]) -> Option<Packet<'_>> {
     ours.then_some(Packet { service: plain, answer: service & ANSWER != 0, net_id: bytes.get(12..18)?, tags })
 }
 
+/// A net id as it is written: six numbers with dots.
+pub(super) fn net_id(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(".").into_bytes()
+}
+
 /// Number and value of each tag, as far as they are whole.
 fn tags(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     (0..TAGS_MAX).map_while(move |_| {
@@ -124,11 +129,6 @@ fn add_route(bytes: &[u8], cx: &mut Context<'_>) {
         cx.secret(&asked, "ads route", user, password);
         cx.say(&asked, Kind::Security).implied(Field::AuthenticationMethod, &Value::Text(b"password".to_vec()));
     }
-}
-
-/// A net id as it is written: six numbers with dots.
-pub(super) fn net_id(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(".").into_bytes()
 }
 
 #[cfg(test)]

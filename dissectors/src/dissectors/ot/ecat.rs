@@ -6,7 +6,7 @@
 //! their states.
 //! Does not tell: slaves' MAC addresses (they have none); anything of slaves while the master only exchanges process data.
 
-use super::ecat_slave::{self as slave, APWR, Datagram, FPWR, Segment};
+use super::ecat_slave::{self as slave, APWR, BWR, Datagram, FPWR, Segment};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
 use observations::{Field, Kind, Mac, OperationClass, Value};
@@ -18,7 +18,7 @@ const FRAME_HEADER: usize = 2;
 const LENGTH: u16 = 0x07ff;
 const TYPE_DATAGRAMS: u16 = 1;
 /// Command, index, address (4), length and flags, interrupt; behind the data a working counter.
-pub(super) const DATAGRAM_HEADER: usize = 10;
+const DATAGRAM_HEADER: usize = 10;
 const COUNTER: usize = 2;
 const MORE: u16 = 0x8000;
 /// A frame of 1,498 bytes holds at most as many.
@@ -48,7 +48,6 @@ const AL_CONTROL_WRITE: u16 = 15;
 const SII_WRITE: u16 = 16;
 const COMMAND_MAX: u8 = 14;
 
-const BWR: u8 = 8;
 const LOGICAL: std::ops::RangeInclusive<u8> = 10..=12;
 
 /// Bit of the source address that the first slave sets in a frame that comes back (ETG.1000.4 §5.1: locally administered).
@@ -214,6 +213,12 @@ mod tests {
     }
 
     #[test]
+    fn a_memory_that_is_still_busy_says_nothing() {
+        let busy = [0x40, 0x81, 0x0e, 0, 0, 0, 0x39, 0x30, 0, 0];
+        assert!(field(&said(&[(FPRD, 1001, 0x0502, &busy, 1)]), Kind::Identity, Field::SerialNumber).is_empty());
+    }
+
+    #[test]
     fn a_position_counts_from_where_the_frame_left() {
         // Five slaves: of an address that was 0 - 3 comes back 2.
         let said = said(&[(BRD, 5, 0x0130, &[8, 0], 5), (APRD, 2, 0x0130, &[8, 0], 1)]);
@@ -234,6 +239,24 @@ mod tests {
         mailbox.extend_from_slice(b"EL6900");
         let said = said(&[(FPRD, 1003, 0x1080, &mailbox, 1)]);
         assert_eq!(field(&said, Kind::Identity, Field::ModelName), ["EL6900"]);
+    }
+
+    #[test]
+    fn names_are_put_together_from_the_words_that_a_master_reads() {
+        let mut memory = vec![10, 0, 10, 0, 3, 6];
+        memory.extend_from_slice(b"EL1014\x05DigIn\x05Input");
+        memory.extend([30, 0, 16, 0, 2, 0, 1, 3]);
+        memory.resize(64, 0);
+        let reads: Vec<(u32, &[u8])> = memory.chunks(4).enumerate().map(|(at, data)| (0x40 + 2 * u32::try_from(at).unwrap(), data)).collect();
+        let answers: Vec<Vec<u8>> = reads.iter().map(|(word, data)| [&[0, 0][..], &word.to_le_bytes(), data].concat()).collect();
+        let mut parts: Vec<Part<'_>> = answers.iter().map(|answer| (FPRD, 1001, 0x0502, &answer[..], 1)).collect();
+        // A word that is read again does no harm.
+        parts.insert(2, parts[1]);
+        let said = said(&parts);
+        assert_eq!(field(&said, Kind::Identity, Field::ModelName), ["EL1014"]);
+        assert_eq!(field(&said, Kind::Identity, Field::Description), ["Input"]);
+        parts.remove(3);
+        assert!(field(&super::tests::said(&parts), Kind::Identity, Field::ModelName).is_empty());
     }
 
     #[test]

@@ -2,24 +2,17 @@
 //!
 //! Spec: ETG.1000.4 section 6 (registers), ETG.2010 table 2 (identity in the slave information interface), ETG.1000.6 section 5.6 (SDO).
 
+use super::ecat_sii::Memories;
 use crate::context::Context;
 use observations::{Field, Kind, StepKind, Subject, Value};
 
-/// ETG.1000.4 §5.4: commands that say who is meant by position, by station address, or all.
+/// Commands that read or write registers: by position, by station address, of all.
 pub(super) const APRD: u8 = 1;
 pub(super) const APWR: u8 = 2;
 pub(super) const FPRD: u8 = 4;
 pub(super) const FPWR: u8 = 5;
 pub(super) const BRD: u8 = 7;
-
-/// Registers.
-const STATION_ADDRESS: u16 = 0x0010;
-pub(super) const AL_CONTROL: u16 = 0x0120;
-pub(super) const AL_STATUS: u16 = 0x0130;
-pub(super) const SII_CONTROL: u16 = 0x0502;
-const SII_DATA: u16 = 0x0508;
-/// Memory for mailboxes and process data begins here.
-const MEMORY: u16 = 0x1000;
+pub(super) const BWR: u8 = 8;
 
 /// One datagram of a frame.
 pub(super) struct Datagram<'a> {
@@ -32,8 +25,21 @@ pub(super) struct Datagram<'a> {
     pub(super) data: &'a [u8],
     /// How often slaves worked on it: 0 on the way out.
     pub(super) counter: u16,
+    /// Another follows in the frame.
     pub(super) more: bool,
 }
+
+/// Registers.
+const STATION_ADDRESS: u16 = 0x0010;
+pub(super) const AL_CONTROL: u16 = 0x0120;
+pub(super) const AL_STATUS: u16 = 0x0130;
+pub(super) const SII_CONTROL: u16 = 0x0502;
+/// ETG.1000.4 table 34: the interface is busy; a command was not acknowledged.
+const SII_BUSY: u16 = 0x8000;
+const SII_ERROR: u16 = 0x2000;
+const SII_DATA: u16 = 0x0508;
+/// Memory for mailboxes and process data begins here.
+const MEMORY: u16 = 0x1000;
 
 /// Slaves of one segment that are remembered; station addresses are 16 bits, plants have some hundred.
 const SLAVES_MAX: usize = 4096;
@@ -56,6 +62,7 @@ pub(crate) struct Segment {
     count: Option<u16>,
     stations: Vec<(u16, u16)>,
     words: Vec<(u16, u32)>,
+    memories: Memories,
 }
 
 /// Whether a datagram that came back may say something new each time.
@@ -90,15 +97,18 @@ impl Segment {
         match datagram.register {
             AL_STATUS => state(datagram.data, &about, cx),
             SII_CONTROL => {
-                // Control, address (4), data.
-                let word = datagram.data.get(2..6).and_then(u32_of);
+                // Status, address (4), data: while the memory is busy, or had an error, the data are of another word.
+                let status = datagram.data.first_chunk().map_or(SII_BUSY, |status| u16::from_le_bytes(*status));
+                let word = datagram.data.get(2..6).and_then(u32_of).filter(|_| status & (SII_BUSY | SII_ERROR) == 0);
                 if let (Some(word), Some(data)) = (word, datagram.data.get(6..)) {
                     memory(word, data, &about, cx);
+                    self.memories.take(number, word, data, &about, cx);
                 }
             }
             SII_DATA => {
                 if let Some((_, word)) = self.words.iter().find(|row| row.0 == number) {
                     memory(*word, datagram.data, &about, cx);
+                    self.memories.take(number, *word, datagram.data, &about, cx);
                 }
             }
             MEMORY.. => {

@@ -151,6 +151,15 @@ pub(super) fn read_header<'a>(block: &Block<'a>) -> Option<Read<'a>> {
     Some(Read { slot: number(slot_bytes), subslot: number(subslot), slot_bytes, length: usize::try_from(number(length)).unwrap_or(usize::MAX) })
 }
 
+/// Slot 0 is the device itself, its interface and ports; other slots are modules, and in them subslot 1 stands for the module.
+pub(super) fn place(device: &Subject, slot: u64, subslot: u64, cx: &Context<'_>) -> Subject {
+    match (slot, subslot) {
+        (0, _) => device.clone(),
+        (slot, 0 | 1) => cx.part(device, StepKind::ProfinetSlot, slot),
+        (slot, subslot) => cx.part(&cx.part(device, StepKind::ProfinetSlot, slot), StepKind::ProfinetSubslot, subslot),
+    }
+}
+
 /// One block of a record that was read.
 pub(super) fn say(block: &Block<'_>, about: &Subject, cx: &mut Context<'_>) {
     let field = |from: usize, to: usize| block.body.get(from..to).unwrap_or_default();
@@ -237,13 +246,4 @@ fn interface(body: &[u8], about: &Subject, cx: &mut Context<'_>) {
     let saying = cx.say(&device, Kind::Identity).trimmed(Field::StationName, name);
     let saying = saying.maybe(mac(hardware), |s, mac| s.mac(Field::MacAddress, mac, hardware));
     drop(saying.maybe(ip, |s, ip| s.ip(Field::Ipv4Address, ip.into(), address)));
-}
-
-/// Slot 0 is the device itself, its interface and ports; other slots are modules, and in them subslot 1 stands for the module.
-pub(super) fn place(device: &Subject, slot: u64, subslot: u64, cx: &Context<'_>) -> Subject {
-    match (slot, subslot) {
-        (0, _) => device.clone(),
-        (slot, 0 | 1) => cx.part(device, StepKind::ProfinetSlot, slot),
-        (slot, subslot) => cx.part(&cx.part(device, StepKind::ProfinetSlot, slot), StepKind::ProfinetSubslot, subslot),
-    }
 }

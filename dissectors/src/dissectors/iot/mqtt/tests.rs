@@ -77,6 +77,23 @@ fn a_connection_is_picked_up_in_the_middle() {
 }
 
 #[test]
+fn it_is_read_within_websockets() {
+    use crate::dissectors::it::{http::Http, websocket::Websocket};
+    let key = [1, 2, 3, 4];
+    let masked: Vec<u8> = ANONYMOUS.iter().zip(key.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+    let frame = [&[0x82, 0x80 | u8::try_from(masked.len()).unwrap()][..], &key, &masked].concat();
+    let payloads: [(u16, u16, &[u8]); 4] = [
+        (50000, 8083, b"GET /mqtt HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"),
+        (8083, 50000, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"),
+        (50000, 8083, &frame),
+        (8083, 50000, &[0x82, 4, 0x20, 2, 0, 0]),
+    ];
+    let said = crate::testing::conversation_of(&[&Http, &Websocket, &Mqtt], Transport::Tcp, &payloads);
+    assert_eq!(field(&said, Kind::Client, Field::MqttClientId), ["press-7"]);
+    assert_eq!(method(&said), ["anonymous"]);
+}
+
+#[test]
 fn a_new_topic_is_heard_after_many_of_another() {
     let mut messages: Vec<(bool, &[u8])> = vec![(true, b"\x30\x09\x00\x05a/b/c12"); 500];
     messages.push((true, b"\x30\x09\x00\x05a/x/c12"));
