@@ -1,7 +1,7 @@
 //! Our captures, read in process.
 
 use daemon::capture::{PlanOptions, SourcesFile, plan};
-use daemon::export::Format;
+use daemon::export::{Contents, Format};
 use daemon::pipeline::{self, Options};
 use fingerprints::Fingerprints;
 use inventory::Document;
@@ -99,16 +99,22 @@ pub(crate) fn said_with(files: &[&Path], options: &Options, as_one: bool) -> Sai
     said
 }
 
+pub(crate) static FINGERPRINTS: LazyLock<Fingerprints> = LazyLock::new(|| Fingerprints::new().expect("rules that can be read"));
+
 /// The inventory of what was said.
 pub(crate) fn document(said: &Said) -> Document {
-    static FINGERPRINTS: LazyLock<Fingerprints> = LazyLock::new(|| Fingerprints::new().expect("rules that can be read"));
     inventory::inventory(said, &FINGERPRINTS, &Decisions::default())
 }
 
 /// A document as a format prints it.
 pub(crate) fn text(document: &Document, format: Format) -> String {
+    written(document, format, 1)
+}
+
+/// An inventory in a format, written by so many threads.
+pub(crate) fn written(contents: &dyn Contents, format: Format, workers: usize) -> String {
     let mut out = Vec::new();
-    format.write(document, &mut out).expect("memory takes everything");
+    format.write(contents, workers, &mut out).expect("memory takes everything");
     String::from_utf8(out).expect("documents are UTF-8")
 }
 

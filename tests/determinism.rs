@@ -4,6 +4,8 @@ use crate::captures::{self, Capture, document, first_difference, folder, said, t
 use crate::command::run_in;
 use crate::packets::records;
 use daemon::export::Format;
+use inventory::View;
+use inventory::decision::Decisions;
 use observations::Said;
 use serde_json::Value;
 use std::io::Write;
@@ -25,6 +27,21 @@ fn any_number_of_workers_gives_the_same_document() {
         let one = text(&capture.document, Format::Json);
         for workers in [2, 3, 5] {
             assert_same(&format!("{}, {workers} workers", capture.name), &one, &json(&said(&[&capture.path], workers, false)));
+        }
+    }
+}
+
+#[test]
+fn what_is_made_while_it_is_written_is_the_document() {
+    for capture in captures::all() {
+        let decisions = Decisions::default();
+        let view = View::of(&capture.said, &captures::FINGERPRINTS, &decisions);
+        let outline = view.outline();
+        for format in [Format::Json, Format::Ndjson, Format::Csv] {
+            let one = text(&capture.document, format);
+            for workers in [1, 3] {
+                assert_same(&format!("{}, {workers} threads", capture.name), &one, &captures::written(&outline, format, workers));
+            }
         }
     }
 }

@@ -418,12 +418,15 @@ impl Engine {
             self.end(at);
         }
         self.settle_all();
-        let mut said = SourceSaid::default();
-        (said.observations, said.crowded) = self.ledger.take();
-        said.tallies = self.tallies.pairs(&self.registry);
-        said.bound_peers(Tally::add);
-        said.source.duplicates = self.duplicates;
+        // What is done is freed before the next is made: the end of a capture is when memory is fullest.
+        self.flows = Table::default();
+        (self.readers, self.free_readers) = (Vec::new(), Vec::new());
+        let mut said = SourceSaid { tallies: self.tallies.pairs(&self.registry), ..SourceSaid::default() };
         said.source.opaque = self.tallies.opaque_bytes();
+        self.tallies = Tallies::default();
+        said.bound_peers(Tally::add);
+        (said.observations, said.crowded) = self.ledger.take();
+        said.source.duplicates = self.duplicates;
         said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();
         said.source.limits = self.troubles.limits.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         if self.ledger.dropped() > 0 {

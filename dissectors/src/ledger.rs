@@ -4,8 +4,8 @@ use crate::blocks::Blocks;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use observations::said::{Entry, order};
-use observations::{SourceSaid, Stamp};
-use std::collections::{BTreeMap, BTreeSet};
+use observations::{Entries, SourceSaid, Stamp};
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 
 /// The canonical bytes of a key or a group.
@@ -159,13 +159,12 @@ impl Ledger {
     }
 
     /// Everything, leaving nothing behind.
-    pub(crate) fn take(&mut self) -> (BTreeMap<Bytes, Entry>, BTreeSet<Bytes>) {
+    pub(crate) fn take(&mut self) -> (Entries, BTreeSet<Bytes>) {
         let crowded = self.crowded();
-        let mut rows: Vec<(Box<[u8]>, Entry)> = self.rows.take().map(|row| (row.key, row.entry)).collect();
         self.by_key = HashTable::new();
         self.groups = HashTable::new();
-        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        (rows.into_iter().collect(), crowded)
+        // Each piece of rows is freed when it is copied.
+        (self.rows.take().map(|row| (row.key, row.entry)).collect(), crowded)
     }
 
     /// What changed since the last time: copies, so that a store can commit them while the engine goes on.

@@ -5,7 +5,8 @@ use crate::flow::{Client, Flow};
 use crate::registry::{Registry, RowId};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use observations::{Endpoint, Mac, Pair, Segment, Stamp, Subject, Tally, Transport, Uses};
+use observations::tallies as packed;
+use observations::{Endpoint, Mac, Packing, Segment, Stamp, Subject, Tally, Transport, Uses};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -124,16 +125,22 @@ impl Tallies {
     }
 
     /// Everything, by pair.
-    pub(crate) fn pairs(&self, registry: &Registry) -> BTreeMap<Pair, Tally> {
-        let mut pairs: BTreeMap<Pair, Tally> = BTreeMap::new();
+    pub(crate) fn pairs(&self, registry: &Registry) -> packed::Tallies {
+        let mut packing = Packing::default();
+        let mut hosts: HashMap<(Host, u16), u32, RandomState> = HashMap::default();
+        let mut names: HashMap<&'static str, u32, RandomState> = HashMap::default();
+        let mut operations: Vec<(&'static str, Uses)> = Vec::new();
         for (at, cell) in (0u32..).zip(self.cells.iter()) {
-            let mut operations: BTreeMap<String, Uses> = BTreeMap::new();
+            operations.clear();
             for ((row, operation), count) in self.operations(at, cell) {
-                // Two layers of a conversation may call an operation alike.
                 let (name, class) = registry.operation(row, operation);
-                let uses = operations.entry(name.to_owned()).or_default();
-                *uses = Uses { class: uses.class.max(class), count: uses.count.saturating_add(count) };
+                // Two layers of a conversation may call an operation alike.
+                match operations.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, uses)) => *uses = Uses { class: uses.class.max(class), count: uses.count.saturating_add(count) },
+                    None => operations.push((name, Uses { class, count })),
+                }
             }
+            operations.sort_unstable_by_key(|(name, _)| *name);
             let tally = Tally {
                 packets_out: cell.packets[0],
                 bytes_out: cell.bytes[0],
@@ -142,18 +149,19 @@ impl Tallies {
                 flows: cell.flows,
                 first: cell.first,
                 last: cell.last,
-                operations,
+                operations: (),
                 directions: u8::from(cell.packets[0] > 0) | u8::from(cell.packets[1] > 0) << 1,
                 roles_known: cell.known,
             };
-            match pairs.entry(pair(&cell.key, registry)) {
-                std::collections::btree_map::Entry::Occupied(mut sum) => sum.get_mut().add(&tally),
-                std::collections::btree_map::Entry::Vacant(place) => {
-                    place.insert(tally);
-                }
-            }
+            let key = &cell.key;
+            let mut number = |host: Host| *hosts.entry((host, key.segment)).or_insert_with(|| packing.host(subject(&host, key.segment)));
+            let ends = (number(key.client), Some(number(key.server)));
+            let mut named = |name: &'static str| *names.entry(name).or_insert_with(|| packing.name(name));
+            let protocol = named(key.protocol.map_or(key.transport.name(), |row| registry.name(row)));
+            let operations: Vec<(u32, Uses)> = operations.iter().map(|(name, uses)| (named(name), *uses)).collect();
+            packing.push(ends, Endpoint { transport: key.transport, port: key.port }, protocol, &tally, operations.into_iter());
         }
-        pairs
+        packing.done(Tally::add)
     }
 }
 
@@ -217,17 +225,4 @@ fn subject(host: &Host, segment: u16) -> Subject {
     let named = host.ip.first_chunk::<6>().map(|octets| Mac(*octets));
     let mac = if ip.is_some() { Some(host.mac) } else { named };
     Subject { segment, mac: mac.filter(|mac| !mac.is_zero()), ip, ..Subject::default() }
-}
-
-fn pair(key: &PairKey, registry: &Registry) -> Pair {
-    let protocol = match key.protocol {
-        Some(row) => registry.name(row).to_owned(),
-        None => key.transport.name().to_owned(),
-    };
-    Pair {
-        client: subject(&key.client, key.segment),
-        server: Some(subject(&key.server, key.segment)),
-        endpoint: Endpoint { transport: key.transport, port: key.port },
-        protocol,
-    }
 }

@@ -2,7 +2,9 @@
 
 use crate::claim::{Attribute, Claim, Class};
 use crate::text;
-use observations::{Field, Kind, Observation, Value};
+use observations::{Field, Kind, Statement, ValueRef};
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 /// What each field is, and how far its plain word is believed where a device says it of itself.
 const FIELDS: &[(Field, Attribute, u8)] = &[
@@ -106,8 +108,14 @@ const FILLERS: &[&str] = &[
 /// Whether a text is one that makers leave where nothing was filled in.
 #[must_use]
 pub fn is_filler(value: &str) -> bool {
-    let plain = value.trim().to_lowercase();
-    FILLERS.contains(&plain.as_str()) || !plain.is_empty() && plain.chars().all(|c| matches!(c, '0' | 'x' | '-' | '.' | ' ' | '?'))
+    let plain = value.trim();
+    if !plain.is_ascii() {
+        return FILLERS.contains(&plain.to_lowercase().as_str());
+    }
+    /// The longest of [`FILLERS`].
+    const LONGEST: usize = 22;
+    let nothing = |byte: u8| matches!(byte, b'0' | b'x' | b'X' | b'-' | b'.' | b' ' | b'?');
+    plain.bytes().all(nothing) || plain.len() <= LONGEST && FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(plain))
 }
 
 /// Serial numbers that simulators, samples and unprogrammed boards show.
@@ -124,95 +132,120 @@ pub fn is_no_serial(value: &str) -> bool {
     is_filler(&plain) || bytes.len() < 4 || alike || counted || NO_SERIALS.contains(&plain.as_str())
 }
 
+/// The rule that a field is by itself, `field:serial-number`.
+fn rule_of(field: Field) -> &'static str {
+    static RULES: OnceLock<Vec<String>> = OnceLock::new();
+    let rules = RULES.get_or_init(|| {
+        let most = Field::ALL.iter().map(|field| usize::from(field.code())).max().unwrap_or(0);
+        let mut rules = vec![String::new(); most + 1];
+        Field::ALL.iter().for_each(|field| rules[usize::from(field.code())] = format!("field:{}", field.name()));
+        rules
+    });
+    &rules[usize::from(field.code())]
+}
+
+/// Whether a field says an attribute by itself.
+pub(crate) fn reads(field: Field) -> bool {
+    FIELDS.iter().any(|row| row.0 == field) || NAMES.iter().any(|row| row.0 == field)
+}
+
 /// Claims that need no rule.
-#[must_use]
-pub fn claims(observation: &Observation) -> Vec<Claim> {
-    if matches!(observation.kind, Kind::Request | Kind::Certificate | Kind::Credential) {
-        return Vec::new();
+pub fn claims<'a>(said: &Statement<'a>, claims: &mut Vec<Claim<'a>>) {
+    if matches!(said.kind, Kind::Request | Kind::Certificate | Kind::Credential) {
+        return;
     }
-    let class = class_of(observation);
-    let mut claims = Vec::new();
-    for (index, said) in observation.fields.iter().enumerate() {
-        let rows = FIELDS.iter().filter(|row| row.0 == said.field).map(|row| (row.1, row.2));
-        let names = NAMES.iter().filter(|row| row.0 == said.field).map(|row| (Attribute::Hostname, row.1));
-        for (attribute, confidence) in rows.chain(names).filter(|row| means(row.0, said.field, observation)) {
-            let value = text::safe(&said.value);
-            let value =
-                if attribute == Attribute::Hostname { hostname(&value) } else { Some(value.trim().to_owned()).filter(|value| !is_filler(value)) };
-            let Some(value) = value else { continue };
+    let class = class_of(said);
+    let before = claims.len();
+    for (index, one) in said.fields.iter().enumerate() {
+        let rows = FIELDS.iter().filter(|row| row.0 == one.field).map(|row| (row.1, row.2));
+        let names = NAMES.iter().filter(|row| row.0 == one.field).map(|row| (Attribute::Hostname, row.1));
+        for (attribute, confidence) in rows.chain(names).filter(|row| means(row.0, one.field, said)) {
+            let Some(value) = value(attribute, one.value) else { continue };
             claims.push(Claim {
                 attribute,
                 value,
                 class,
                 confidence: confidence.min(class.most()),
-                rule: format!("field:{}", said.field.name()),
+                rule: rule_of(one.field).into(),
                 field: Some(index),
             });
         }
     }
-    claims.extend(code_as_model(observation, &claims));
-    claims
+    let code = code_as_model(said, claims.get(before..).unwrap_or_default());
+    claims.extend(code);
+}
+
+fn value(attribute: Attribute, value: ValueRef<'_>) -> Option<Cow<'_, str>> {
+    match (attribute, text::safe(value)) {
+        (Attribute::Hostname, Cow::Borrowed(name)) => hostname(name).map(Cow::Borrowed),
+        (Attribute::Hostname, Cow::Owned(name)) => hostname(&name).map(|name| name.to_owned().into()),
+        (_, value) => Some(text::trimmed(value)).filter(|value| !is_filler(value)),
+    }
 }
 
 /// Whether a field means its attribute in this statement.
-fn means(attribute: Attribute, field: Field, observation: &Observation) -> bool {
+fn means(attribute: Attribute, field: Field, said: &Statement<'_>) -> bool {
     match (attribute, field) {
         // The domain that a server hands out is its network's, and not one that it is in.
-        (Attribute::Domain, _) => matches!(observation.kind, Kind::Name | Kind::Identity),
+        (Attribute::Domain, _) => matches!(said.kind, Kind::Name | Kind::Identity),
         // A device object's name is what people call it; with spaces it is no host's name.
-        (Attribute::Hostname, Field::ObjectName) => observation.get(field).is_none_or(|name| !name.display().trim().contains(char::is_whitespace)),
+        (Attribute::Hostname, Field::ObjectName) => said.get(field).is_none_or(|name| !name.display().trim().contains(char::is_whitespace)),
         // UPnP's model number, and DPWS's, is any text: a version as often as a number.
-        (_, Field::ProductCode) => !matches!(observation.protocol.as_str(), "upnp" | "wsdd"),
+        (_, Field::ProductCode) => !matches!(said.protocol, "upnp" | "wsdd"),
         // The title of an error's page is the error's.
-        (_, Field::HttpTitle) => observation.get(Field::HttpStatus).and_then(Value::number).is_none_or(|status| status < 300),
+        (_, Field::HttpTitle) => said.get(Field::HttpStatus).and_then(ValueRef::number).is_none_or(|status| status < 300),
         _ => true,
     }
 }
 
 /// Where a device gives a product code with letters in it and no name of its model, that code is what it calls its model.
-fn code_as_model(observation: &Observation, claims: &[Claim]) -> Option<Claim> {
-    let code = claims.iter().find(|claim| claim.rule == "field:product-code" && claim.value.chars().any(char::is_alphabetic))?;
+fn code_as_model<'a>(said: &Statement<'_>, claims: &[Claim<'a>]) -> Option<Claim<'a>> {
+    let code = claims.iter().find(|claim| claim.rule == rule_of(Field::ProductCode) && claim.value.chars().any(char::is_alphabetic))?;
     let named = claims.iter().any(|claim| claim.attribute == Attribute::Model);
-    let confidence = 60.min(class_of(observation).most());
+    let confidence = 60.min(class_of(said).most());
     (!named).then(|| Claim { attribute: Attribute::Model, confidence, ..code.clone() })
 }
 
 /// A device's own word is declared; another's word about it is reported.
 #[must_use]
-pub fn class_of(observation: &Observation) -> Class {
-    if observation.of_itself() && observation.kind != Kind::Neighbor { Class::Declared } else { Class::Reported }
+pub fn class_of(said: &Statement<'_>) -> Class {
+    if said.of_itself() && said.kind != Kind::Neighbor { Class::Declared } else { Class::Reported }
 }
 
 /// A name without the root's dot and the link-local domain; none where the text is no host's name (a service, a reverse name, a filler).
 #[must_use]
-pub fn hostname(name: &str) -> Option<String> {
+pub fn hostname(name: &str) -> Option<&str> {
     let name = name.trim().trim_end_matches('.');
     // RFC 6762 §3: one label below `local`. With more it is somebody's domain that ends so.
     let bare = name.len().checked_sub(".local".len()).and_then(|at| name.split_at_checked(at)).filter(|(_, end)| end.eq_ignore_ascii_case(".local"));
     let name = bare.map(|(label, _)| label).filter(|label| !label.contains('.')).unwrap_or(name);
-    let lower = name.to_lowercase();
-    let service = lower.split('.').any(|label| label == "_tcp" || label == "_udp" || label.starts_with('_'));
-    let reverse = lower.ends_with(".in-addr.arpa") || lower.ends_with(".ip6.arpa");
-    let refused = is_filler(name) || service || reverse || lower == "localhost" || lower.starts_with("localhost.") || name.len() > 253;
-    (!refused).then(|| name.to_owned())
+    let ends = |end: &str| name.len().checked_sub(end.len()).and_then(|at| name.get(at..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end));
+    let service = name.split('.').any(|label| label.starts_with('_'));
+    let reverse = ends(".in-addr.arpa") || ends(".ip6.arpa");
+    let localhost = name.split('.').next().is_some_and(|label| label.eq_ignore_ascii_case("localhost"));
+    let refused = is_filler(name) || service || reverse || localhost || name.len() > 253;
+    (!refused).then_some(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use observations::Value;
 
     #[test]
     fn services_reverse_names_and_fillers_are_no_hostnames() {
         for name in ["_http._tcp.local", "4.3.2.1.in-addr.arpa", "localhost", "", "0", "Default string"] {
             assert_eq!(hostname(name), None, "{name}");
         }
-        assert_eq!(hostname("BRN001BA90A0023.local.").as_deref(), Some("BRN001BA90A0023"));
-        assert_eq!(hostname("plc1.plant.example").as_deref(), Some("plc1.plant.example"));
-        assert_eq!(hostname("dc1.plant.local").as_deref(), Some("dc1.plant.local"));
+        assert_eq!(hostname("BRN001BA90A0023.local."), Some("BRN001BA90A0023"));
+        assert_eq!(hostname("plc1.plant.example"), Some("plc1.plant.example"));
+        assert_eq!(hostname("dc1.plant.local"), Some("dc1.plant.local"));
     }
 
     fn told(kind: Kind, fields: &[(Field, Value)]) -> Vec<(Attribute, String)> {
-        claims(&crate::testing::said("any", kind, fields)).into_iter().map(|claim| (claim.attribute, claim.value)).collect()
+        let (said, mut found) = (crate::testing::said("any", kind, fields), Vec::new());
+        claims(&said.statement(), &mut found);
+        found.into_iter().map(|claim| (claim.attribute, claim.value.into_owned())).collect()
     }
 
     #[test]
@@ -242,6 +275,7 @@ mod tests {
 
     #[test]
     fn what_nobody_filled_in_says_nothing() {
+        assert!(FILLERS.iter().all(|filler| is_filler(&filler.to_uppercase())) && is_filler(" 0x00-00 ?"));
         assert!(is_filler("To Be Filled By O.E.M."));
         assert!(is_filler("00000000"));
         assert!(!is_filler("S C-C2UR28922012"));

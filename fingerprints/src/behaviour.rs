@@ -90,14 +90,14 @@ const CONTROLLERS: &[(&str, &str)] = &[
 
 /// One role that a device plays in a protocol.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Role {
+pub struct Role<'a> {
     /// The protocol.
-    pub protocol: String,
+    pub protocol: &'a str,
     /// Whether it serves; else it asks.
     pub serves: bool,
 }
 
-impl Role {
+impl Role<'_> {
     /// The text in documents: `modbus server`.
     #[must_use]
     pub fn text(&self) -> String {
@@ -107,22 +107,16 @@ impl Role {
 
 /// What a device's roles say of its class and type.
 #[must_use]
-pub fn claims(roles: &[Role]) -> Vec<Claim> {
-    let mut claims: Vec<Claim> = operator(roles).into_iter().collect();
+pub fn claims(roles: &[Role<'_>]) -> Vec<Claim<'static>> {
+    let mut claims: Vec<Claim<'static>> = operator(roles).into_iter().collect();
     for role in roles {
         let (table, verb) = if role.serves { (SERVES, "serves") } else { (ASKS, "asks") };
         for (protocol, class, kind, confidence) in table.iter().filter(|row| row.0 == role.protocol) {
-            let claim = |attribute, value: &str| Claim {
-                attribute,
-                value: value.to_owned(),
-                class: Class::Inferred,
-                confidence: *confidence,
-                rule: format!("behaviour:{verb}-{protocol}"),
-                field: None,
-            };
-            claims.push(claim(Attribute::Class, class));
-            if !kind.is_empty() {
-                claims.push(claim(Attribute::Type, kind));
+            for (attribute, value) in [(Attribute::Class, *class), (Attribute::Type, *kind)] {
+                if !value.is_empty() {
+                    let rule = format!("behaviour:{verb}-{protocol}").into();
+                    claims.push(Claim { attribute, value: value.into(), class: Class::Inferred, confidence: *confidence, rule, field: None });
+                }
             }
         }
     }
@@ -130,18 +124,18 @@ pub fn claims(roles: &[Role]) -> Vec<Claim> {
 }
 
 /// See [`CONTROLLERS`].
-fn operator(roles: &[Role]) -> Option<Claim> {
+fn operator(roles: &[Role<'_>]) -> Option<Claim<'static>> {
     let families = |serves: bool| {
-        let of = move |role: &&Role| role.serves == serves;
-        let family = |role: &Role| CONTROLLERS.iter().find(|row| row.0 == role.protocol).map(|row| row.1);
+        let of = move |role: &&Role<'_>| role.serves == serves;
+        let family = |role: &Role<'_>| CONTROLLERS.iter().find(|row| row.0 == role.protocol).map(|row| row.1);
         roles.iter().filter(of).filter_map(family).collect::<BTreeSet<_>>()
     };
     (families(false).len() >= 2 && families(true).is_empty()).then(|| Claim {
         attribute: Attribute::Class,
-        value: "operator-station".to_owned(),
+        value: "operator-station".into(),
         class: Class::Inferred,
         confidence: 55,
-        rule: "behaviour:asks-controllers-of-several-families".to_owned(),
+        rule: "behaviour:asks-controllers-of-several-families".into(),
         field: None,
     })
 }
@@ -151,14 +145,14 @@ mod tests {
     use super::*;
 
     fn told(protocol: &str, serves: bool) -> Vec<String> {
-        claims(&[Role { protocol: protocol.to_owned(), serves }]).into_iter().map(|claim| claim.value).collect()
+        claims(&[Role { protocol, serves }]).into_iter().map(|claim| claim.value.into_owned()).collect()
     }
 
     #[test]
     fn who_asks_controllers_of_two_families_and_is_none_is_operated() {
-        let roles = |asked: &[&str], served: &[&str]| {
-            let role = |serves| move |protocol: &&str| Role { protocol: (*protocol).to_owned(), serves };
-            let roles: Vec<Role> = asked.iter().map(role(false)).chain(served.iter().map(role(true))).collect();
+        let roles = |asked: &[&'static str], served: &[&'static str]| {
+            let role = |serves| move |protocol: &&'static str| Role { protocol, serves };
+            let roles: Vec<Role<'_>> = asked.iter().map(role(false)).chain(served.iter().map(role(true))).collect();
             claims(&roles).into_iter().map(|claim| claim.value).collect::<Vec<_>>()
         };
         assert_eq!(roles(&["modbus", "s7comm"], &["http"]), ["operator-station"]);

@@ -5,7 +5,7 @@
 //! forward frames. So what the bits say is an inference, and combinations that several kinds of box show claim a class only, or nothing.
 
 use crate::claim::{Attribute, Claim, Class};
-use observations::{Field, Kind, Observation};
+use observations::{Field, Kind, Statement, ValueRef};
 use std::net::IpAddr;
 
 /// What is inferred: class, type (empty: none), confidence, the rule's name.
@@ -40,124 +40,140 @@ mod browser {
     pub(super) const SERVER_NT: u64 = 0x8000;
 }
 
+/// Whether a field, or a statement of this kind by itself, can say so.
+pub(crate) const fn reads(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Capabilities
+            | Field::MedDeviceClass
+            | Field::ProfinetRole
+            | Field::NodeId
+            | Field::EtherCatVendorId
+            | Field::HartDeviceType
+            | Field::BrowserServerType
+    )
+}
+
+/// Whether a statement says so by being there.
+pub(crate) fn is_telling(said: &Statement<'_>) -> bool {
+    let publishes = said.kind == Kind::Identity && matches!(said.protocol, "goose" | "sv");
+    matches!(said.kind, Kind::Topology | Kind::Router) || publishes || said.kind == Kind::Binding && is_container(said)
+}
+
 /// Claims from what a device says that it does.
-#[must_use]
-pub fn claims(observation: &Observation) -> Vec<Claim> {
-    if !observation.of_itself() {
-        return Vec::new();
+pub fn claims<'a>(said: &Statement<'a>, claims: &mut Vec<Claim<'a>>) {
+    if !said.of_itself() {
+        return;
     }
-    let of = |index: Option<usize>, (class, kind, confidence, rule): Inferred| {
-        let claim = move |attribute, value: &str| Claim {
-            attribute,
-            value: value.to_owned(),
-            class: Class::Inferred,
-            confidence: confidence.min(Class::Inferred.most()),
-            rule: format!("capability:{rule}"),
-            field: index,
-        };
-        let class = Some(class).filter(|class| !class.is_empty()).map(|class| claim(Attribute::Class, class));
-        let kind = Some(kind).filter(|kind| !kind.is_empty()).map(|kind| claim(Attribute::Type, kind));
-        class.into_iter().chain(kind)
+    let mut add = |index: Option<usize>, (class, kind, confidence, rule): Inferred| {
+        for (attribute, value) in [(Attribute::Class, class), (Attribute::Type, kind)] {
+            if !value.is_empty() {
+                let confidence = confidence.min(Class::Inferred.most());
+                claims.push(Claim { attribute, value: value.into(), class: Class::Inferred, confidence, rule: rule.into(), field: index });
+            }
+        }
     };
-    let bits = observation.fields.iter().enumerate().filter_map(|(index, said)| Some((index, said.field, said.value.number()?)));
-    let told = bits.filter_map(|(index, field, bits)| Some((index, inferred(observation, field, bits)?)));
-    let mut claims: Vec<Claim> = told.flat_map(|(index, inferred)| of(Some(index), inferred)).collect();
-    let bridge = observation.fields.iter().position(|said| said.field == Field::BridgeId);
-    match observation.kind {
-        Kind::Topology if observation.protocol == "stp" && bridge.is_some() => claims.extend(of(bridge, ("network", "switch", 55, "sends-bpdu"))),
-        Kind::Identity if observation.protocol == "goose" => claims.extend(of(published(observation), ("field-device", "", 55, "publishes-goose"))),
-        Kind::Identity if observation.protocol == "sv" => {
-            claims.extend(of(published(observation), ("field-device", "merging-unit", 55, "publishes-sampled-values")));
+    for (index, one) in said.fields.iter().enumerate().filter(|(_, one)| reads(one.field)) {
+        if let Some(inferred) = one.value.number().and_then(|bits| inferred(said, one.field, bits)) {
+            add(Some(index), inferred);
         }
-        Kind::Topology if observation.protocol == "ptp" && is_grandmaster(observation) => {
-            let clock = observation.fields.iter().position(|said| said.field == Field::GrandmasterIdentity);
-            claims.extend(of(clock, ("infrastructure", "clock", 60, "ptp-grandmaster")));
+    }
+    let place = |field| said.fields.iter().position(|one| one.field == field);
+    match (said.kind, said.protocol) {
+        (Kind::Topology, "stp") => {
+            if let Some(bridge) = place(Field::BridgeId) {
+                add(Some(bridge), ("network", "switch", 55, "capability:sends-bpdu"));
+            }
         }
-        Kind::Binding if is_container(observation) => claims.extend(of(None, ("", "container", 65, "mac-made-of-address"))),
-        Kind::Router => claims.extend(of(None, ("network", "router", 60, "announces-itself-as-router"))),
+        (Kind::Identity, "goose") => add(published(said), ("field-device", "", 55, "capability:publishes-goose")),
+        (Kind::Identity, "sv") => add(published(said), ("field-device", "merging-unit", 55, "capability:publishes-sampled-values")),
+        (Kind::Topology, "ptp") if is_grandmaster(said) => {
+            add(place(Field::GrandmasterIdentity), ("infrastructure", "clock", 60, "capability:ptp-grandmaster"));
+        }
+        (Kind::Binding, _) if is_container(said) => add(None, ("", "container", 65, "capability:mac-made-of-address")),
+        (Kind::Router, _) => add(None, ("network", "router", 60, "capability:announces-itself-as-router")),
         _ => {}
     }
-    claims
 }
 
 /// What names a stream of IEC 61850: protection and control devices and merging units publish, and their simulators.
-fn published(observation: &Observation) -> Option<usize> {
-    observation.fields.iter().position(|said| matches!(said.field, Field::GooseControlBlock | Field::SvId))
+fn published(said: &Statement<'_>) -> Option<usize> {
+    said.fields.iter().position(|said| matches!(said.field, Field::GooseControlBlock | Field::SvId))
 }
 
 /// IEEE 1588 §13.5: a clock that announces itself, of a class that only clocks with a reference of their own have (§7.6.2.5, classes 6
 /// and 7; 13 and 14 in a scale of their own). Any other device may be elected where there is none.
-fn is_grandmaster(observation: &Observation) -> bool {
-    let class = observation.get(Field::ClockClass).and_then(observations::Value::number);
-    observation.get(Field::ClockIdentity) == observation.get(Field::GrandmasterIdentity) && matches!(class, Some(6 | 7 | 13 | 14))
+fn is_grandmaster(said: &Statement<'_>) -> bool {
+    let class = said.get(Field::ClockClass).and_then(ValueRef::number);
+    said.get(Field::ClockIdentity) == said.get(Field::GrandmasterIdentity) && matches!(class, Some(6 | 7 | 13 | 14))
 }
 
 /// Docker gives a container on its own bridge a MAC address made of 02:42 and the IPv4 address.
-fn is_container(observation: &Observation) -> bool {
-    match (observation.about.mac, observation.about.ip) {
+fn is_container(said: &Statement<'_>) -> bool {
+    match (said.about.mac, said.about.ip) {
         (Some(mac), Some(IpAddr::V4(ip))) => mac.0[..2] == [0x02, 0x42] && mac.0[2..] == ip.octets(),
         _ => false,
     }
 }
 
-fn inferred(observation: &Observation, field: Field, bits: u64) -> Option<Inferred> {
-    match (observation.protocol.as_str(), field) {
-        ("lldp", Field::Capabilities) => of_lldp(bits, observation),
+fn inferred(said: &Statement<'_>, field: Field, bits: u64) -> Option<Inferred> {
+    match (said.protocol, field) {
+        ("lldp", Field::Capabilities) => of_lldp(bits, said),
         ("cdp", Field::Capabilities) => of_cdp(bits),
         // ANSI/TIA-1057 §10.2.2.2: class III endpoints are communication devices, class 4 is network connectivity.
-        (_, Field::MedDeviceClass) if bits == 3 => Some(("office", "phone", 65, "med-class-3")),
-        (_, Field::MedDeviceClass) if bits == 4 => Some(("network", "", 60, "med-network-connectivity")),
+        (_, Field::MedDeviceClass) if bits == 3 => Some(("office", "phone", 65, "capability:med-class-3")),
+        (_, Field::MedDeviceClass) if bits == 4 => Some(("network", "", 60, "capability:med-network-connectivity")),
         // IEC 61158-6-10, DeviceRoleDetails: IO device 1, IO controller 2, supervisor 8.
-        (_, Field::ProfinetRole) if bits & 2 != 0 => Some(("controller", "plc", 60, "profinet-controller")),
-        (_, Field::ProfinetRole) if bits & 8 != 0 => Some(("operator-station", "engineering-station", 55, "profinet-supervisor")),
-        (_, Field::ProfinetRole) if bits & 1 != 0 => Some(("field-device", "", 60, "profinet-device")),
+        (_, Field::ProfinetRole) if bits & 2 != 0 => Some(("controller", "plc", 60, "capability:profinet-controller")),
+        (_, Field::ProfinetRole) if bits & 8 != 0 => Some(("operator-station", "engineering-station", 55, "capability:profinet-supervisor")),
+        (_, Field::ProfinetRole) if bits & 1 != 0 => Some(("field-device", "", 60, "capability:profinet-device")),
         // EPSG DS 301 section 4.5: the managing node is 240, controlled nodes are 1 to 239.
-        ("epl", Field::NodeId) if bits == 240 => Some(("controller", "", 60, "powerlink-managing-node")),
-        ("epl", Field::NodeId) if (1..240).contains(&bits) => Some(("field-device", "", 55, "powerlink-controlled-node")),
+        ("epl", Field::NodeId) if bits == 240 => Some(("controller", "", 60, "capability:powerlink-managing-node")),
+        ("epl", Field::NodeId) if (1..240).contains(&bits) => Some(("field-device", "", 55, "capability:powerlink-controlled-node")),
         // What has an identity in a slave's memory is a slave; what answers HART's command 0 is a field device or stands before some.
-        ("ecat", Field::EtherCatVendorId) => Some(("field-device", "", 55, "ethercat-slave")),
-        ("hart_ip", Field::HartDeviceType) => Some(("field-device", "", 55, "hart-device")),
+        ("ecat", Field::EtherCatVendorId) => Some(("field-device", "", 55, "capability:ethercat-slave")),
+        ("hart_ip", Field::HartDeviceType) => Some(("field-device", "", 55, "capability:hart-device")),
         (_, Field::BrowserServerType) => of_browser(bits),
         _ => None,
     }
 }
 
-fn of_lldp(bits: u64, observation: &Observation) -> Option<Inferred> {
+fn of_lldp(bits: u64, said: &Statement<'_>) -> Option<Inferred> {
     let has = |mask: u64| bits & mask != 0;
     // Two-port field devices bridge, and hosts that say "station" beside it run a virtual switch.
-    let not_its_work = [Field::StationName, Field::StationAlias].iter().any(|field| observation.get(*field).is_some()) || has(lldp::STATION);
+    let not_its_work = [Field::StationName, Field::StationAlias].iter().any(|field| said.get(*field).is_some()) || has(lldp::STATION);
     if has(lldp::TELEPHONE) {
-        return Some(("office", "phone", 70, "lldp-telephone"));
+        return Some(("office", "phone", 70, "capability:lldp-telephone"));
     }
     if has(lldp::DOCSIS) {
-        return Some(("network", "", 60, "lldp-cable-modem"));
+        return Some(("network", "", 60, "capability:lldp-cable-modem"));
     }
     if not_its_work {
         return None;
     }
     let bridge = has(lldp::BRIDGE | lldp::VLAN_BRIDGE);
     match (bridge, has(lldp::ROUTER), has(lldp::WLAN)) {
-        (true, false, true) => Some(("network", "access-point", 55, "lldp-bridge-and-wlan")),
-        (true, false, false) => Some(("network", "switch", 60, "lldp-bridge")),
+        (true, false, true) => Some(("network", "access-point", 55, "capability:lldp-bridge-and-wlan")),
+        (true, false, false) => Some(("network", "switch", 60, "capability:lldp-bridge")),
         // Layer 3 switches, routers with switch ports and hosts of virtual machines all show both.
-        (true, true, _) => Some(("network", "", 60, "lldp-bridge-and-router")),
-        (false, true, _) => Some(("network", "router", 60, "lldp-router")),
+        (true, true, _) => Some(("network", "", 60, "capability:lldp-bridge-and-router")),
+        (false, true, _) => Some(("network", "router", 60, "capability:lldp-router")),
         (false, false, true) => None,
-        (false, false, false) => has(lldp::REPEATER).then_some(("network", "", 55, "lldp-repeater")),
+        (false, false, false) => has(lldp::REPEATER).then_some(("network", "", 55, "capability:lldp-repeater")),
     }
 }
 
 const fn of_cdp(bits: u64) -> Option<Inferred> {
     if bits & cdp::PHONE != 0 {
-        Some(("office", "phone", 70, "cdp-phone"))
+        Some(("office", "phone", 70, "capability:cdp-phone"))
     } else if bits & cdp::SWITCH != 0 {
-        Some(("network", "switch", 65, "cdp-switch"))
+        Some(("network", "switch", 65, "capability:cdp-switch"))
     } else if bits & cdp::BRIDGE != 0 {
-        Some(("network", "", 60, "cdp-bridge"))
+        Some(("network", "", 60, "capability:cdp-bridge"))
     } else if bits & cdp::ROUTER != 0 {
-        Some(("network", "router", 65, "cdp-router"))
+        Some(("network", "router", 65, "capability:cdp-router"))
     } else if bits & cdp::REPEATER != 0 {
-        Some(("network", "", 55, "cdp-repeater"))
+        Some(("network", "", 55, "capability:cdp-repeater"))
     } else {
         None
     }
@@ -168,11 +184,11 @@ const fn of_browser(bits: u64) -> Option<Inferred> {
     if bits & browser::UNIX != 0 {
         None
     } else if bits & browser::CONTROLLER != 0 {
-        Some(("server", "server", 65, "browser-domain-controller"))
+        Some(("server", "server", 65, "capability:browser-domain-controller"))
     } else if bits & browser::SERVER_NT != 0 {
-        Some(("server", "server", 60, "browser-server"))
+        Some(("server", "server", 60, "capability:browser-server"))
     } else if bits & browser::NT != 0 {
-        Some(("", "workstation", 55, "browser-workstation"))
+        Some(("", "workstation", 55, "capability:browser-workstation"))
     } else {
         None
     }
@@ -182,10 +198,16 @@ const fn of_browser(bits: u64) -> Option<Inferred> {
 mod tests {
     use super::*;
     use crate::testing::{said, text};
-    use observations::Value;
+    use observations::{Observation, Value};
+
+    fn values(said: &Observation) -> Vec<String> {
+        let mut found = Vec::new();
+        claims(&said.statement(), &mut found);
+        found.into_iter().map(|claim| claim.value.into_owned()).collect()
+    }
 
     fn told(protocol: &str, kind: Kind, fields: &[(Field, Value)]) -> Vec<String> {
-        claims(&said(protocol, kind, fields)).into_iter().map(|claim| claim.value).collect()
+        values(&said(protocol, kind, fields))
     }
 
     fn lldp(bits: u64) -> Vec<String> {
@@ -250,10 +272,10 @@ mod tests {
     #[test]
     fn a_mac_that_is_made_of_the_address_is_a_containers() {
         let mut binding = said("arp", Kind::Binding, &[]);
-        assert!(claims(&binding).is_empty());
+        assert!(values(&binding).is_empty());
         binding.about.mac = "02:42:0a:00:00:02".parse().ok();
         binding.speaker.mac = binding.about.mac;
-        assert_eq!(claims(&binding).into_iter().map(|claim| claim.value).collect::<Vec<_>>(), ["container"]);
+        assert_eq!(values(&binding), ["container"]);
     }
 
     #[test]
@@ -261,6 +283,6 @@ mod tests {
         let mut report = said("lldp", Kind::Neighbor, &[(Field::Capabilities, Value::Number(4))]);
         report.about.mac = "00:80:f4:01:02:09".parse().ok();
         report.about.ip = None;
-        assert!(claims(&report).is_empty());
+        assert!(values(&report).is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! An attribute, its value, and how far to believe it.
 
+use std::borrow::Cow;
+
 /// What a claim is of. The names are those of the inventory document.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[allow(missing_docs, reason = "the name of each is its meaning; the contract is in the document's schema")]
@@ -118,17 +120,17 @@ impl Class {
 
 /// What an observation means.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Claim {
+pub struct Claim<'a> {
     /// Of what.
     pub attribute: Attribute,
     /// What, in text that is safe to show.
-    pub value: String,
+    pub value: Cow<'a, str>,
     /// How it came about.
     pub class: Class,
     /// In percent, at most [`Class::most`].
     pub confidence: u8,
     /// The rule or table that made it.
-    pub rule: String,
+    pub rule: Cow<'a, str>,
     /// The observation's field on which it rests.
     pub field: Option<usize>,
 }

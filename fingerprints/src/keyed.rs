@@ -4,7 +4,7 @@
 use crate::attribute::{class_of, is_filler};
 use crate::claim::{Attribute, Claim};
 use crate::text;
-use observations::{Field, Observation, Value};
+use observations::{Field, Statement, ValueRef};
 
 /// One key: in which service (empty: in all), its name in lower case, what it says, how far it is believed.
 struct Row(&'static str, &'static str, Attribute, u8);
@@ -69,32 +69,32 @@ const ROWS: &[Row] = &[
 const NAMED: &[(&str, &str, &str)] = &[("_airplay", "srcvers", "AirPlay"), ("_raop", "vs", "AirTunes"), ("", "osxvers", "Darwin major version")];
 
 /// Claims from keyed texts.
-#[must_use]
-pub fn claims(observation: &Observation) -> Vec<Claim> {
-    let service = observation.get(Field::MdnsService).map(Value::display).unwrap_or_default().to_lowercase();
-    let service = service.split('.').next().unwrap_or_default();
-    let class = class_of(observation);
-    let mut claims = Vec::new();
-    for (index, said) in observation.fields.iter().enumerate().filter(|(_, said)| said.field == Field::MdnsTxt) {
-        let text = text::safe(&said.value);
+pub fn claims<'a>(said: &Statement<'a>, claims: &mut Vec<Claim<'a>>) {
+    let mut service = None;
+    for (index, one) in said.fields.iter().enumerate().filter(|(_, one)| one.field == Field::MdnsTxt) {
+        let text = text::safe(one.value);
         let Some((key, value)) = text.split_once('=') else { continue };
         let (key, value) = (key.trim().to_lowercase(), value.trim());
+        let service = service.get_or_insert_with(|| {
+            let whole = said.get(Field::MdnsService).map(ValueRef::display).unwrap_or_default().to_lowercase();
+            whole.split('.').next().unwrap_or_default().to_owned()
+        });
+        let class = class_of(said);
         let mut claim = |attribute, value: String, confidence: u8| {
-            let rule = format!("field:mdns-txt {key}");
-            claims.push(Claim { attribute, value, class, confidence: confidence.min(class.most()), rule, field: Some(index) });
+            let rule = format!("field:mdns-txt {key}").into();
+            claims.push(Claim { attribute, value: value.into(), class, confidence: confidence.min(class.most()), rule, field: Some(index) });
         };
-        for Row(_, _, attribute, confidence) in ROWS.iter().filter(|row| row.1 == key && (row.0.is_empty() || row.0 == service)) {
+        for Row(_, _, attribute, confidence) in ROWS.iter().filter(|row| row.1 == key && (row.0.is_empty() || row.0 == *service)) {
             if let Some(value) = plain(&key, value) {
                 claim(*attribute, value.to_owned(), *confidence);
             }
         }
-        if let Some((.., name)) = NAMED.iter().find(|row| row.1 == key && (row.0.is_empty() || row.0 == service))
+        if let Some((.., name)) = NAMED.iter().find(|row| row.1 == key && (row.0.is_empty() || row.0 == *service))
             && !is_filler(value)
         {
             claim(Attribute::Software, format!("{name} {value}"), 60);
         }
     }
-    claims
 }
 
 /// The value without what the specification puts around it: a PostScript product stands in parentheses.
@@ -112,7 +112,9 @@ mod tests {
     fn told(service: &str, strings: &[&str]) -> Vec<(Attribute, String)> {
         let mut fields = vec![(Field::MdnsService, text(service))];
         fields.extend(strings.iter().map(|string| (Field::MdnsTxt, text(string))));
-        claims(&said("mdns", Kind::Service, &fields)).into_iter().map(|claim| (claim.attribute, claim.value)).collect()
+        let (said, mut found) = (said("mdns", Kind::Service, &fields), Vec::new());
+        claims(&said.statement(), &mut found);
+        found.into_iter().map(|claim| (claim.attribute, claim.value.into_owned())).collect()
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! | [`keyed`] | texts that name their key: DNS-SD |
 //! | [`capability`] | class and type from the bits in which a device says what it does |
 //! | [`registry`] | fields that are numbers in a registry |
-//! | [`rule`] | the rule format, its errors, and the compiled matcher |
+//! | [`rule`] | the rule format, its errors, and which rules match a text |
 //! | [`behaviour`] | class, type and roles from what a device serves and uses |
 //! | [`text`] | text from the wire, made safe to show |
 
@@ -27,23 +27,17 @@ pub mod text;
 
 pub use claim::{Attribute, Claim, Class};
 
-use observations::{Field, Kind, Observation, SaidField, Value};
+use observations::{Field, Kind, Statement, ValueRef};
+use registry::Vendors;
 use rule::{RuleError, Rules};
-use std::collections::HashMap;
-use std::sync::Mutex;
 
 /// Everything that turns observations into claims.
 pub struct Fingerprints {
     rules: Rules,
-    /// Rules are asked once for each distinct text.
-    known: Mutex<HashMap<Asked, Vec<rule::Hit>>>,
+    vendors: Vendors,
+    /// By the number of a field: whether anything reads it.
+    read: Vec<bool>,
 }
-
-/// A field and its text.
-type Asked = (Field, String);
-
-/// Distinct texts that are remembered; beyond it they are matched again each time.
-const KNOWN_MAX: usize = 100_000;
 
 impl Fingerprints {
     /// The built-in tables and rules.
@@ -59,59 +53,48 @@ impl Fingerprints {
     /// # Errors
     /// [`RuleError`] names file, rule and reason.
     pub fn with(more: &[(String, String)]) -> Result<Self, RuleError> {
-        Ok(Self { rules: Rules::load(more)?, known: Mutex::default() })
+        let rules = Rules::load(more)?;
+        let reads = |field| {
+            let alone = attribute::reads(field) || registry::reads(field) || capability::reads(field) || field == Field::MdnsTxt;
+            alone || rules.reads(field)
+        };
+        let mut read = vec![false; Field::ALL.iter().map(|field| usize::from(field.code()) + 1).max().unwrap_or(0)];
+        Field::ALL.iter().for_each(|field| read[usize::from(field.code())] = reads(*field));
+        Ok(Self { rules, vendors: Vendors::default(), read })
     }
 
-    /// What an observation means: claims about the subject that it is about.
+    /// Whether a statement can mean anything of its subject: most only show that it is there.
     #[must_use]
-    pub fn claims(&self, observation: &Observation) -> Vec<Claim> {
-        if says_nothing_of_its_subject(observation) {
-            return Vec::new();
+    pub fn is_telling(&self, said: &Statement<'_>) -> bool {
+        let reads = |field: Field| self.read.get(usize::from(field.code())) == Some(&true);
+        !says_nothing_of_its_subject(said) && (said.fields.iter().any(|one| reads(one.field)) || capability::is_telling(said))
+    }
+
+    /// What a statement means: claims about the subject that it is about.
+    #[must_use]
+    pub fn claims<'a>(&'a self, said: &Statement<'a>) -> Vec<Claim<'a>> {
+        let mut claims = Vec::new();
+        if !self.is_telling(said) {
+            return claims;
         }
-        let mut claims = attribute::claims(observation);
-        claims.extend(keyed::claims(observation));
-        claims.extend(registry::claims(observation));
-        claims.extend(capability::claims(observation));
-        for (index, said) in observation.fields.iter().enumerate() {
-            for hit in self.hits(said) {
-                claims.extend(hit.claims.iter().map(|(attribute, value)| Claim {
-                    attribute: *attribute,
-                    value: value.clone(),
-                    class: Class::Inferred,
-                    confidence: hit.confidence.min(Class::Inferred.most()),
-                    rule: hit.rule.clone(),
-                    field: Some(index),
-                }));
+        attribute::claims(said, &mut claims);
+        keyed::claims(said, &mut claims);
+        self.vendors.claims(said, &mut claims);
+        capability::claims(said, &mut claims);
+        for (index, one) in said.fields.iter().enumerate() {
+            if self.rules.reads(one.field) {
+                self.rules.claims(one.field, &one.value.display(), Some(index), &mut claims);
             }
         }
         claims
     }
 
-    fn hits(&self, said: &SaidField) -> Vec<rule::Hit> {
-        if !self.rules.reads(said.field) {
-            return Vec::new();
-        }
-        let text = said.value.display();
-        let key = (said.field, text);
-        if let Some(known) = self.known.lock().ok().and_then(|known| known.get(&key).cloned()) {
-            return known;
-        }
-        let hits = self.rules.matches(said.field, &key.1);
-        if let Ok(mut known) = self.known.lock()
-            && known.len() < KNOWN_MAX
-        {
-            known.insert(key, hits.clone());
-        }
-        hits
-    }
-
     /// Claims of rules that read the name of a card's maker.
     #[must_use]
-    pub fn of_mac_vendor(&self, organisation: &str) -> Vec<(Attribute, String, u8, String)> {
-        let hits = self.rules.matches_named("oui-vendor", organisation);
-        hits.into_iter()
-            .flat_map(|hit| hit.claims.into_iter().map(move |(a, v)| (a, v, hit.confidence.min(Class::Inferred.most()), hit.rule.clone())))
-            .collect()
+    pub fn of_mac_vendor(&self, organisation: &str) -> Vec<Claim<'_>> {
+        let mut claims = Vec::new();
+        self.rules.claims_named("oui-vendor", organisation, None, &mut claims);
+        claims
     }
 
     /// How many rules there are.
@@ -122,9 +105,9 @@ impl Fingerprints {
 }
 
 /// What somebody looks for is not what he is, and not what is there; and of a chain of certificates only the first is its bearer's.
-fn says_nothing_of_its_subject(observation: &Observation) -> bool {
-    let above_leaf = observation.get(Field::ChainPosition).and_then(Value::number).is_some_and(|position| position > 0);
-    observation.kind == Kind::Request || observation.kind == Kind::Certificate && above_leaf
+fn says_nothing_of_its_subject(said: &Statement<'_>) -> bool {
+    let above_leaf = || said.get(Field::ChainPosition).and_then(ValueRef::number).is_some_and(|position| position > 0);
+    said.kind == Kind::Request || said.kind == Kind::Certificate && above_leaf()
 }
 
 #[cfg(test)]
@@ -157,13 +140,14 @@ pub(crate) mod testing {
 mod tests {
     use super::testing::{said, text};
     use super::*;
+    use observations::Value;
 
     #[test]
     fn who_looks_for_a_gateway_is_none() {
         let prints = Fingerprints::new().unwrap_or_else(|e| panic!("{e}"));
         let gateway = [(Field::SsdpSearchTarget, text("urn:schemas-upnp-org:device:InternetGatewayDevice:1"))];
-        assert!(prints.claims(&said("ssdp", Kind::Request, &gateway)).is_empty());
-        assert!(prints.claims(&said("ssdp", Kind::Identity, &gateway)).iter().any(|claim| claim.attribute == Attribute::Class));
+        assert!(prints.claims(&said("ssdp", Kind::Request, &gateway).statement()).is_empty());
+        assert!(prints.claims(&said("ssdp", Kind::Identity, &gateway).statement()).iter().any(|claim| claim.attribute == Attribute::Class));
     }
 
     #[test]
@@ -171,7 +155,7 @@ mod tests {
         let prints = Fingerprints::new().unwrap_or_else(|e| panic!("{e}"));
         let subject = (Field::CertificateSubject, text("CN=IOS-Self-Signed-Certificate-1234567890"));
         let chain = |position| said("tls", Kind::Certificate, &[subject.clone(), (Field::ChainPosition, Value::Number(position))]);
-        assert!(!prints.claims(&chain(0)).is_empty());
-        assert!(prints.claims(&chain(1)).is_empty());
+        assert!(!prints.claims(&chain(0).statement()).is_empty());
+        assert!(prints.claims(&chain(1).statement()).is_empty());
     }
 }

@@ -4,7 +4,9 @@
 use crate::attribute::class_of;
 use crate::claim::{Attribute, Claim};
 use crate::table;
-use observations::{Field, Observation, Value};
+use observations::{Field, Statement, ValueRef};
+use std::collections::HashMap;
+use std::sync::Mutex;
 
 /// Enterprise numbers of agents that run on anybody's device: they name the software, not the vendor (RFC 3411 leaves the choice to the
 /// implementer). UCD and Net-SNMP, Microsoft's service; and Frogfoot's, which radios of another maker show.
@@ -15,46 +17,88 @@ const STACKS: &[u64] = &[260];
 /// BACnet's identifier of ASHRAE, who build nothing: samples and unset devices show it.
 const BACNET_UNSET: u64 = 0;
 
-/// Claims from registered numbers.
-#[must_use]
-pub fn claims(observation: &Observation) -> Vec<Claim> {
-    let class = class_of(observation);
-    let mut claims = Vec::new();
-    for (index, said) in observation.fields.iter().enumerate() {
-        let (name, confidence, rule) = match (said.field, &said.value) {
-            (Field::CipVendorId, Value::Number(id)) => (table::cip_vendor(*id), 90, "registry:cip-vendor"),
-            (Field::ProfinetVendorId, Value::Number(id)) => (table::profinet_vendor(*id), 90, "registry:profinet-vendor"),
-            (Field::BacnetVendorId, Value::Number(BACNET_UNSET)) => continue,
-            (Field::BacnetVendorId, Value::Number(id)) => {
-                (table::bacnet_vendor(*id), if STACKS.contains(id) { 50 } else { 90 }, "registry:bacnet-vendor")
-            }
-            (Field::KnxManufacturer, Value::Number(id)) => (table::knx_manufacturer(*id), 80, "registry:knx-manufacturer"),
-            (Field::EtherCatVendorId, Value::Number(id)) => (table::ethercat_vendor(*id), 90, "registry:ethercat-vendor"),
-            (Field::HartManufacturerId, Value::Number(id)) => (table::hart_manufacturer(*id), 90, "registry:hart-manufacturer"),
-            (Field::EnterpriseNumber, Value::Number(id)) => (table::enterprise(*id).filter(|_| !AGENTS.contains(id)), 75, "registry:snmp-enterprise"),
-            (Field::FlagId, value) => (table::flag_id(&value.display()), 85, "registry:flag-id"),
-            (Field::SystemObjectId, value) => {
-                let id = enterprise_of(&value.display());
-                (id.filter(|id| !AGENTS.contains(id)).and_then(table::enterprise), 80, "registry:snmp-enterprise")
-            }
-            (Field::MdnsTxt, Value::Text(text)) => match matter_vendor(text) {
-                Some(id) => (table::csa_vendor(id), 85, "registry:csa-vendor"),
-                None => continue,
-            },
-            _ => continue,
-        };
-        if let Some(name) = name {
-            claims.push(Claim {
-                attribute: Attribute::Vendor,
-                value: table::vendor_name(name).unwrap_or_else(|| name.split(" (").next().unwrap_or(name).trim()).to_owned(),
-                class,
-                confidence: confidence.min(class.most()),
-                rule: rule.to_owned(),
-                field: Some(index),
-            });
+/// The vendors of numbers that were asked for: devices of one maker come in numbers.
+#[derive(Default)]
+pub(crate) struct Vendors(Mutex<HashMap<(Field, u64), Option<&'static str>>>);
+
+/// Distinct numbers that are remembered; beyond it they are looked up again each time.
+const KNOWN_MAX: usize = 10_000;
+
+impl Vendors {
+    /// Claims from registered numbers and letters.
+    pub(crate) fn claims<'a>(&self, said: &Statement<'a>, claims: &mut Vec<Claim<'a>>) {
+        for (index, one) in said.fields.iter().enumerate() {
+            let Some((most, rule)) = row(one.field) else { continue };
+            let id = match (one.field, one.value) {
+                (Field::SystemObjectId, value) => enterprise_of(&value.display()),
+                (Field::MdnsTxt, ValueRef::Text(text)) => matter_vendor(text),
+                (Field::FlagId, _) => None,
+                (_, value) => value.number(),
+            };
+            let vendor = match one.field {
+                Field::FlagId => table::flag_id(&one.value.display()).map(usual),
+                field => id.and_then(|id| self.vendor(field, id)),
+            };
+            let Some(vendor) = vendor else { continue };
+            let class = class_of(said);
+            let stack = one.field == Field::BacnetVendorId && id.is_some_and(|id| STACKS.contains(&id));
+            let confidence = if stack { 50 } else { most }.min(class.most());
+            claims.push(Claim { attribute: Attribute::Vendor, value: vendor.into(), class, confidence, rule: rule.into(), field: Some(index) });
         }
     }
-    claims
+
+    fn vendor(&self, field: Field, id: u64) -> Option<&'static str> {
+        let Ok(mut known) = self.0.lock() else { return vendor(field, id) };
+        if let Some(vendor) = known.get(&(field, id)) {
+            return *vendor;
+        }
+        let vendor = vendor(field, id);
+        if known.len() < KNOWN_MAX {
+            known.insert((field, id), vendor);
+        }
+        vendor
+    }
+}
+
+/// How far a field is believed, and the registry that it stands in.
+const fn row(field: Field) -> Option<(u8, &'static str)> {
+    Some(match field {
+        Field::CipVendorId => (90, "registry:cip-vendor"),
+        Field::ProfinetVendorId => (90, "registry:profinet-vendor"),
+        Field::BacnetVendorId => (90, "registry:bacnet-vendor"),
+        Field::KnxManufacturer => (80, "registry:knx-manufacturer"),
+        Field::EtherCatVendorId => (90, "registry:ethercat-vendor"),
+        Field::HartManufacturerId => (90, "registry:hart-manufacturer"),
+        Field::EnterpriseNumber => (75, "registry:snmp-enterprise"),
+        Field::SystemObjectId => (80, "registry:snmp-enterprise"),
+        Field::FlagId => (85, "registry:flag-id"),
+        Field::MdnsTxt => (85, "registry:csa-vendor"),
+        _ => return None,
+    })
+}
+
+/// Whether a field stands in a registry.
+pub(crate) const fn reads(field: Field) -> bool {
+    row(field).is_some()
+}
+
+fn vendor(field: Field, id: u64) -> Option<&'static str> {
+    let name = match field {
+        Field::CipVendorId => table::cip_vendor(id),
+        Field::ProfinetVendorId => table::profinet_vendor(id),
+        Field::BacnetVendorId => table::bacnet_vendor(id).filter(|_| id != BACNET_UNSET),
+        Field::KnxManufacturer => table::knx_manufacturer(id),
+        Field::EtherCatVendorId => table::ethercat_vendor(id),
+        Field::HartManufacturerId => table::hart_manufacturer(id),
+        Field::MdnsTxt => table::csa_vendor(id),
+        _ => table::enterprise(id).filter(|_| !AGENTS.contains(&id)),
+    };
+    name.map(usual)
+}
+
+/// The usual name of a maker that a registry names.
+fn usual(name: &'static str) -> &'static str {
+    table::vendor_name(name).unwrap_or_else(|| name.split(" (").next().unwrap_or(name).trim())
 }
 
 /// The enterprise number in an object identifier below 1.3.6.1.4.1 (RFC 1155).
@@ -74,7 +118,11 @@ mod tests {
     #[test]
     fn a_matter_node_names_its_vendor_by_number() {
         use crate::testing::{said, text};
-        let told = |txt| claims(&said("mdns", observations::Kind::Service, &[(Field::MdnsTxt, text(txt))])).pop().map(|claim| claim.value);
+        let told = |txt| {
+            let (said, mut found) = (said("mdns", observations::Kind::Service, &[(Field::MdnsTxt, text(txt))]), Vec::new());
+            Vendors::default().claims(&said.statement(), &mut found);
+            found.pop().map(|claim| claim.value.into_owned())
+        };
         assert_eq!(told("VP=4447+8194").as_deref(), Some("Aqara"));
         assert_eq!(told("VP=65521+32769"), None);
         assert_eq!(told("vp=x"), None);

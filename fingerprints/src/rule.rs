@@ -1,16 +1,22 @@
-//! The rule format, its errors, and the compiled matcher.
+//! The rule format, its errors, and which rules match a text.
 //!
 //! Rules are TOML tables (`data/*.toml`, and folders of the user's own): which observed fields they read, a regular expression, what they
-//! claim, where that is known from, and an example that must match. For each field all expressions are compiled into one set, so that a
-//! thousand more rules do not slow a text. The built-in ones are compiled when a text first asks for them (a test has checked them all);
-//! a user's own are checked when they are read.
+//! claim, where that is known from, and an example that must match. A text is first searched for the words that expressions need
+//! ([`words`]), all at once, so that a thousand more rules do not slow it; the few expressions whose word is there are tried, and
+//! compiled when they are first tried. The built-in ones were checked by a test; a user's own are checked when they are read.
 
-use crate::claim::Attribute;
+use crate::attribute::is_filler;
+use crate::claim::{Attribute, Claim, Class};
+use crate::text::escape;
 use observations::Field;
-use regex::{Regex, RegexSet, RegexSetBuilder};
+use regex::Regex;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
+use words::Filter;
+
+mod words;
 
 /// The built-in rule files.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -81,41 +87,36 @@ impl std::fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
-/// What a rule says of a text that it matches.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Hit {
-    /// The rule's id.
-    pub rule: String,
-    /// Attributes and values, captures put in.
-    pub claims: Vec<(Attribute, String)>,
-    /// In percent.
-    pub confidence: u8,
-}
-
 /// Rules that read one field.
 #[derive(Default)]
 struct Set {
-    any: OnceLock<Option<RegexSet>>,
+    filter: OnceLock<Filter>,
     rules: Vec<Arc<Ready>>,
 }
 
-/// A rule that was read; its expression is compiled when it first matches within its set.
+/// A rule that was read; its expression is compiled when it is first tried.
 struct Ready {
     id: String,
     pattern: String,
     regex: OnceLock<Option<Regex>>,
-    claims: Vec<(Attribute, String)>,
+    claims: Vec<(Attribute, Template)>,
     confidence: u8,
 }
 
-/// What a set of rules may take, in bytes, to read text in one pass. With less it falls back to a way that is fifty times slower.
-const DFA_MAX: usize = 64 << 20;
+/// What a rule claims.
+enum Template {
+    /// The same of every text that it matches.
+    Plain(String),
+    /// With captures put in.
+    Captures(String),
+}
 
 /// Every rule, by field.
 #[derive(Default)]
 pub struct Rules {
-    sets: BTreeMap<String, Set>,
-    fields: BTreeMap<Field, Vec<String>>,
+    sets: Vec<(String, Set)>,
+    /// By the number of a field: the sets that read it.
+    fields: Vec<Vec<usize>>,
     count: usize,
 }
 
@@ -140,9 +141,6 @@ impl Rules {
             checked.and_then(|()| all.add(rule)).map_err(|reason| RuleError { file: file.to_owned(), rule: Some(id), reason })?;
         }
         all.index();
-        if !more.is_empty() {
-            all.compile()?;
-        }
         Ok(all)
     }
 
@@ -152,7 +150,7 @@ impl Rules {
         }
         let claims = rule.claims.iter().map(|(name, value)| {
             let attribute = Attribute::from_name(name).ok_or_else(|| format!("no attribute is called {name:?}"))?;
-            Ok((attribute, value.clone()))
+            Ok((attribute, Template::of(value)))
         });
         let claims: Vec<_> = claims.collect::<Result<_, String>>()?;
         let confidence = rule.confidence.unwrap_or(CONFIDENCE_DEFAULT);
@@ -162,50 +160,51 @@ impl Rules {
             if !known {
                 return Err(format!("no field is called {name:?}"));
             }
-            self.sets.entry(name).or_default().rules.push(Arc::clone(&ready));
+            let at = self.sets.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+                self.sets.push((name, Set::default()));
+                self.sets.len() - 1
+            });
+            self.sets[at].1.rules.push(Arc::clone(&ready));
         }
         Ok(())
     }
 
-    /// Which rules each observed field leads to.
+    /// Which sets each observed field leads to.
     fn index(&mut self) {
-        for name in self.sets.keys() {
+        self.sets.sort_by(|a, b| a.0.cmp(&b.0));
+        self.fields = vec![Vec::new(); Field::ALL.iter().map(|field| usize::from(field.code()) + 1).max().unwrap_or(0)];
+        for (at, (name, _)) in self.sets.iter().enumerate() {
             let joined = JOINED.iter().find(|(joined, _)| joined == name).map(|(_, fields)| *fields);
             let single = Field::from_name(name);
             let fields: BTreeSet<Field> = joined.unwrap_or_default().iter().copied().chain(single).collect();
             for field in fields {
-                self.fields.entry(field).or_default().push(name.clone());
+                self.fields[usize::from(field.code())].push(at);
             }
         }
     }
 
-    /// Compiles every set now, so that what is wrong is told now.
-    fn compile(&self) -> Result<(), RuleError> {
-        for (name, set) in &self.sets {
-            let compiled = set.compile().map_err(|e| RuleError { file: name.clone(), rule: None, reason: e.to_string() })?;
-            let _ = set.any.set(Some(compiled));
-        }
-        Ok(())
+    fn of(&self, field: Field) -> &[usize] {
+        self.fields.get(usize::from(field.code())).map_or(&[], Vec::as_slice)
     }
 
     /// Whether any rule reads a field.
     #[must_use]
     pub fn reads(&self, field: Field) -> bool {
-        self.fields.contains_key(&field)
+        !self.of(field).is_empty()
     }
 
-    /// What the rules say of a field's text.
-    #[must_use]
-    pub fn matches(&self, field: Field, text: &str) -> Vec<Hit> {
-        self.fields.get(&field).into_iter().flatten().flat_map(|name| self.matches_named(name, text)).collect()
+    /// What the rules say of a field's text; `index` is the field's place in its statement.
+    pub fn claims<'a>(&'a self, field: Field, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
+        for (_, set) in self.of(field).iter().filter_map(|at| self.sets.get(*at)) {
+            set.claims(text, index, claims);
+        }
     }
 
     /// What the rules say of a text under a rule file's own name for the field.
-    #[must_use]
-    pub fn matches_named(&self, name: &str, text: &str) -> Vec<Hit> {
-        let Some(set) = self.sets.get(name) else { return Vec::new() };
-        let Some(any) = set.any.get_or_init(|| set.compile().ok()) else { return Vec::new() };
-        any.matches(text).iter().filter_map(|index| set.rules.get(index)).filter_map(|rule| rule.hit(text)).collect()
+    pub fn claims_named<'a>(&'a self, name: &str, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
+        if let Some((_, set)) = self.sets.iter().find(|(known, _)| known == name) {
+            set.claims(text, index, claims);
+        }
     }
 
     /// How many rules there are.
@@ -234,24 +233,46 @@ fn check(rule: &Rule) -> Result<(), String> {
 }
 
 impl Set {
-    fn compile(&self) -> Result<RegexSet, regex::Error> {
-        RegexSetBuilder::new(self.rules.iter().map(|rule| &rule.pattern)).dfa_size_limit(DFA_MAX).build()
+    fn claims<'a>(&'a self, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
+        let filter = self.filter.get_or_init(|| Filter::of(self.rules.iter().map(|rule| rule.pattern.as_str())));
+        filter.candidates(text, |rule| {
+            if let Some(rule) = self.rules.get(rule) {
+                rule.claims(text, index, claims);
+            }
+        });
+    }
+}
+
+impl Template {
+    fn of(text: &str) -> Self {
+        if text.contains('$') { Self::Captures(text.to_owned()) } else { Self::Plain(escape(text.trim()).into_owned()) }
     }
 }
 
 impl Ready {
-    fn hit(&self, text: &str) -> Option<Hit> {
-        let captures = self.regex.get_or_init(|| Regex::new(&self.pattern).ok()).as_ref()?.captures(text)?;
-        let mut claims = Vec::with_capacity(self.claims.len());
+    fn claims<'a>(&'a self, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
+        let Some(regex) = self.regex.get_or_init(|| Regex::new(&self.pattern).ok()) else { return };
+        let plain = self.claims.iter().all(|(_, template)| matches!(template, Template::Plain(_)));
+        // Captures cost several times a mere match.
+        let captures = if plain { None } else { regex.captures(text) };
+        if captures.is_none() && !(plain && regex.is_match(text)) {
+            return;
+        }
         for (attribute, template) in &self.claims {
-            let mut value = String::new();
-            captures.expand(template, &mut value);
-            let value = crate::text::escape(value.trim());
-            if !crate::attribute::is_filler(&value) {
-                claims.push((*attribute, value));
+            let value: Cow<'a, str> = match (template, &captures) {
+                (Template::Plain(value), _) => value.into(),
+                (Template::Captures(template), Some(captures)) => {
+                    let mut value = String::new();
+                    captures.expand(template, &mut value);
+                    escape(value.trim()).into_owned().into()
+                }
+                (Template::Captures(_), None) => continue,
+            };
+            if !is_filler(&value) {
+                let confidence = self.confidence.min(Class::Inferred.most());
+                claims.push(Claim { attribute: *attribute, value, class: Class::Inferred, confidence, rule: (&self.id).into(), field: index });
             }
         }
-        Some(Hit { rule: self.id.clone(), claims, confidence: self.confidence })
     }
 }
 
@@ -284,9 +305,10 @@ claims = { vendor = "Acme", model = "$model" }
 
     #[test]
     fn a_rule_of_ones_own_claims_what_it_captures() {
-        let hits = load(RULE).unwrap().matches(Field::SystemDescription, "Acme PX-2 rev 3");
-        let mine = hits.iter().find(|hit| hit.rule == "acme").unwrap();
-        assert_eq!(mine.claims, [(Attribute::Model, "PX".to_owned()), (Attribute::Vendor, "Acme".to_owned())]);
+        let (rules, mut claims) = (load(RULE).unwrap(), Vec::new());
+        rules.claims(Field::SystemDescription, "Acme PX-2 rev 3", None, &mut claims);
+        let mine: Vec<(Attribute, &str)> = claims.iter().filter(|claim| claim.rule == "acme").map(|claim| (claim.attribute, &*claim.value)).collect();
+        assert_eq!(mine, [(Attribute::Model, "PX"), (Attribute::Vendor, "Acme")]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The registries under `data/`: looked up in the text as it stands, so that starting costs nothing.
 
 use observations::Mac;
+use std::sync::OnceLock;
 
 const OUI: &str = include_str!("../data/oui.tsv");
 const CIP_VENDOR: &str = include_str!("../data/cip_vendor.tsv");
@@ -20,15 +21,38 @@ const VENDOR_NAMES: &str = include_str!("../data/vendor_names.tsv");
 /// belongs to nobody, unless its company identifier (CID) is registered.
 #[must_use]
 pub fn organisation(mac: Mac) -> Option<&'static str> {
-    let digits = mac.0.iter().fold(String::with_capacity(12), |mut digits, byte| {
-        use std::fmt::Write;
-        let _ = write!(digits, "{byte:02X}");
-        digits
-    });
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     if mac.is_local() {
         return None;
     }
-    [9, 7, 6].into_iter().find_map(|length| find(OUI, digits.get(..length)?, Ord::cmp))
+    let mut digits = [0; 12];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(mac.0) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    let digits = std::str::from_utf8(&digits).ok()?;
+    let shelf = usize::from(mac.0[0]) << 4 | usize::from(mac.0[1] >> 4);
+    let shelves = shelves();
+    let rows = OUI.get(shelves[shelf] as usize..shelves[shelf + 1] as usize)?;
+    [9, 7, 6].into_iter().find_map(|length| find(rows, digits.get(..length)?, Ord::cmp))
+}
+
+/// Prefixes that agree in their first three digits stand together: where each such shelf begins. The table is the largest, and is asked
+/// for each device; the index is made when it is first asked.
+fn shelves() -> &'static [u32] {
+    static SHELVES: OnceLock<Vec<u32>> = OnceLock::new();
+    SHELVES.get_or_init(|| {
+        let mut shelves = Vec::with_capacity(4097);
+        let mut start = 0;
+        for line in OUI.split_inclusive('\n') {
+            let shelf = line.get(..3).filter(|_| !line.starts_with('#')).and_then(|digits| usize::from_str_radix(digits, 16).ok());
+            if let Some(shelf) = shelf {
+                shelves.resize(shelves.len().max(shelf + 1), start as u32);
+            }
+            start += line.len();
+        }
+        shelves.resize(4097, OUI.len() as u32);
+        shelves
+    })
 }
 
 /// The vendor whose devices carry an organisation's MAC addresses, if that organisation builds devices and not just cards and chips.

@@ -1,8 +1,9 @@
-//! Components to the published document.
+//! Components to the published document: whole, or one device at a time.
 
 use crate::decision::Decisions;
 use crate::document::{self, Document, SCHEMA};
-use crate::gather::{Facts, HostKey, Name, Presented, gather};
+use crate::gather::{Facts, HostKey, Name, gather};
+use crate::grouped::Grouped;
 use crate::key::{Key, namespace};
 use crate::place::{Address, Holder, Places};
 use crate::resolve::{Node, Resolved, node_of, resolve};
@@ -18,11 +19,13 @@ mod decided;
 mod device;
 mod kind;
 mod member;
+mod outline;
 mod overlap;
 mod source;
 mod text;
 
-pub use text::{evidence, time};
+pub use outline::Outline;
+pub use text::time;
 
 /// Everything that was said, as the document; `decisions` are an operator's.
 #[must_use]
@@ -45,65 +48,41 @@ pub struct View<'a> {
     /// By site.
     namespaces: Vec<Uuid>,
     /// By component.
-    ids: Vec<Option<String>>,
-    /// By component: addresses that its MAC addresses had.
-    addresses_of: Vec<Vec<(Address, Holder)>>,
+    ids: Vec<Option<Uuid>>,
+    /// By component: addresses that its MAC addresses had, as numbers of [`Places::holding`].
+    addresses_of: Grouped<u32>,
 }
 
 impl<'a> View<'a> {
     /// Resolves what was said.
     #[must_use]
     pub fn of(said: &'a Said, fingerprints: &'a Fingerprints, decisions: &'a Decisions) -> Self {
-        let facts = gather(said, fingerprints);
+        let mut facts = gather(said, fingerprints);
         let places = Places::of(&facts);
         let resolved = resolve(&facts, &places, decisions);
+        facts.settle();
         let namespaces: Vec<Uuid> = facts.sites.iter().map(|site| namespace(site)).collect();
-        let mut view = Self { said, facts, places, resolved, fingerprints, decisions, namespaces, ids: Vec::new(), addresses_of: Vec::new() };
+        let mut view = Self { said, facts, places, resolved, fingerprints, decisions, namespaces, ids: Vec::new(), addresses_of: Grouped::default() };
         let components = &view.resolved.components;
-        view.ids = components.iter().map(|component| Some(view.id_of(component.site(), component.least()?))).collect();
-        view.addresses_of = components.iter().map(|_| Vec::new()).collect();
-        for (address, holders) in &view.places.holders {
-            for holder in holders {
-                if let Some(at) = view.resolved.of_node.get(&Node::Mac(address.0, holder.mac)) {
-                    view.addresses_of[*at].push((*address, *holder));
-                }
-            }
-        }
+        view.ids = components.iter().map(|component| Some(view.uuid_of(component.site(), component.least()?))).collect();
+        let held = (0u32..).zip(view.places.holding());
+        let held = held.filter_map(|(at, (address, holder))| Some((view.component_of_mac(address.0, holder.mac)? as u32, at)));
+        view.addresses_of = Grouped::of(components.len(), held.collect());
         view
     }
 
     /// The document.
     #[must_use]
     pub fn document(&self) -> Document {
-        let (members, ghosts) = self.members();
-        let traffic = conversation::Traffic::of(self);
-        let mut document = self.frame_of_document(&traffic);
-        for (at, member) in members.iter().enumerate() {
-            self.devices(at, member, &traffic, &mut document.devices);
-        }
-        self.ghosts(&ghosts, &mut document);
-        let presented: Vec<&[&Presented<'_>]> = members.iter().map(|member| member.presented.as_slice()).collect();
-        document.certificates = certificate::certificates(self, &presented, &self.ids);
-        document.devices.sort_by(|a, b| a.id.cmp(&b.id));
-        self.relate(&members, &mut document);
-        document.conversations = traffic.conversations;
-        document
+        self.outline().document()
     }
 
-    /// Which device took whose place.
-    fn relate(&self, members: &[member::Member<'_, 'a>], document: &mut Document) {
-        for (old, new) in self.replacements(members) {
-            let (Some(old), Some(new)) = (self.id(old), self.id(new)) else { continue };
-            let find = |id: &str| document.devices.binary_search_by(|device| device.id.as_str().cmp(id)).ok();
-            if let (Some(earlier), Some(later)) = (find(old), find(new)) {
-                document.devices[earlier].replaced_by = Some(new.to_owned());
-                document.devices[later].replaces.push(old.to_owned());
-                document.devices[later].replaces.sort();
-            }
-        }
+    /// Addresses that a component's MAC addresses had.
+    fn addresses_of(&self, at: usize) -> impl Iterator<Item = &(Address, Holder)> {
+        self.addresses_of.get(at).iter().filter_map(|at| self.places.holding().get(*at as usize))
     }
 
-    fn frame_of_document(&self, traffic: &conversation::Traffic) -> Document {
+    fn frame_of_document(&self, traffic: &conversation::Traffic<'_>) -> Document {
         let sources = source::records(self.said);
         let limits_hit = source::limits(self.said);
         Document {
@@ -122,19 +101,21 @@ impl<'a> View<'a> {
         }
     }
 
-    fn coverage(&self, traffic: &conversation::Traffic) -> document::Coverage {
+    fn coverage(&self, traffic: &conversation::Traffic<'_>) -> document::Coverage {
         let mut coverage = document::Coverage {
-            one_way_conversations: traffic.one_way,
-            conversations: traffic.conversations.len() as u64,
+            one_way_conversations: traffic.one_way(),
+            conversations: traffic.len() as u64,
             overlapping_addresses: self.overlapping_addresses(),
             virtual_addresses: self.places.virtual_addresses.iter().map(|((_, _, ip), mac)| format!("{ip} at {mac}")).collect(),
             ..document::Coverage::default()
         };
+        let hidden = self.facts.tls.values().filter(|hidden| **hidden).count();
+        coverage.tls13_share = (100 * hidden).checked_div(self.facts.tls.len()).and_then(|share| u8::try_from(share).ok());
         for (name, bytes) in self.said.sources.values().flat_map(|one| &one.source.opaque) {
             *coverage.opaque_bytes.entry(name.clone()).or_default() += bytes;
         }
         for ((site, key), shared) in &self.resolved.shared {
-            let devices = shared.owners.iter().filter_map(|at| self.ids[*at].clone()).collect::<BTreeSet<_>>();
+            let devices = shared.owners.iter().filter_map(|at| self.id(*at)).collect::<BTreeSet<_>>();
             coverage.shared_keys.push(document::SharedKey {
                 key: key.text(),
                 id: self.id_of(*site, key),
@@ -147,41 +128,53 @@ impl<'a> View<'a> {
     }
 
     fn component_of_mac(&self, site: Name, mac: Mac) -> Option<usize> {
-        self.resolved.of_node.get(&Node::Mac(site, mac)).copied()
+        self.resolved.component_of(&Node::Mac(site, mac))
     }
 
     /// Components that have, or had, an address.
     #[must_use]
     pub fn components_of(&self, address: &Address) -> BTreeSet<usize> {
-        let holders = self.places.holders.get(address).into_iter().flatten();
-        let holders = holders.filter_map(|holder| self.component_of_mac(address.0, holder.mac));
-        holders.chain(self.resolved.of_node.get(&Node::Ip(*address)).copied()).collect()
+        let holders = self.places.holders_of(address).filter_map(|holder| self.component_of_mac(address.0, holder.mac));
+        holders.chain(self.resolved.component_of(&Node::Ip(*address))).collect()
     }
 
     /// The component that a host was at a time; none where it could be several.
     #[must_use]
     pub fn component_at(&self, key: &HostKey, time: i64) -> Option<usize> {
         if let Some(node) = node_of(&self.places, key, time) {
-            return self.resolved.of_node.get(&node).copied();
+            return self.resolved.component_of(&node);
         }
         let holders = self.places.holders_at(&(key.site, key.segment, key.ip?), time);
         let components: BTreeSet<Option<usize>> = holders.into_iter().map(|mac| self.component_of_mac(key.site, mac)).collect();
         if components.len() == 1 { components.first().copied().flatten() } else { None }
     }
 
+    /// Whether a host is one component, or none, at all times: no address of its own that several had.
+    fn is_settled(&self, key: &HostKey) -> bool {
+        key.ip.is_none_or(|ip| {
+            let address = (key.site, key.segment, ip);
+            !self.places.has_moved(&address) || key.mac.is_some_and(|mac| self.places.is_direct(&address, mac))
+        })
+    }
+
     /// A component's id.
     #[must_use]
-    pub fn id(&self, component: usize) -> Option<&str> {
-        self.ids.get(component)?.as_deref()
+    pub fn id(&self, component: usize) -> Option<String> {
+        self.ids.get(component)?.map(|id| id.to_string())
     }
 
     /// The component that shows an id.
     #[must_use]
     pub fn component(&self, id: &str) -> Option<usize> {
-        self.ids.iter().position(|known| known.as_deref() == Some(id))
+        let id = Uuid::try_parse(id).ok()?;
+        self.ids.iter().position(|known| *known == Some(id))
     }
 
     pub(crate) fn id_of(&self, site: Name, key: &Key) -> String {
+        self.uuid_of(site, key).to_string()
+    }
+
+    fn uuid_of(&self, site: Name, key: &Key) -> Uuid {
         key.id_in(self.namespaces.get(usize::from(site)).copied().unwrap_or_default())
     }
 

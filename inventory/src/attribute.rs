@@ -1,9 +1,9 @@
 //! Of several claims the one that stands, its rivals and its history.
 
-use crate::gather::ClaimAt;
+use crate::gather::{ClaimAt, wider};
 use fingerprints::{Attribute, Class};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Below this, in percent, an inferred class or type is not told: `unknown` is a valid answer.
 pub const TOLD_MIN: u8 = 50;
@@ -16,7 +16,7 @@ const CORROBORATION: u8 = 3;
 
 /// All claims of one value.
 #[derive(Clone, Debug)]
-pub struct Candidate<'c, 'a> {
+pub struct Candidate<'c, 't, 'a> {
     /// The value as the best of its claims spells it.
     pub value: &'c str,
     /// The best class.
@@ -24,7 +24,7 @@ pub struct Candidate<'c, 'a> {
     /// With corroboration.
     pub confidence: u8,
     /// The best claim first.
-    pub claims: Vec<&'c ClaimAt<'a>>,
+    pub claims: Vec<&'c ClaimAt<'t, 'a>>,
     /// First and last time that it was said, by clocks that are believed, if any.
     pub span: (i64, i64),
     /// Said only where the clock is not believed.
@@ -33,13 +33,13 @@ pub struct Candidate<'c, 'a> {
 
 /// An attribute decided.
 #[derive(Debug)]
-pub struct Decided<'c, 'a> {
+pub struct Decided<'c, 't, 'a> {
     /// The one that stands.
-    pub winner: Candidate<'c, 'a>,
+    pub winner: Candidate<'c, 't, 'a>,
     /// Others that are believed at the same time.
-    pub rivals: Vec<Candidate<'c, 'a>>,
+    pub rivals: Vec<Candidate<'c, 't, 'a>>,
     /// Earlier values of what can change.
-    pub history: Vec<Candidate<'c, 'a>>,
+    pub history: Vec<Candidate<'c, 't, 'a>>,
     /// Two declared values of what cannot change.
     pub conflict: bool,
 }
@@ -107,7 +107,7 @@ pub fn normal(attribute: Attribute, value: &str) -> String {
 
 /// Decides an attribute; `None` without claims.
 #[must_use]
-pub fn decide<'c, 'a>(attribute: Attribute, claims: &[&'c ClaimAt<'a>]) -> Option<Decided<'c, 'a>> {
+pub fn decide<'c, 't, 'a>(attribute: Attribute, claims: &[&'c ClaimAt<'t, 'a>]) -> Option<Decided<'c, 't, 'a>> {
     let mut candidates = candidates(attribute, claims);
     candidates.sort_by(|a, b| rank(attribute, a).cmp(&rank(attribute, b)));
     let mut rest = candidates.into_iter();
@@ -118,7 +118,7 @@ pub fn decide<'c, 'a>(attribute: Attribute, claims: &[&'c ClaimAt<'a>]) -> Optio
         let same_voice = candidate
             .claims
             .iter()
-            .any(|claim| winner.claims.iter().any(|other| other.claim.rule == claim.claim.rule && other.protocol == claim.protocol));
+            .any(|claim| winner.claims.iter().any(|other| other.claim.rule == claim.claim.rule && other.protocol() == claim.protocol()));
         if attribute.changes() && same_voice && candidate.span.1 <= winner.span.0 {
             history.push(candidate);
             continue;
@@ -133,33 +133,40 @@ pub fn decide<'c, 'a>(attribute: Attribute, claims: &[&'c ClaimAt<'a>]) -> Optio
 }
 
 /// Groups claims by value.
-fn candidates<'c, 'a>(attribute: Attribute, claims: &[&'c ClaimAt<'a>]) -> Vec<Candidate<'c, 'a>> {
-    let mut groups: BTreeMap<String, Vec<&'c ClaimAt<'a>>> = BTreeMap::new();
+fn candidates<'c, 't, 'a>(attribute: Attribute, claims: &[&'c ClaimAt<'t, 'a>]) -> Vec<Candidate<'c, 't, 'a>> {
+    // Mostly there is one value, in one spelling: nothing to compare.
+    if claims.windows(2).all(|pair| pair[0].claim.value == pair[1].claim.value) {
+        return candidate(claims.to_vec()).into_iter().collect();
+    }
+    let mut groups: BTreeMap<String, Vec<&'c ClaimAt<'t, 'a>>> = BTreeMap::new();
     for claim in claims {
         groups.entry(normal(attribute, &claim.claim.value)).or_default().push(claim);
     }
     if attribute == Attribute::Hostname {
         join_labels(&mut groups);
     }
-    let groups = groups.into_values().filter_map(|mut claims| {
-        claims.sort_by_key(|claim| order(claim));
-        let best = *claims.first()?;
-        let voices: BTreeSet<&str> = claims.iter().map(|claim| claim.protocol).collect();
-        let more = u8::try_from(voices.len().saturating_sub(1)).unwrap_or(u8::MAX).saturating_mul(CORROBORATION);
-        Some(Candidate {
-            value: &best.claim.value,
-            class: best.claim.class,
-            confidence: best.claim.confidence.saturating_add(more).min(best.claim.class.most()),
-            span: span(&claims)?,
-            doubtful: claims.iter().all(|claim| claim.doubtful),
-            claims,
-        })
-    });
-    groups.collect()
+    groups.into_values().filter_map(candidate).collect()
+}
+
+fn candidate<'c, 't, 'a>(mut claims: Vec<&'c ClaimAt<'t, 'a>>) -> Option<Candidate<'c, 't, 'a>> {
+    claims.sort_by(|a, b| order(a).cmp(&order(b)));
+    let best = *claims.first()?;
+    let mut voices: Vec<&str> = claims.iter().map(|claim| claim.protocol()).collect();
+    voices.sort_unstable();
+    voices.dedup();
+    let more = u8::try_from(voices.len() - 1).unwrap_or(u8::MAX).saturating_mul(CORROBORATION);
+    Some(Candidate {
+        value: &best.claim.value,
+        class: best.claim.class,
+        confidence: best.claim.confidence.saturating_add(more).min(best.claim.class.most()),
+        span: span(&claims)?,
+        doubtful: claims.iter().all(|claim| claim.told.doubtful),
+        claims,
+    })
 }
 
 /// A host's name and the same with its domain are one, where only one domain comes with it.
-fn join_labels(groups: &mut BTreeMap<String, Vec<&ClaimAt<'_>>>) {
+fn join_labels(groups: &mut BTreeMap<String, Vec<&ClaimAt<'_, '_>>>) {
     let labels: Vec<String> = groups.keys().filter(|name| !name.contains('.')).cloned().collect();
     for label in labels {
         let full = format!("{label}.");
@@ -171,22 +178,21 @@ fn join_labels(groups: &mut BTreeMap<String, Vec<&ClaimAt<'_>>>) {
     }
 }
 
-fn span(claims: &[&ClaimAt<'_>]) -> Option<(i64, i64)> {
-    let all_doubtful = claims.iter().all(|claim| claim.doubtful);
-    let spans = claims.iter().filter(|claim| all_doubtful || !claim.doubtful).map(|claim| (claim.at.entry.first.time, claim.at.entry.last.time));
-    spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+fn span(claims: &[&ClaimAt<'_, '_>]) -> Option<(i64, i64)> {
+    let all_doubtful = claims.iter().all(|claim| claim.told.doubtful);
+    claims.iter().filter(|claim| all_doubtful || !claim.told.doubtful).map(|claim| claim.span()).reduce(wider)
 }
 
 /// The order of claims within one value, and of the evidence that is shown.
-fn order<'c>(claim: &&'c ClaimAt<'_>) -> impl Ord + use<'c> {
-    let entry = claim.at.entry;
-    let said = (claim.claim.class, Reverse(claim.claim.confidence), claim.doubtful, entry.first.time);
-    (said, claim.claim.value.as_str(), claim.protocol, claim.at.source, entry.first.packet, claim.claim.field)
+fn order<'c>(claim: &'c ClaimAt<'_, '_>) -> impl Ord + use<'c> {
+    let (told, first) = (claim.told, claim.told.entry.first);
+    let said = (claim.claim.class, Reverse(claim.claim.confidence), told.doubtful, first.time);
+    (said, &*claim.claim.value, told.said.protocol, told.at.source, first.packet, claim.claim.field)
 }
 
 /// The order of values: class, confidence, a clock that is believed, then the latest for what changes and the earliest for what lasts,
 /// then the bytes.
-fn rank<'c>(attribute: Attribute, candidate: &Candidate<'c, '_>) -> impl Ord + use<'c> {
+fn rank<'c>(attribute: Attribute, candidate: &Candidate<'c, '_, '_>) -> impl Ord + use<'c> {
     let time = if attribute.changes() { candidate.span.1.saturating_neg() } else { candidate.span.0 };
     (candidate.class, Reverse(candidate.confidence), candidate.doubtful, time, candidate.value)
 }

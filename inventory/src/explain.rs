@@ -96,8 +96,8 @@ pub fn explain_in(view: &View<'_>, document: &Document, text: &str, attribute: O
 fn keys(view: &View<'_>, at: usize) -> Vec<KeyLine> {
     let component = &view.resolved.components[at];
     let mut keys: Vec<_> = component.keys.iter().collect();
-    keys.sort_by_key(|(key, first)| (key.strength(), **first, *key));
-    let line = |(key, first): (&crate::key::Key, &i64)| KeyLine {
+    keys.sort_by_key(|(key, first)| (key.strength(), *first, key));
+    let line = |(key, first): &(crate::key::Key, i64)| KeyLine {
         key: key.text(),
         id: view.id_of(component.site(), key),
         first_seen: crate::assemble::time(*first),
@@ -106,7 +106,7 @@ fn keys(view: &View<'_>, at: usize) -> Vec<KeyLine> {
 }
 
 fn nodes(view: &View<'_>, at: usize) -> BTreeSet<String> {
-    view.resolved.components[at].nodes.iter().map(|node: &Node| node.key(&view.facts).text()).collect()
+    view.resolved.components[at].nodes.iter().map(|(node, _): &(Node, _)| node.key(&view.facts).text()).collect()
 }
 
 /// Devices that a text names: by id or alias, by MAC address in any spelling, by IP address, by hostname. Exact matches, else those

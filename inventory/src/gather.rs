@@ -1,17 +1,25 @@
-//! One pass over all that was said: who is spoken of, what is claimed of each, and which keys each says of itself.
-
-mod own_name;
+//! One pass over all that was said: who is spoken of, which keys each says of itself, and which statements tell more of it. What those
+//! mean is asked for one device at a time, when it is written.
 
 use crate::attribute::normal;
 use crate::key::Key;
 use fingerprints::{Attribute, Claim, Fingerprints};
-use observations::said::Entry;
-use observations::{Endpoint, Field, Kind, Mac, Observation, PathStep, Said, SourceKey, Subject, Value};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use foldhash::fast::RandomState;
+use observations::{Endpoint, EntryRef, Field, Kind, Mac, PathStep, Said, SourceKey, SourceSaid, Stamp, Statement, Subject, ValueRef};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+
+mod host;
+mod own_name;
+
+pub use host::{Host, OwnKey};
+pub(crate) use host::{tidy, wider};
 
 /// A site's or segment's number in [`Facts`].
 pub type Name = u16;
+
+/// From when to when.
+pub type Span = (i64, i64);
 
 /// A host as frames show it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -27,90 +35,86 @@ pub struct HostKey {
 }
 
 /// One observation where it lies.
-#[derive(Clone, Copy, Debug)]
-pub struct At<'a> {
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct At {
     /// Index into [`Facts::sources`].
     pub source: u32,
-    /// Its canonical bytes.
-    pub key: &'a [u8],
-    /// Its evidence.
-    pub entry: &'a Entry,
+    /// Its number in the source.
+    pub index: u32,
 }
 
-/// A claim, where it was made, and of which service or part.
+/// A statement that tells something of its host, and at a glance what, so that few must be read to know how devices divide.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Tell {
+    pub(crate) at: At,
+    /// It is about a part.
+    pub(crate) of_part: bool,
+    /// It is about a service.
+    pub(crate) of_service: bool,
+    /// It may name a serial number.
+    pub(crate) serial: bool,
+    /// It presents a certificate.
+    pub(crate) certificate: bool,
+}
+
+impl Tell {
+    fn of(said: &Statement<'_>, at: At) -> Self {
+        Self {
+            at,
+            of_part: !said.about.path.is_empty(),
+            of_service: said.about.endpoint.is_some(),
+            serial: said.fields.iter().any(|one| matches!(one.field, Field::SerialNumber | Field::MdnsTxt)),
+            certificate: said.kind == Kind::Certificate && is_leaf(said),
+        }
+    }
+}
+
+/// A statement with where and when it was made.
 #[derive(Clone, Debug)]
-pub struct ClaimAt<'a> {
-    /// The claim.
-    pub claim: Claim,
+pub struct Told<'a> {
+    /// What was said.
+    pub said: Statement<'a>,
     /// The observation.
-    pub at: At<'a>,
-    /// In which protocol.
-    pub protocol: &'static str,
-    /// The service.
-    pub endpoint: Option<Endpoint>,
-    /// The part.
-    pub path: Vec<PathStep>,
+    pub entry: EntryRef<'a>,
+    /// Where it lies.
+    pub at: At,
     /// The clock of its source is not believed.
     pub doubtful: bool,
 }
 
-/// A key that was presented: a certificate, a host key, an engine id.
+/// A claim, and the statement that makes it.
 #[derive(Clone, Debug)]
-pub struct Presented<'a> {
-    /// `x509`, `ssh-host-key`, `snmp-engine-id`, …
-    pub kind: &'static str,
-    /// The observation.
-    pub at: At<'a>,
-    /// Where.
-    pub endpoint: Option<Endpoint>,
+pub struct ClaimAt<'t, 'a> {
+    /// The claim.
+    pub claim: Claim<'a>,
+    /// The statement.
+    pub told: &'t Told<'a>,
 }
 
-/// A key that a host said of itself, and where it answers for it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct OwnKey {
-    /// The key.
-    pub key: Key,
+impl<'a> ClaimAt<'_, 'a> {
     /// In which protocol.
-    pub protocol: &'static str,
-    /// At which service.
-    pub endpoint: Option<Endpoint>,
-    /// Of which part.
-    pub path: Vec<PathStep>,
-}
+    #[must_use]
+    pub fn protocol(&self) -> &'a str {
+        self.told.said.protocol
+    }
 
-/// What is known of one host.
-#[derive(Default, Debug)]
-pub struct Host<'a> {
-    /// Claims about it.
-    pub claims: Vec<ClaimAt<'a>>,
-    /// Keys that it said of itself, from when to when.
-    pub keys: BTreeMap<OwnKey, (i64, i64)>,
-    /// MAC addresses that it named as its own, in which protocol, when first.
-    pub own_macs: BTreeMap<(Mac, &'static str), i64>,
-    /// Protocols in which it spoke.
-    pub protocols: BTreeSet<&'static str>,
-    /// VLANs that it was seen in; 0 is untagged.
-    pub vlans: BTreeSet<u16>,
-    /// Keys that it presented.
-    pub presented: Vec<Presented<'a>>,
-    /// Parts that answered: unit identifiers and the like, by endpoint.
-    pub parts: BTreeMap<(Option<Endpoint>, Vec<PathStep>), (i64, i64)>,
-    /// First and last time that it was spoken of.
-    pub span: Option<(i64, i64)>,
-    /// First and last time that it spoke.
-    pub active: Option<(i64, i64)>,
-    /// An address was leased to it.
-    pub leased: bool,
-    /// It sent something itself.
-    pub spoke: bool,
-    /// Others asked for it.
-    pub asked_for: bool,
-    /// It announced itself as a router.
-    pub router: bool,
-    /// PROFINET names that it asks for: as many as tell whether there is one alone.
-    pub asked_names: BTreeMap<String, At<'a>>,
-    /// Relays that handed on what it said itself (DHCP).
-    pub relays: BTreeSet<HostKey>,
+    /// Of which service.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        self.told.said.about.endpoint
+    }
+
+    /// Of which part.
+    #[must_use]
+    pub fn path(&self) -> &[PathStep] {
+        &self.told.said.about.path
+    }
+
+    /// First and last time.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        (self.told.entry.first.time, self.told.entry.last.time)
+    }
 }
 
 /// That an address is at a MAC address.
@@ -129,9 +133,23 @@ pub struct Sighting {
     /// TTL of the frames.
     pub ttl: Option<u8>,
     /// First and last.
-    pub span: (i64, i64),
+    pub span: Span,
     /// It said so of itself.
     pub declared: bool,
+}
+
+/// A source, and its names by number.
+pub struct SourceOf<'a> {
+    /// What was said in it.
+    pub said: &'a SourceSaid,
+    /// Its key as text.
+    pub key: String,
+    /// Index into [`Facts::sites`].
+    pub site: Name,
+    /// Its segments as indices into [`Facts::segments`].
+    pub segments: Vec<Name>,
+    /// The address space of the host that captured, once it was heard.
+    own: Option<Name>,
 }
 
 /// Everything that was said, sorted by whom it is about.
@@ -142,17 +160,28 @@ pub struct Facts<'a> {
     /// Segments by number; 0 is "".
     pub segments: Vec<String>,
     /// Sources by number.
-    pub sources: Vec<SourceKey>,
-    /// Whether the clock of a source is not believed, by number.
-    pub doubtful: Vec<bool>,
-    /// Hosts.
-    pub hosts: BTreeMap<HostKey, Host<'a>>,
+    pub sources: Vec<SourceOf<'a>>,
+    /// Protocols by number.
+    pub protocols: Vec<&'a str>,
+    /// Hosts, in their order.
+    pub hosts: Vec<(HostKey, Host<'a>)>,
     /// Addresses.
     pub sightings: Vec<Sighting>,
-    /// Where each MAC address was first seen in a frame.
-    pub presence: BTreeMap<(Name, Mac), At<'a>>,
     /// Observations that could not be read back.
     pub damaged: u64,
+    /// PROFINET names that hosts ask for, while they are gathered: as many as tell whether there is one alone.
+    asked_names: BTreeMap<u32, Vec<(String, Stamp, At)>>,
+    /// Names that are taken for the asker's own, by where it asks.
+    own_names: BTreeMap<At, String>,
+    /// TLS servers, by host and service: whether all that they agreed on was TLS 1.3, which hides their certificates.
+    pub tls: BTreeMap<(HostKey, Option<Endpoint>), bool>,
+    protocol_numbers: HashMap<&'a str, u16, RandomState>,
+    /// The number of each host, while they are gathered.
+    numbers: HashMap<HostKey, u32, RandomState>,
+    /// Where each MAC address was first seen in a frame.
+    presence: HashMap<(Name, Mac), At, RandomState>,
+    /// Statements that tell something of a host, sorted.
+    telling: Vec<(u32, Tell)>,
 }
 
 /// Protocols of the link layer whose frames no router passes on: an address in them is the sender's own.
@@ -164,51 +193,39 @@ const PROXIED: &[&str] = &["arp", "icmpv6"];
 /// Protocols whose relays hand on a client's own words (RFC 2131 §4.1, RFC 8415 §19).
 const RELAYED: &[&str] = &["dhcp", "dhcpv6"];
 
-/// By what a device goes in its protocol: numbers and names that its configuration gives it, and that join nothing.
-pub(crate) const ADDRESSES: &[(&str, Field)] = &[
-    ("iec60870-common-address", Field::CommonAddress),
-    ("dnp3-address", Field::LinkAddress),
-    ("goose-control-block", Field::GooseControlBlock),
-    ("goose-id", Field::GooseId),
-    ("sv-id", Field::SvId),
-    ("mms-domain", Field::MmsDomain),
-    ("iccp-bilateral-table", Field::BilateralTableId),
-    ("ap-title", Field::ApTitle),
-    ("pmu-idcode", Field::PmuIdCode),
-    ("ptp-clock-identity", Field::ClockIdentity),
-    ("dlms-system-title", Field::SystemTitle),
-    ("cosem-device-name", Field::CosemDeviceName),
-];
+/// TLS 1.3 and DTLS 1.3 on the wire (RFC 8446 §4.2.1, RFC 9147 §5.3).
+const TLS_1_3: &[u64] = &[0x0304, 0xfefc];
+
+/// A damaged database could bring any text as a protocol's name; beyond this many they are all one.
+const PROTOCOLS_MAX: usize = 1000;
 
 /// Reads everything once.
 #[must_use]
-pub fn gather<'a>(said: &'a Said, fingerprints: &Fingerprints) -> Facts<'a> {
+pub fn gather<'a>(said: &'a Said, fingerprints: &'a Fingerprints) -> Facts<'a> {
     let mut facts = Facts { segments: vec![String::new()], ..Facts::default() };
-    let mut names = Interner::default();
-    for (source, one) in said.sources.values().enumerate() {
-        let Ok(source) = u32::try_from(source) else { break };
-        facts.sources.push(one.source.key);
-        facts.doubtful.push(one.source.clock.is_some());
+    let mut statement = Statement::default();
+    for (source, one) in (0u32..).zip(said.sources.values()) {
         let site = number(&mut facts.sites, &one.source.site);
         let segments: Vec<Name> = one.source.segments.iter().map(|name| number(&mut facts.segments, name)).collect();
-        for (key, entry) in &one.observations {
+        facts.sources.push(SourceOf { said: one, key: one.source.key.to_string(), site, segments, own: None });
+        for (index, entry) in (0u32..).zip(one.observations.iter()) {
             // Where it stands is read for what is shown only.
-            let Ok(said) = Observation::decode(key, &[], entry.first, entry.last, entry.revision) else {
+            if statement.read(entry.key).is_err() {
                 facts.damaged += 1;
                 continue;
-            };
-            let segment = segments.get(usize::from(said.about.segment.0)).copied().unwrap_or(0);
-            // A loopback address that others name is nobody's.
-            let own = is_own_host(&said.about);
-            if own && !is_own_host(&said.speaker) {
-                continue;
             }
-            let segment = if own { number(&mut facts.segments, &own_segment(&one.source.key)) } else { segment };
-            let at = At { source, key, entry };
-            facts.take(&said, at, (site, segment), names.get(&said.protocol), fingerprints);
+            // A loopback address that others name is nobody's.
+            if is_own_host(&statement.about) {
+                if !is_own_host(&statement.speaker) {
+                    continue;
+                }
+                facts.sources[source as usize].own = Some(number(&mut facts.segments, &own_segment(&one.source.key)));
+            }
+            facts.take(&statement, At { source, index }, entry, fingerprints);
         }
     }
-    facts.infer_own_names();
+    facts.infer_own_names(fingerprints);
+    facts.order();
     facts
 }
 
@@ -233,180 +250,246 @@ fn number(names: &mut Vec<String>, name: &str) -> Name {
     Name::try_from(at).unwrap_or(Name::MAX)
 }
 
-/// Protocol names, which are few, as text that lives for ever.
-#[derive(Default)]
-struct Interner(HashMap<String, &'static str>);
-
-impl Interner {
-    /// A damaged database could bring any text as a protocol's name; beyond this many they are all one.
-    const MAX: usize = 1000;
-
-    fn get(&mut self, name: &str) -> &'static str {
-        if let Some(known) = self.0.get(name) {
-            return known;
-        }
-        if self.0.len() >= Self::MAX {
-            return "unknown";
-        }
-        let kept: &'static str = Box::leak(name.to_owned().into_boxed_str());
-        self.0.insert(name.to_owned(), kept);
-        kept
-    }
-}
-
 impl<'a> Facts<'a> {
-    fn take(&mut self, said: &Observation, at: At<'a>, place: (Name, Name), protocol: &'static str, fingerprints: &Fingerprints) {
-        let itself = said.of_itself();
-        self.sight(said, place, itself);
-        let about = host_key(place, &said.about);
-        let speaker_key = host_key(place, &said.speaker);
-        if !itself && speaker_key != about && !is_own_host(&said.speaker) {
-            let speaker = self.hosts.entry(speaker_key).or_default();
-            speaker.spoke = true;
-            speaker.protocols.insert(protocol);
-            speaker.see(said, true);
+    fn take(&mut self, said: &Statement<'a>, at: At, entry: EntryRef<'a>, fingerprints: &'a Fingerprints) {
+        let (itself, span, protocol) = (said.of_itself(), (entry.first.time, entry.last.time), self.protocol(said.protocol));
+        let (about, speaker) = (self.host_key(at.source, &said.about), self.host_key(at.source, &said.speaker));
+        self.sight(said, (about.site, about.segment), span, itself);
+        if !itself && speaker != about && !is_own_host(&said.speaker) {
+            let (_, host) = self.host(speaker);
+            host.spoke = true;
+            host.speaks(protocol);
+            host.see(span, true);
         }
-        let host = self.hosts.entry(about).or_default();
-        if !itself && about.mac.is_some() && RELAYED.contains(&protocol) && matches!(said.kind, Kind::Identity | Kind::Client | Kind::Request) {
-            host.relays.insert(speaker_key);
+        let (number, host) = self.host(about);
+        if !itself && about.mac.is_some() && RELAYED.contains(&said.protocol) && matches!(said.kind, Kind::Identity | Kind::Client | Kind::Request) {
+            host.relayed_by(speaker);
         } else if said.kind == Kind::Request && !itself {
             host.asked_for = true;
             return;
         }
-        if let (Kind::Presence, "eth", true, Some(mac)) = (said.kind, protocol, itself, about.mac) {
-            let known = self.presence.entry((place.0, mac)).or_insert(at);
-            if (at.entry.first, at.source) < (known.entry.first, known.source) {
-                *known = at;
-            }
-        }
-        host.see(said, itself);
+        host.see(span, itself);
         host.leased |= said.kind == Kind::Lease;
         host.spoke |= itself;
         if itself {
-            host.protocols.insert(protocol);
+            host.speaks(protocol);
         }
         host.router |= said.kind == Kind::Router && itself;
-        for vlan in said.all(Field::VlanId).filter_map(Value::number).filter(|_| said.kind == Kind::Presence) {
-            host.vlans.insert(u16::try_from(vlan).unwrap_or(0));
+        if said.kind == Kind::Presence {
+            let vlans = said.all(Field::VlanId).filter_map(ValueRef::number).filter_map(|vlan| u16::try_from(vlan).ok());
+            vlans.filter(|vlan| *vlan != 0).for_each(|vlan| host.seen_in(vlan));
         }
         if !said.about.path.is_empty() {
-            let span = host.parts.entry((said.about.endpoint, said.about.path.clone())).or_insert((said.first.stamp.time, said.last.time));
-            *span = (span.0.min(said.first.stamp.time), span.1.max(said.last.time));
+            host.answers_for(said.about.endpoint, &said.about.path, span);
         }
-        let claims = fingerprints.claims(said);
         // What it looks for, or was told to be, is no key of its own.
         if itself && said.kind != Kind::Request {
-            host.take_keys(said, protocol, &claims);
+            take_keys(host, said, span, fingerprints);
         }
-        host.present(said, at);
-        host.take_asked_name(said, at);
-        let doubtful = self.doubtful.get(at.source as usize).copied().unwrap_or(false);
-        let of = |claim| ClaimAt { claim, at, protocol, endpoint: said.about.endpoint, path: said.about.path.clone(), doubtful };
-        host.claims.extend(claims.into_iter().map(of));
+        if let (Kind::Security, Some(version)) = (said.kind, said.get(Field::TlsVersion).and_then(ValueRef::number)) {
+            let hidden = TLS_1_3.contains(&version);
+            self.tls.entry((about, said.about.endpoint)).and_modify(|all| *all &= hidden).or_insert(hidden);
+        }
+        if let (Kind::Presence, "eth", true, Some(mac)) = (said.kind, said.protocol, itself, about.mac) {
+            self.is_present((about.site, mac), at, entry);
+        }
+        self.asks_for_name(number, said, at, entry);
+        if fingerprints.is_telling(said) || presents(said).next().is_some() {
+            self.telling.push((number, Tell::of(said, at)));
+        }
     }
 
-    /// Which address this observation shows at which MAC address.
-    fn sight(&mut self, said: &Observation, place: (Name, Name), itself: bool) {
+    fn protocol(&mut self, name: &'a str) -> u16 {
+        if let Some(number) = self.protocol_numbers.get(name) {
+            return *number;
+        }
+        let number = self.protocols.len().min(PROTOCOLS_MAX);
+        if number == self.protocols.len() {
+            self.protocols.push(if number == PROTOCOLS_MAX { "unknown" } else { name });
+            self.protocol_numbers.insert(name, number as u16);
+        }
+        number as u16
+    }
+
+    fn host(&mut self, key: HostKey) -> (u32, &mut Host<'a>) {
+        let Self { numbers, hosts, .. } = self;
+        let number = *numbers.entry(key).or_insert_with(|| {
+            hosts.push((key, Host::default()));
+            hosts.len() as u32 - 1
+        });
+        (number, &mut hosts[number as usize].1)
+    }
+
+    fn is_present(&mut self, mac: (Name, Mac), at: At, entry: EntryRef<'_>) {
+        let sources = &self.sources;
+        let first = |at: At| sources.get(at.source as usize).and_then(|one| one.said.observations.get(at.index as usize)).map(|one| one.first);
+        let known = self.presence.entry(mac).or_insert(at);
+        if (Some(entry.first), at.source) < (first(*known), known.source) {
+            *known = at;
+        }
+    }
+
+    /// Which address this statement shows at which MAC address.
+    fn sight(&mut self, said: &Statement<'_>, place: (Name, Name), span: Span, itself: bool) {
         let Some(mac) = said.about.mac else { return };
-        let span = (said.first.stamp.time, said.last.time);
-        let frames = matches!(said.protocol.as_str(), "ip" | "ipv6");
-        let firm = !frames && !PROXIED.contains(&said.protocol.as_str());
+        let frames = matches!(said.protocol, "ip" | "ipv6");
+        let firm = !frames && !PROXIED.contains(&said.protocol);
         if let (Kind::Binding | Kind::Lease, Some(ip)) = (said.kind, said.about.ip) {
-            let ttl = said.get(Field::TimeToLive).and_then(Value::number).and_then(|ttl| u8::try_from(ttl).ok());
+            let ttl = said.get(Field::TimeToLive).and_then(ValueRef::number).and_then(|ttl| u8::try_from(ttl).ok());
             self.sightings.push(Sighting { place, ip, mac, confirmed: !frames, firm, ttl, span, declared: itself && !frames });
         }
-        if frames || !itself || !LINK_LOCAL.contains(&said.protocol.as_str()) {
+        if frames || !itself || said.kind == Kind::Request || !LINK_LOCAL.contains(&said.protocol) {
             return;
         }
         for field in [Field::Ipv4Address, Field::Ipv6Address, Field::ManagementAddress] {
-            for ip in said.all(field).filter_map(ip_of).filter(|ip| Some(*ip) != said.about.ip && !ip.is_unspecified()) {
-                if said.kind != Kind::Request {
-                    self.sightings.push(Sighting { place, ip, mac, confirmed: true, firm, ttl: None, span, declared: true });
-                }
-            }
-        }
-    }
-}
-
-fn host_key(place: (Name, Name), subject: &Subject) -> HostKey {
-    HostKey { site: place.0, segment: place.1, mac: subject.mac, ip: subject.ip }
-}
-
-const fn ip_of(value: &Value) -> Option<IpAddr> {
-    if let Value::Ip(ip) = value { Some(*ip) } else { None }
-}
-
-impl<'a> Host<'a> {
-    fn see(&mut self, said: &Observation, speaks: bool) {
-        let (first, last) = (said.first.stamp.time, said.last.time);
-        let wider = |span: Option<(i64, i64)>| Some(span.map_or((first, last), |span| (span.0.min(first), span.1.max(last))));
-        self.span = wider(self.span);
-        if speaks {
-            self.active = wider(self.active);
-        }
-    }
-
-    /// Keys that one speaker says of itself in one PDU.
-    fn take_keys(&mut self, said: &Observation, protocol: &'static str, claims: &[Claim]) {
-        let (first, last) = (said.first.stamp.time, said.last.time);
-        for field in &said.fields {
-            let key = match (field.field, &field.value) {
-                (Field::SerialNumber, value) => serial(value, protocol, claims),
-                (Field::EngineId, Value::Bytes(id)) => Some(Key::EngineId(id.clone())),
-                (Field::StationName, Value::Text(name)) if !name.is_empty() => Some(Key::StationName(String::from_utf8_lossy(name).to_lowercase())),
-                (Field::DhcpClientId | Field::Duid, Value::Bytes(id)) => client_id(id),
-                (Field::SpkiSha256, Value::Bytes(digest)) if is_leaf(said) => Some(Key::CertificateKey(digest.clone())),
-                _ => None,
-            };
-            if let Some(key) = key {
-                let own = OwnKey { key, protocol, endpoint: said.about.endpoint, path: said.about.path.clone() };
-                let span = self.keys.entry(own).or_insert((first, last));
-                *span = (span.0.min(first), span.1.max(last));
-            }
-            if let (Field::MacAddress | Field::ChassisId | Field::BridgeId, Value::Mac(mac), []) = (field.field, &field.value, &said.about.path[..])
-                && mac.is_device()
-                && said.about.mac != Some(*mac)
-            {
-                let time = self.own_macs.entry((*mac, protocol)).or_insert(first);
-                *time = (*time).min(first);
+            let ips = said.all(field).filter_map(|value| if let ValueRef::Ip(ip) = value { Some(ip) } else { None });
+            for ip in ips.filter(|ip| Some(*ip) != said.about.ip && !ip.is_unspecified()) {
+                self.sightings.push(Sighting { place, ip, mac, confirmed: true, firm, ttl: None, span, declared: true });
             }
         }
     }
 
-    fn present(&mut self, said: &Observation, at: At<'a>) {
-        for (kind, field) in ADDRESSES {
-            if matches!(said.kind, Kind::Identity | Kind::Part) && said.of_itself() && said.get(*field).is_some() {
-                self.presented.push(Presented { kind, at, endpoint: said.about.endpoint });
-            }
-        }
-        let kind = match said.kind {
-            Kind::Certificate if is_leaf(said) => "x509",
-            Kind::Key if said.get(Field::SshHostKey).is_some() => "ssh-host-key",
-            Kind::Key | Kind::Identity if said.get(Field::EngineId).is_some() => "snmp-engine-id",
-            Kind::Identity | Kind::Binding if said.get(Field::Uuid).is_some() && said.of_itself() => "uuid",
-            Kind::Identity if said.get(Field::HostId).is_some() && said.of_itself() => "niagara-host-id",
-            Kind::Identity if said.get(Field::ApplicationUri).is_some() && said.of_itself() => "opcua-application",
-            Kind::Identity if said.get(Field::AmsNetId).is_some() && said.of_itself() => "ams-net-id",
-            Kind::Client if said.get(Field::MqttClientId).is_some() => "mqtt-client-id",
-            Kind::Client if said.get(Field::Lwm2mEndpoint).is_some() => "lwm2m-endpoint",
-            Kind::Client if said.get(Field::ChargePointId).is_some() => "ocpp-charge-point",
-            Kind::Client | Kind::Service if said.get(Field::DicomAeTitle).is_some() => "dicom-ae-title",
-            _ => return,
+    /// Puts hosts, and what tells of them, in their order.
+    fn order(&mut self) {
+        let mut order: Vec<u32> = (0..).take(self.hosts.len()).collect();
+        order.sort_unstable_by_key(|at| self.hosts[*at as usize].0);
+        let mut numbers = vec![0; order.len()];
+        order.iter().zip(0..).for_each(|(old, new)| numbers[*old as usize] = new);
+        self.hosts.sort_unstable_by_key(|(key, _)| *key);
+        self.hosts.iter_mut().for_each(|(_, host)| host.order());
+        self.numbers = HashMap::default();
+        self.telling.iter_mut().for_each(|(host, _)| *host = numbers[*host as usize]);
+        self.telling.sort_unstable();
+        self.telling.shrink_to_fit();
+    }
+
+    /// Forgets what only says who is who.
+    pub(crate) fn settle(&mut self) {
+        self.sightings = Vec::new();
+        self.hosts.iter_mut().for_each(|(_, host)| host.settle());
+    }
+
+    /// The host that a source's subject is.
+    pub(crate) fn host_key(&self, source: u32, subject: &Subject) -> HostKey {
+        let one = self.sources.get(source as usize);
+        let segment = match one {
+            Some(one) if is_own_host(subject) => one.own,
+            one => one.and_then(|one| one.segments.get(usize::from(subject.segment.0))).copied(),
         };
-        self.presented.push(Presented { kind, at, endpoint: said.about.endpoint });
+        let segment = segment.unwrap_or(0);
+        HostKey { site: one.map_or(0, |one| one.site), segment, mac: subject.mac, ip: subject.ip }
+    }
+
+    /// An observation.
+    #[must_use]
+    pub fn entry(&self, at: At) -> Option<EntryRef<'a>> {
+        self.sources.get(at.source as usize)?.said.observations.get(at.index as usize)
+    }
+
+    /// The same, read.
+    #[must_use]
+    pub fn told(&self, at: At) -> Option<Told<'a>> {
+        let source = &self.sources.get(at.source as usize)?.said.source;
+        let entry = self.entry(at)?;
+        Some(Told { said: entry.statement().ok()?, entry, at, doubtful: source.clock.is_some() })
+    }
+
+    /// A source's key.
+    #[must_use]
+    pub fn source(&self, number: u32) -> Option<SourceKey> {
+        self.sources.get(number as usize).map(|one| one.said.source.key)
+    }
+
+    /// Where a MAC address was first seen in a frame.
+    #[must_use]
+    pub fn presence(&self, site: Name, mac: Mac) -> Option<At> {
+        self.presence.get(&(site, mac)).copied()
+    }
+
+    /// Statements that tell something of a host, by its number, in their order.
+    pub(crate) fn telling(&self) -> impl Iterator<Item = (u32, &[(u32, Tell)])> {
+        self.telling.chunk_by(|a, b| a.0 == b.0).map(|of| (of[0].0, of))
     }
 }
 
-fn is_leaf(said: &Observation) -> bool {
-    said.kind == Kind::Certificate && said.get(Field::ChainPosition).and_then(Value::number).unwrap_or(0) == 0
+/// By what a device goes in its protocol: numbers and names that its configuration gives it, and that join nothing.
+pub(crate) const ADDRESSES: &[(&str, Field)] = &[
+    ("iec60870-common-address", Field::CommonAddress),
+    ("dnp3-address", Field::LinkAddress),
+    ("goose-control-block", Field::GooseControlBlock),
+    ("goose-id", Field::GooseId),
+    ("sv-id", Field::SvId),
+    ("mms-domain", Field::MmsDomain),
+    ("iccp-bilateral-table", Field::BilateralTableId),
+    ("ap-title", Field::ApTitle),
+    ("pmu-idcode", Field::PmuIdCode),
+    ("ptp-clock-identity", Field::ClockIdentity),
+    ("dlms-system-title", Field::SystemTitle),
+    ("cosem-device-name", Field::CosemDeviceName),
+];
+
+/// The sorts of keys that a statement presents: `x509`, `ssh-host-key`, `snmp-engine-id`, `uuid`, …
+pub fn presents(said: &Statement<'_>) -> impl Iterator<Item = &'static str> {
+    let goes_by = matches!(said.kind, Kind::Identity | Kind::Part) && said.of_itself();
+    let addresses = ADDRESSES.iter().filter(move |(_, field)| goes_by && said.get(*field).is_some()).map(|row| row.0);
+    addresses.chain(presents_key(said))
+}
+
+fn presents_key(said: &Statement<'_>) -> Option<&'static str> {
+    let has = |field| said.get(field).is_some();
+    Some(match said.kind {
+        Kind::Certificate if is_leaf(said) => "x509",
+        Kind::Key if has(Field::SshHostKey) => "ssh-host-key",
+        Kind::Key | Kind::Identity if has(Field::EngineId) => "snmp-engine-id",
+        Kind::Identity | Kind::Binding if has(Field::Uuid) && said.of_itself() => "uuid",
+        Kind::Identity if has(Field::HostId) && said.of_itself() => "niagara-host-id",
+        Kind::Identity if has(Field::ApplicationUri) && said.of_itself() => "opcua-application",
+        Kind::Identity if has(Field::AmsNetId) && said.of_itself() => "ams-net-id",
+        Kind::Client if has(Field::MqttClientId) => "mqtt-client-id",
+        Kind::Client if has(Field::Lwm2mEndpoint) => "lwm2m-endpoint",
+        Kind::Client if has(Field::ChargePointId) => "ocpp-charge-point",
+        Kind::Client | Kind::Service if has(Field::DicomAeTitle) => "dicom-ae-title",
+        _ => return None,
+    })
+}
+
+fn is_leaf(said: &Statement<'_>) -> bool {
+    said.kind == Kind::Certificate && said.get(Field::ChainPosition).and_then(ValueRef::number).unwrap_or(0) == 0
+}
+
+/// Keys that one speaker says of itself in one PDU.
+fn take_keys<'a>(host: &mut Host<'a>, said: &Statement<'a>, span: Span, fingerprints: &'a Fingerprints) {
+    for one in &said.fields {
+        let key = match (one.field, one.value) {
+            (Field::SerialNumber, value) => serial(value, said, fingerprints),
+            (Field::EngineId, ValueRef::Bytes(id)) => Some(Key::EngineId(id.to_vec())),
+            (Field::StationName, ValueRef::Text(name)) if !name.is_empty() => Some(Key::StationName(String::from_utf8_lossy(name).to_lowercase())),
+            (Field::DhcpClientId | Field::Duid, ValueRef::Bytes(id)) => client_id(id),
+            (Field::SpkiSha256, ValueRef::Bytes(digest)) if is_leaf(said) => Some(Key::CertificateKey(digest.to_vec())),
+            _ => None,
+        };
+        if let Some(key) = key {
+            host.shows(OwnKey { key, protocol: said.protocol, endpoint: said.about.endpoint, path: said.about.path.clone() }, span);
+        }
+        if let (Field::MacAddress | Field::ChassisId | Field::BridgeId, ValueRef::Mac(mac), []) = (one.field, one.value, &said.about.path[..])
+            && mac.is_device()
+            && said.about.mac != Some(mac)
+        {
+            host.names(mac, said.protocol, span.0);
+        }
+    }
 }
 
 /// A serial number with its vendor. Without one the protocol is the name space: numbers of two makers may agree.
-fn serial(value: &Value, protocol: &str, claims: &[Claim]) -> Option<Key> {
+fn serial(value: ValueRef<'_>, said: &Statement<'_>, fingerprints: &Fingerprints) -> Option<Key> {
     let serial = fingerprints::text::safe(value).trim().to_owned();
+    if fingerprints::attribute::is_no_serial(&serial) {
+        return None;
+    }
+    let claims = fingerprints.claims(said);
     let vendor = claims.iter().find(|claim| claim.attribute == Attribute::Vendor && claim.class != fingerprints::Class::Inferred);
-    let vendor = vendor.map_or_else(|| format!("proto {protocol}"), |claim| normal(Attribute::Vendor, &claim.value));
-    (!fingerprints::attribute::is_no_serial(&serial)).then_some(Key::Serial(vendor, serial))
+    let vendor = vendor.map_or_else(|| format!("proto {}", said.protocol), |claim| normal(Attribute::Vendor, &claim.value));
+    Some(Key::Serial(vendor, serial))
 }
 
 /// A client identifier, unless it is the hardware address again (RFC 2132 §9.14, type 1): that is the MAC address already. Of an

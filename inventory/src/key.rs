@@ -83,13 +83,13 @@ impl Key {
     /// The id that names this key within a site.
     #[must_use]
     pub fn id(&self, site: &str) -> String {
-        self.id_in(namespace(site))
+        self.id_in(namespace(site)).to_string()
     }
 
     /// The id that names this key within a site whose [`namespace`] is at hand.
     #[must_use]
-    pub fn id_in(&self, site: Uuid) -> String {
-        Uuid::new_v5(&site, self.text().as_bytes()).to_string()
+    pub fn id_in(&self, site: Uuid) -> Uuid {
+        Uuid::new_v5(&site, self.text().as_bytes())
     }
 }
 

@@ -13,7 +13,7 @@
 //! | [`parts`] | units, slots and stations that are real parts |
 //! | [`attribute`] | of several claims the one that stands, its rivals and its history |
 //! | [`document`] | the published schema, as serde types |
-//! | [`assemble`] | components to the document |
+//! | [`assemble`] | components to the document, whole or one device at a time |
 //! | [`explain`] | why: reasons, joins made and refused, packets, bytes |
 //! | [`decision`] | what an operator decided: pin, split, annotate |
 //!
@@ -25,10 +25,11 @@ pub mod decision;
 pub mod document;
 pub mod explain;
 pub mod gather;
+mod grouped;
 pub mod key;
 pub mod parts;
 pub mod place;
 pub mod resolve;
 
-pub use assemble::{View, inventory};
+pub use assemble::{Outline, View, inventory};
 pub use document::Document;

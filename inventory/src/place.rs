@@ -5,8 +5,9 @@
 //! others, too: where its frames, or another's claim to the same address, show that, the address is not its own.
 
 use crate::gather::{Facts, HostKey, Name, Sighting};
+use foldhash::fast::RandomState;
 use observations::Mac;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 /// Initial TTLs of the stacks in use: 64 (Linux, BSD, most embedded), 128 (Windows), 255 (routers, lwIP, RFC 4861 and 6762), 32 (old).
@@ -44,8 +45,10 @@ pub type Address = (Name, Name, IpAddr);
 /// See the module.
 #[derive(Default, Debug)]
 pub struct Places {
-    /// Who had each address.
-    pub holders: BTreeMap<Address, Vec<Holder>>,
+    /// Who had each address, in the order of addresses, of one address in that of MAC addresses.
+    holders: Vec<(Address, Holder)>,
+    /// Where in `holders` an address's begin, and how many they are.
+    of: HashMap<Address, (u32, u32), RandomState>,
     /// MAC addresses that carry other hosts' packets.
     pub next_hops: BTreeSet<(Name, Mac)>,
     /// Which next hop an address is behind.
@@ -70,29 +73,74 @@ impl Places {
     /// Works out places from sightings.
     #[must_use]
     pub fn of(facts: &Facts<'_>) -> Self {
-        let mut pairs: BTreeMap<(Name, Mac), BTreeMap<Address, Pair>> = BTreeMap::new();
-        for sighting in &facts.sightings {
-            let Sighting { place, ip, mac, .. } = *sighting;
-            let pair = pairs.entry((place.0, mac)).or_default().entry((place.0, place.1, ip)).or_default();
-            pair.see(sighting);
-        }
+        let mut sightings: Vec<&Sighting> = facts.sightings.iter().collect();
+        // They mostly come in this order.
+        let at = |sighting: &Sighting| (sighting.place.0, sighting.mac, sighting.place.1, sighting.ip);
+        sightings.sort_by_key(|sighting| at(sighting));
         let announced: BTreeSet<(Name, Mac)> =
             facts.hosts.iter().filter(|(_, host)| host.router).filter_map(|(key, _)| Some((key.site, key.mac?))).collect();
         let mut places = Self::default();
-        for ((site, mac), addresses) in &pairs {
-            places.settle(*site, *mac, addresses, announced.contains(&(*site, *mac)));
+        let mut pairs: Vec<(Address, Pair)> = Vec::new();
+        for of_mac in sightings.chunk_by(|a, b| (a.place.0, a.mac) == (b.place.0, b.mac)) {
+            pairs.clear();
+            for of_pair in of_mac.chunk_by(|a, b| at(a) == at(b)) {
+                let mut pair = Pair::default();
+                of_pair.iter().for_each(|sighting| pair.see(sighting));
+                pairs.push(((of_pair[0].place.0, of_pair[0].place.1, of_pair[0].ip), pair));
+            }
+            let (site, mac) = (of_mac[0].place.0, of_mac[0].mac);
+            places.settle(site, mac, &pairs, announced.contains(&(site, mac)));
         }
+        // Stable: of one address the MAC addresses stay in their order.
+        places.holders.sort_by_key(|(address, _)| *address);
         places.drop_reports();
         places.drop_proxies();
+        places.index();
         places
+    }
+
+    fn index(&mut self) {
+        self.holders.shrink_to_fit();
+        self.of = HashMap::with_capacity_and_hasher(self.holders.len(), RandomState::default());
+        let mut start = 0;
+        for of in self.holders.chunk_by(|a, b| a.0 == b.0) {
+            self.of.insert(of[0].0, (start, of.len() as u32));
+            start += of.len() as u32;
+        }
+    }
+
+    /// Who had each address, in the order of addresses.
+    pub fn holders(&self) -> impl Iterator<Item = (&Address, &[(Address, Holder)])> {
+        self.holders.chunk_by(|a, b| a.0 == b.0).map(|of| (&of[0].0, of))
+    }
+
+    /// Who had each address, in the order of addresses, without the borders between them.
+    #[must_use]
+    pub fn holding(&self) -> &[(Address, Holder)] {
+        &self.holders
+    }
+
+    /// Who had an address.
+    pub fn holders_of(&self, address: &Address) -> impl ExactSizeIterator<Item = &Holder> + Clone {
+        let (start, count) = self.of.get(address).copied().unwrap_or_default();
+        self.holders.get(start as usize..(start + count) as usize).unwrap_or_default().iter().map(|(_, holder)| holder)
+    }
+
+    /// Keeps of each address's holders those of which `keep` says so, given all of them; asked only where there are several.
+    fn retain(&mut self, keep: impl Fn(&[(Address, Holder)], &Holder) -> bool) {
+        let of_several = self.holders.chunk_by(|a, b| a.0 == b.0).map(|of| (of, of.len() > 1));
+        let kept: Vec<bool> = of_several
+            .flat_map(|(of, several)| of.iter().map(move |one| (of, several, one)))
+            .map(|(of, several, (_, holder))| !several || keep(of, holder))
+            .collect();
+        let mut kept = kept.into_iter();
+        self.holders.retain(|_| kept.next().unwrap_or(true));
     }
 
     /// What others report of an address gives way to what a holder shows at the same time.
     fn drop_reports(&mut self) {
-        for holders in self.holders.values_mut().filter(|holders| holders.len() > 1) {
-            let shown: Vec<Holder> = holders.iter().filter(|holder| holder.declared || holder.initial).copied().collect();
-            holders.retain(|holder| holder.declared || holder.initial || !shown.iter().any(|other| overlap(holder.span, other.span)));
-        }
+        let shown = |holder: &Holder| holder.declared || holder.initial;
+        self.retain(|of, holder| shown(holder) || !of.iter().any(|(_, other)| shown(other) && overlap(holder.span, other.span)));
     }
 
     /// An address for which a MAC address only answers ARP or NDP, while another shows it at the same time, is that other's: the first is
@@ -100,33 +148,27 @@ impl Places {
     /// address that two devices claim is one that both use.
     fn drop_proxies(&mut self) {
         let answers_only = |holder: &Holder| holder.confirmed && !holder.firm && !holder.initial;
-        let mut contested: BTreeMap<(Name, Mac), Vec<Address>> = BTreeMap::new();
-        for (address, holders) in self.holders.iter().filter(|(_, holders)| holders.len() > 1) {
-            for holder in holders.iter().filter(|holder| answers_only(holder)) {
-                let owns = |other: &&Holder| {
+        let mut contested: BTreeMap<(Name, Mac), BTreeSet<Address>> = BTreeMap::new();
+        for (address, holders) in self.holders().filter(|(_, holders)| holders.len() > 1) {
+            for (_, holder) in holders.iter().filter(|(_, holder)| answers_only(holder)) {
+                let owns = |other: &Holder| {
                     let its_own = other.initial || other.firm || !self.next_hops.contains(&(address.0, other.mac));
                     other.mac != holder.mac && its_own && overlap(holder.span, other.span)
                 };
                 let strong = |other: &Holder| other.initial || other.firm;
                 let hop = self.next_hops.contains(&(address.0, holder.mac));
-                if holders.iter().filter(owns).any(|other| hop || strong(other)) {
-                    contested.entry((address.0, holder.mac)).or_default().push(*address);
+                if holders.iter().map(|(_, other)| other).filter(|other| owns(other)).any(|other| hop || strong(other)) {
+                    contested.entry((address.0, holder.mac)).or_default().insert(*address);
                 }
             }
         }
-        for ((site, mac), addresses) in contested {
-            if addresses.len() < 2 && !self.next_hops.contains(&(site, mac)) {
-                continue;
-            }
-            for address in addresses {
-                if let Some(holders) = self.holders.get_mut(&address) {
-                    holders.retain(|holder| holder.mac != mac);
-                }
-            }
+        contested.retain(|of, addresses| addresses.len() > 1 || self.next_hops.contains(of));
+        if !contested.is_empty() {
+            self.retain(|of, holder| !contested.get(&(of[0].0.0, holder.mac)).is_some_and(|addresses| addresses.contains(&of[0].0)));
         }
     }
 
-    fn settle(&mut self, site: Name, mac: Mac, addresses: &BTreeMap<Address, Pair>, announced: bool) {
+    fn settle(&mut self, site: Name, mac: Mac, addresses: &[(Address, Pair)], announced: bool) {
         if mac.is_virtual_router() {
             for (address, pair) in addresses {
                 // Routers send their own hellos from it, too: only an address that it answers for is virtual.
@@ -149,7 +191,7 @@ impl Places {
             if pair.belongs(next_hop, alone, is_public(&address.2)) {
                 let Pair { confirmed, firm, declared, initial, odd, touched, .. } = *pair;
                 let holder = Holder { mac, span, confirmed, declared, initial, firm, mixed: initial && touched && !odd };
-                self.holders.entry(*address).or_default().push(holder);
+                self.holders.push((*address, holder));
             } else {
                 self.behind.entry(*address).or_default().insert(mac);
             }
@@ -159,7 +201,7 @@ impl Places {
     /// Whether an address belongs to a MAC address.
     #[must_use]
     pub fn is_direct(&self, address: &Address, mac: Mac) -> bool {
-        self.holders.get(address).is_some_and(|holders| holders.iter().any(|holder| holder.mac == mac))
+        self.holders_of(address).any(|holder| holder.mac == mac)
     }
 
     /// Whether an address is one of redundant routers, and no device's own.
@@ -173,26 +215,29 @@ impl Places {
     /// Whether any MAC address has it.
     #[must_use]
     pub fn is_held(&self, address: &Address) -> bool {
-        self.holders.get(address).is_some_and(|holders| !holders.is_empty())
+        self.of.contains_key(address)
     }
 
     /// Whether one MAC address had it after another, or several at a time.
     #[must_use]
     pub fn has_moved(&self, address: &Address) -> bool {
-        self.holders.get(address).is_some_and(|holders| holders.len() > 1)
+        self.holders_of(address).len() > 1
     }
 
     /// Who had an address at a time: those whose time includes it, of them who was confirmed; else the last before, else the first after.
     #[must_use]
     pub fn holders_at(&self, address: &Address, time: i64) -> Vec<Mac> {
-        let Some(holders) = self.holders.get(address) else { return Vec::new() };
-        let mut found: Vec<&Holder> = holders.iter().filter(|holder| (holder.span.0..=holder.span.1).contains(&time)).collect();
+        let holders = self.holders_of(address);
+        if let (1, Some(only)) = (holders.len(), holders.clone().next()) {
+            return vec![only.mac];
+        }
+        let mut found: Vec<&Holder> = holders.clone().filter(|holder| (holder.span.0..=holder.span.1).contains(&time)).collect();
         if found.iter().any(|holder| holder.confirmed) {
             found.retain(|holder| holder.confirmed);
         }
         if found.is_empty() {
-            let before = holders.iter().filter(|holder| holder.span.1 <= time).max_by_key(|holder| (holder.span.1, holder.mac));
-            found.extend(before.or_else(|| holders.iter().min_by_key(|holder| (holder.span.0, holder.mac))));
+            let before = holders.clone().filter(|holder| holder.span.1 <= time).max_by_key(|holder| (holder.span.1, holder.mac));
+            found.extend(before.or_else(|| holders.min_by_key(|holder| (holder.span.0, holder.mac))));
         }
         found.into_iter().map(|holder| holder.mac).collect()
     }
@@ -200,7 +245,17 @@ impl Places {
     /// Who had an address at a time; nobody where several had it at once: what is said of the address alone is then nobody's.
     #[must_use]
     pub fn holder(&self, address: &Address, time: i64) -> Option<Mac> {
-        if let [mac] = self.holders_at(address, time)[..] { Some(mac) } else { None }
+        let mut holders = self.holders_of(address);
+        match holders.len() {
+            1 => holders.next().map(|holder| holder.mac),
+            _ => {
+                if let [mac] = self.holders_at(address, time)[..] {
+                    Some(mac)
+                } else {
+                    None
+                }
+            }
+        }
     }
 
     /// The MAC address that a host is, if it is one and no next hop's.

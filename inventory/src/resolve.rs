@@ -11,13 +11,14 @@
 #![doc = include_str!("resolve/CASES.md")]
 
 use crate::decision::Decisions;
-use crate::gather::{Facts, HostKey, Name};
+use crate::gather::{Facts, HostKey, Name, Span, tidy, wider};
 use crate::key::Key;
 use crate::place::{Address, Places, is_unicast};
 use edges::{Edges, Named};
+use foldhash::fast::RandomState;
 use observations::Mac;
 use sets::{Edge, Sets};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use table::{Table, widest};
 
@@ -50,18 +51,16 @@ pub struct Join {
 /// One device: its nodes and its keys.
 #[derive(Default, Debug)]
 pub struct Component {
-    /// Its nodes, in their order.
-    pub nodes: Vec<Node>,
-    /// Its keys with the time of each's first sight.
-    pub keys: BTreeMap<Key, i64>,
+    /// Its nodes, in their order, and when each was spoken of.
+    pub nodes: Vec<(Node, Option<Span>)>,
+    /// Its keys, in their order, with the time of each's first sight.
+    pub keys: Vec<(Key, i64)>,
     /// Frames of its own were seen on a watched segment.
     pub heard: bool,
     /// Relays that handed on what it said.
-    pub relays: BTreeSet<HostKey>,
+    pub relays: Vec<HostKey>,
     /// When it was spoken of.
-    pub span: Option<(i64, i64)>,
-    /// When each node was, in their order.
-    pub spans: Vec<Option<(i64, i64)>>,
+    pub span: Option<Span>,
 }
 
 /// A key that several show.
@@ -79,13 +78,21 @@ pub struct Resolved {
     /// The components.
     pub components: Vec<Component>,
     /// Which component a node is in.
-    pub of_node: BTreeMap<Node, usize>,
+    of_node: HashMap<Node, u32, RandomState>,
     /// Joins made and refused.
     pub joins: BTreeSet<Join>,
     /// Keys that several components, or several parts, show.
     pub shared: BTreeMap<(Name, Key), Shared>,
     /// Keys of parts, by component and part.
     pub part_keys: BTreeMap<(usize, PartAt), Vec<Key>>,
+}
+
+impl Resolved {
+    /// The component that a node is in.
+    #[must_use]
+    pub fn component_of(&self, node: &Node) -> Option<usize> {
+        self.of_node.get(node).map(|at| *at as usize)
+    }
 }
 
 /// A host's node at a time; none for addresses that are no host's, or that several had at that time.
@@ -153,25 +160,32 @@ fn text(node: &Node, facts: &Facts<'_>) -> String {
 
 /// Numbers the components by their least node. What was only named is a part of a device, or nothing.
 fn number(sets: &mut Sets, table: &Table<'_>, resolved: &mut Resolved) {
+    const NOBODY: u32 = u32::MAX;
     let count = u32::try_from(table.nodes.len()).unwrap_or(u32::MAX);
-    let alive: BTreeSet<u32> = (0..count).filter(|node| table.alive[*node as usize]).map(|node| sets.find(node)).collect();
-    let mut of_root: BTreeMap<u32, usize> = BTreeMap::new();
+    let (mut alive, mut of_root) = (vec![false; table.nodes.len()], vec![NOBODY; table.nodes.len()]);
+    (0..count).filter(|node| table.alive[*node as usize]).for_each(|node| alive[sets.find(node) as usize] = true);
     for node in 0..count {
-        let root = sets.find(node);
-        if !alive.contains(&root) {
+        let root = sets.find(node) as usize;
+        if !alive[root] {
             continue;
         }
-        let at = *of_root.entry(root).or_insert_with(|| {
+        if of_root[root] == NOBODY {
+            of_root[root] = resolved.components.len() as u32;
             resolved.components.push(Component::default());
-            resolved.components.len() - 1
-        });
-        let component = &mut resolved.components[at];
-        component.nodes.push(table.nodes[node as usize]);
-        component.spans.push(table.spans[node as usize]);
+        }
+        let at = of_root[root];
+        let component = &mut resolved.components[at as usize];
+        let (name, span) = (table.nodes[node as usize], table.spans[node as usize]);
+        component.nodes.reserve_exact(1);
+        component.nodes.push((name, span));
         component.heard |= table.heard[node as usize];
-        component.span = widest(component.span, table.spans[node as usize]);
+        component.span = widest(component.span, span);
         component.relays.extend(table.relays.get(&node).into_iter().flatten());
-        resolved.of_node.insert(table.nodes[node as usize], at);
+        resolved.of_node.insert(name, at);
+    }
+    for component in resolved.components.iter_mut().filter(|component| component.relays.len() > 1) {
+        component.relays.sort_unstable();
+        component.relays.dedup();
     }
 }
 
@@ -180,41 +194,42 @@ fn give_keys(table: &Table<'_>, facts: &Facts<'_>, places: &Places, resolved: &m
     let Resolved { components, of_node, shared, part_keys, .. } = resolved;
     for component in components.iter_mut() {
         let whole = component.span.map_or(0, |span| span.0);
-        for node in &component.nodes {
-            let own = table.index(node).and_then(|at| table.spans[at as usize]);
-            component.keys.insert(node.key(facts), own.map_or(whole, |span| span.0));
-        }
+        component.keys = component.nodes.iter().map(|(node, span)| (node.key(facts), span.map_or(whole, |span| span.0))).collect();
     }
-    for (address, holders) in &places.holders {
+    let mut give = |at: usize, key: Key, first: i64| {
+        components[at].keys.reserve_exact(1);
+        components[at].keys.push((key, first));
+    };
+    for (address, holders) in places.holders() {
         // An address is a key of its device only while nobody else has it.
-        if let [holder] = holders[..]
+        if let [(_, holder)] = holders
             && let Some(at) = of_node.get(&Node::Mac(address.0, holder.mac))
         {
-            let first = components[*at].keys.entry(Node::Ip(*address).key(facts)).or_insert(holder.span.0);
-            *first = (*first).min(holder.span.0);
+            give(*at as usize, Node::Ip(*address).key(facts), holder.span.0);
         }
     }
-    let component_of = |node: u32| of_node.get(&table.nodes[node as usize]).copied();
+    let component_of = |node: u32| of_node.get(&table.nodes[node as usize]).map(|at| *at as usize);
     for shown in table.keys() {
         let (site, key) = (shown[0].site, shown[0].key);
         if let [only] = shown
             && let Some(at) = component_of(only.node)
         {
-            components[at].keys.insert(key.clone(), only.span.0);
+            give(at, key.clone(), only.span.0);
             continue;
         }
-        let mut owners: BTreeMap<usize, (i64, i64)> = BTreeMap::new();
+        let mut owners: BTreeMap<usize, Span> = BTreeMap::new();
         for (at, span) in shown.iter().filter_map(|shown| Some((component_of(shown.node)?, shown.span))) {
             let known = owners.entry(at).or_insert(span);
-            *known = (known.0.min(span.0), known.1.max(span.1));
+            *known = wider(*known, span);
         }
         if let (1, Some((at, span))) = (owners.len(), owners.first_key_value()) {
-            components[*at].keys.insert(key.clone(), span.0);
+            give(*at, key.clone(), span.0);
         } else if owners.len() > 1 {
             let at_once = at_once(owners.values().copied().collect());
             shared.insert((site, key.clone()), Shared { owners: owners.into_keys().collect(), at_once });
         }
     }
+    components.iter_mut().for_each(|component| tidy(&mut component.keys, |first, next| *first = (*first).min(next)));
     for ((site, key), shown) in table.parts.iter().filter(|((site, key), _)| !table.is_shown(*site, key)) {
         let parts: BTreeSet<(usize, &PartAt)> = shown.iter().filter_map(|(node, part)| Some((component_of(*node)?, part))).collect();
         match parts.first() {
@@ -229,7 +244,7 @@ fn give_keys(table: &Table<'_>, facts: &Facts<'_>, places: &Places, resolved: &m
 }
 
 /// Whether any two spans have a time in common.
-fn at_once(mut spans: Vec<(i64, i64)>) -> bool {
+fn at_once(mut spans: Vec<Span>) -> bool {
     spans.sort_unstable();
     let mut until = None;
     for span in spans {
@@ -256,13 +271,13 @@ impl Component {
     /// The key that its id names: the least by first sight, strength and bytes.
     #[must_use]
     pub fn least(&self) -> Option<&Key> {
-        self.keys.iter().min_by(|a, b| (a.1, a.0.strength(), a.0).cmp(&(b.1, b.0.strength(), b.0))).map(|(key, _)| key)
+        self.keys.iter().min_by(|a, b| (a.1, a.0.strength(), &a.0).cmp(&(b.1, b.0.strength(), &b.0))).map(|(key, _)| key)
     }
 
     /// The site of its nodes.
     #[must_use]
     pub fn site(&self) -> Name {
-        self.nodes.first().map_or(0, |node| match node {
+        self.nodes.first().map_or(0, |(node, _)| match node {
             Node::Mac(site, _) => *site,
             Node::Ip(address) => address.0,
         })
@@ -270,6 +285,6 @@ impl Component {
 
     /// Its MAC addresses, in their order.
     pub fn macs(&self) -> impl Iterator<Item = Mac> {
-        self.nodes.iter().filter_map(|node| if let Node::Mac(_, mac) = node { Some(*mac) } else { None })
+        self.nodes.iter().filter_map(|(node, _)| if let Node::Mac(_, mac) = node { Some(*mac) } else { None })
     }
 }

@@ -145,10 +145,10 @@ proptest! {
         // Packet numbers and all: a statement's stamp is its own, whenever it is inserted.
         let mut wire = Wire::new("one");
         statements.iter().for_each(|statement| say(&mut wire, *statement));
-        let mut entries: Vec<_> = wire.said.observations.iter().map(|(key, entry)| (observations::said::order(key) ^ seed, key.clone(), entry.clone())).collect();
+        let mut entries: Vec<_> = wire.said.observations.iter().map(|one| (observations::said::order(one.key) ^ seed, one.key.to_vec(), one.entry())).collect();
         entries.sort_by_key(|entry| entry.0);
         let mut shuffled = SourceSaid { source: wire.said.source.clone(), tallies: wire.said.tallies.clone(), ..SourceSaid::default() };
-        entries.into_iter().for_each(|(_, key, entry)| shuffled.insert(key, entry));
+        entries.into_iter().for_each(|(_, key, entry)| shuffled.insert(&key, &entry));
         prop_assert_eq!(document(&Said::of(wire.said)), document(&Said::of(shuffled)));
     }
 }

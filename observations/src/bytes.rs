@@ -8,6 +8,7 @@ use crate::address::{Mac, Transport};
 use crate::evidence::{Evidence, Span, Stamp};
 use crate::field::{Field, Kind};
 use crate::observation::{FieldEvidence, Observation, Said};
+use crate::statement::{Statement, ValueRef};
 use crate::subject::{Endpoint, PathStep, STEP_KINDS, Segment, StepKind, Subject};
 use crate::value::Value;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -231,30 +232,21 @@ impl Observation {
     /// # Errors
     /// [`DecodeError`] where the bytes are no encoding of one.
     pub fn decode(key: &[u8], evidence: &[u8], first: Stamp, last: Stamp, revision: u16) -> Result<Self, DecodeError> {
-        let mut reader = Reader { bytes: key };
-        let about = reader.subject()?;
-        let protocol = reader.text()?;
-        let kind = Kind::from_code(reader.byte()?).ok_or(reader.fail("kind"))?;
-        let speaker = if reader.byte()? == 0 { about.clone() } else { reader.subject()? };
-        let mut fields = Vec::new();
-        while !reader.bytes.is_empty() {
-            let code = u16::try_from(reader.number()?).map_err(|_| reader.fail("field"))?;
-            let field = Field::from_code(code).ok_or(reader.fail("field"))?;
-            fields.push(Said { field, value: reader.value()? });
-        }
+        let Statement { about, speaker, protocol, kind, fields } = Statement::of(key)?;
+        let fields: Vec<Said> = fields.iter().map(|said| Said { field: said.field, value: said.value.into() }).collect();
         let mut reader = Reader { bytes: evidence };
         let (mut first, mut fields_first) = (Evidence { stamp: first, ..Evidence::default() }, Vec::with_capacity(fields.len()));
         if !evidence.is_empty() {
             first.frame_sha256.copy_from_slice(reader.take(32)?);
             for _ in 0..reader.number()?.min(8) {
-                first.derivation.push(reader.text()?);
+                first.derivation.push(reader.text()?.to_owned());
             }
             for said in &fields {
                 fields_first.push(reader.field_evidence(first.stamp, quotable(&said.value))?);
             }
         }
         fields_first.resize(fields.len(), FieldEvidence::default());
-        Ok(Self { about, speaker, protocol, kind, fields, revision, first, fields_first, last })
+        Ok(Self { about, speaker, protocol: protocol.to_owned(), kind, fields, revision, first, fields_first, last })
     }
 }
 
@@ -354,9 +346,9 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError`] if it is none.
-    pub fn text(&mut self) -> Result<String, DecodeError> {
+    pub fn text(&mut self) -> Result<&'a str, DecodeError> {
         let bytes = self.counted()?;
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| self.fail("text"))
+        std::str::from_utf8(bytes).map_err(|_| self.fail("text"))
     }
 
     /// A subject.
@@ -399,33 +391,35 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError`] if it is none.
-    pub fn value(&mut self) -> Result<Value, DecodeError> {
+    pub fn value(&mut self) -> Result<ValueRef<'a>, DecodeError> {
         Ok(match self.byte()? {
-            1 => Value::Text(self.counted()?.to_vec()),
-            2 => Value::Bytes(self.counted()?.to_vec()),
-            3 => Value::Number(self.number()?),
-            4 => Value::Mac(Mac(self.array()?)),
-            5 => Value::Ip(Ipv4Addr::from(self.array::<4>()?).into()),
-            6 => Value::Ip(Ipv6Addr::from(self.array::<16>()?).into()),
-            7 => Value::Time(self.signed()?),
+            1 => ValueRef::Text(self.counted()?),
+            2 => ValueRef::Bytes(self.counted()?),
+            3 => ValueRef::Number(self.number()?),
+            4 => ValueRef::Mac(Mac(self.array()?)),
+            5 => ValueRef::Ip(Ipv4Addr::from(self.array::<4>()?).into()),
+            6 => ValueRef::Ip(Ipv6Addr::from(self.array::<16>()?).into()),
+            7 => ValueRef::Time(self.signed()?),
             _ => return Err(self.fail("value")),
         })
     }
 
+    /// A span: its packet as the distance from the one that completed the PDU, offset and length.
+    pub(crate) fn span(&mut self) -> Result<(u64, u32, u32), DecodeError> {
+        let packet = self.signed()? as u64;
+        let (offset, length) = (self.number()?, self.number()?);
+        let offset = u32::try_from(offset).map_err(|_| self.fail("offset"))?;
+        Ok((packet, offset, u32::try_from(length).map_err(|_| self.fail("length"))?))
+    }
+
     fn field_evidence(&mut self, stamp: Stamp, value: Option<&[u8]>) -> Result<FieldEvidence, DecodeError> {
         let mut evidence = FieldEvidence::default();
-        let spans = self.number()?;
-        for _ in 0..spans {
-            let packet = stamp.packet.wrapping_add(self.signed()? as u64);
-            let (offset, length) = (self.number()?, self.number()?);
-            evidence.spans.push(Span {
-                packet,
-                offset: u32::try_from(offset).map_err(|_| self.fail("offset"))?,
-                length: u32::try_from(length).map_err(|_| self.fail("length"))?,
-            });
+        for _ in 0..self.number()? {
+            let (packet, offset, length) = self.span()?;
+            evidence.spans.push(Span { packet: stamp.packet.wrapping_add(packet), offset, length });
         }
         let derivation = self.text()?;
-        evidence.derivation = (!derivation.is_empty()).then_some(derivation);
+        evidence.derivation = (!derivation.is_empty()).then(|| derivation.to_owned());
         evidence.quote = if self.byte()? == 1 { value.unwrap_or_default().to_vec() } else { self.counted()?.to_vec() };
         Ok(evidence)
     }
@@ -434,45 +428,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn example() -> Observation {
-        let about = Subject {
-            segment: Segment(3),
-            mac: Some(Mac([0, 0x80, 0xf4, 1, 2, 3])),
-            ip: Some("192.168.1.10".parse().unwrap()),
-            endpoint: Some(Endpoint { transport: Transport::Tcp, port: 502 }),
-            path: vec![PathStep { kind: StepKind::ModbusUnit, number: 255 }],
-        };
-        let stamp = Stamp { time: -5, packet: Stamp::packet_id(2, 9) };
-        let field = |field, value| Said { field, value };
-        Observation {
-            speaker: Subject::of_ip(Segment(3), "2001:db8::1".parse().unwrap()),
-            about,
-            protocol: "modbus".into(),
-            kind: Kind::Identity,
-            fields: vec![
-                field(Field::VendorName, Value::Text(b"Schneider".to_vec())),
-                field(Field::ConformityLevel, Value::Number(0x83)),
-                field(Field::NotAfter, Value::Time(-1)),
-                field(Field::MacAddress, Value::Mac(Mac::BROADCAST)),
-                field(Field::Ipv6Address, Value::Ip("::1".parse().unwrap())),
-            ],
-            revision: 7,
-            first: Evidence { stamp, frame_sha256: [9; 32], derivation: vec!["tcp".into()] },
-            fields_first: vec![
-                FieldEvidence {
-                    spans: vec![Span { packet: stamp.packet - 1, offset: 70, length: 4 }, Span { packet: stamp.packet, offset: 66, length: 5 }],
-                    quote: b"Schneider".to_vec(),
-                    derivation: None,
-                },
-                FieldEvidence { spans: vec![], quote: vec![0x83], derivation: Some("made".into()) },
-                FieldEvidence::default(),
-                FieldEvidence::default(),
-                FieldEvidence::default(),
-            ],
-            last: Stamp { time: 80, packet: Stamp::packet_id(2, 12) },
-        }
-    }
+    use crate::testing::example;
 
     #[test]
     fn an_observation_is_read_back_as_it_was() {

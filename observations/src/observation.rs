@@ -72,10 +72,14 @@ impl Observation {
     /// Whether the speaker spoke of itself: the same host in the same frame, by MAC where both have one, else by IP.
     #[must_use]
     pub fn of_itself(&self) -> bool {
-        let (about, speaker) = (&self.about, &self.speaker);
-        match (about.mac, speaker.mac) {
-            (Some(a), Some(s)) => a == s && (about.ip == speaker.ip || about.ip.is_none() || speaker.ip.is_none() || self.kind == Kind::Binding),
-            _ => about.ip.is_some() && about.ip == speaker.ip,
-        }
+        of_itself(&self.about, &self.speaker, self.kind)
+    }
+}
+
+/// See [`Observation::of_itself`].
+pub(crate) fn of_itself(about: &Subject, speaker: &Subject, kind: Kind) -> bool {
+    match (about.mac, speaker.mac) {
+        (Some(a), Some(s)) => a == s && (about.ip == speaker.ip || about.ip.is_none() || speaker.ip.is_none() || kind == Kind::Binding),
+        _ => about.ip.is_some() && about.ip == speaker.ip,
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::address::Transport;
 use crate::bytes::{self, DecodeError, Reader, put_bytes, put_number, put_signed, put_subject};
+use crate::entries::EntryRef;
 use crate::evidence::Stamp;
 use crate::operation::{OperationClass, Uses};
 use crate::said::Entry;
@@ -30,8 +31,8 @@ const FORMAT: u8 = 2;
 
 /// What an observation weighs in its row.
 #[must_use]
-pub fn weight(key: &[u8], entry: &Entry) -> usize {
-    RECORD_WEIGHT + key.len() + entry.evidence.len()
+pub fn weight(one: EntryRef<'_>) -> usize {
+    RECORD_WEIGHT + one.key.len() + one.evidence.len()
 }
 
 /// What a tally weighs in its row.
@@ -121,7 +122,7 @@ pub struct Observations {
 }
 
 /// Packs observations, in the order of their keys, and crowded groups, in order.
-pub fn put_observations<'a>(out: &mut Vec<u8>, entries: &[(&'a [u8], &'a Entry)], crowded: &[&'a [u8]]) {
+pub fn put_observations<'a>(out: &mut Vec<u8>, entries: &[EntryRef<'a>], crowded: &[&'a [u8]]) {
     out.push(FORMAT);
     put_number(out, crowded.len() as u64);
     let mut before: &[u8] = &[];
@@ -131,13 +132,13 @@ pub fn put_observations<'a>(out: &mut Vec<u8>, entries: &[(&'a [u8], &'a Entry)]
     }
     put_number(out, entries.len() as u64);
     let (mut key_before, mut evidence_before, mut stamp_before): (&[u8], &[u8], Stamp) = (&[], &[], Stamp::default());
-    for (key, entry) in entries {
-        put_shared(out, key_before, key);
-        put_shared(out, evidence_before, &entry.evidence);
-        put_stamp(out, stamp_before, entry.first);
-        put_stamp(out, entry.first, entry.last);
-        put_number(out, u64::from(entry.revision));
-        (key_before, evidence_before, stamp_before) = (key, &entry.evidence, entry.first);
+    for one in entries {
+        put_shared(out, key_before, one.key);
+        put_shared(out, evidence_before, one.evidence);
+        put_stamp(out, stamp_before, one.first);
+        put_stamp(out, one.first, one.last);
+        put_number(out, u64::from(one.revision));
+        (key_before, evidence_before, stamp_before) = (one.key, one.evidence, one.first);
     }
 }
 
@@ -177,7 +178,7 @@ pub fn read_observations(host: &[u8], bytes: &[u8]) -> Result<Observations, Deco
 // ── counters of one client ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Packs a client's counters, in the order of their pairs.
-pub fn put_tallies(out: &mut Vec<u8>, tallies: &[(&Pair, &Tally)]) {
+pub fn put_tallies(out: &mut Vec<u8>, tallies: &[(Pair, Tally)]) {
     out.push(FORMAT);
     put_number(out, tallies.len() as u64);
     for (pair, tally) in tallies {
@@ -226,7 +227,7 @@ fn read_tally(reader: &mut Reader<'_>, client: &Subject) -> Result<(Pair, Tally)
     let server = if flag(reader)? { Some(reader.subject()?) } else { None };
     let transport = Transport::from_code(reader.byte()?).ok_or(reader.fail("transport"))?;
     let port = reader.take(2)?.iter().fold(0, |port, byte| port << 8 | u16::from(*byte));
-    let pair = Pair { client: client.clone(), server, endpoint: Endpoint { transport, port }, protocol: reader.text()? };
+    let pair = Pair { client: client.clone(), server, endpoint: Endpoint { transport, port }, protocol: reader.text()?.to_owned() };
     let mut tally = Tally {
         packets_out: reader.number()?,
         bytes_out: reader.number()?,
@@ -298,7 +299,7 @@ fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
 }
 
 fn read_text(reader: &mut Reader<'_>) -> Result<Option<String>, DecodeError> {
-    if flag(reader)? { reader.text().map(Some) } else { Ok(None) }
+    if flag(reader)? { Ok(Some(reader.text()?.to_owned())) } else { Ok(None) }
 }
 
 fn put_texts<'a>(out: &mut Vec<u8>, texts: impl ExactSizeIterator<Item = &'a String>) {
@@ -319,7 +320,7 @@ fn put_counts(out: &mut Vec<u8>, counts: &BTreeMap<String, u64>) {
 fn read_counts(reader: &mut Reader<'_>) -> Result<BTreeMap<String, u64>, DecodeError> {
     let mut counts = BTreeMap::new();
     for _ in 0..reader.number()? {
-        let name = reader.text()?;
+        let name = reader.text()?.to_owned();
         if counts.len() >= COUNTS_MAX || counts.last_key_value().is_some_and(|(before, _)| *before >= name) {
             return Err(reader.fail("name in order"));
         }
@@ -340,7 +341,7 @@ fn put_operations(out: &mut Vec<u8>, operations: &BTreeMap<String, Uses>) {
 fn read_operations(reader: &mut Reader<'_>) -> Result<BTreeMap<String, Uses>, DecodeError> {
     let mut operations = BTreeMap::new();
     for _ in 0..reader.number()? {
-        let name = reader.text()?;
+        let name = reader.text()?.to_owned();
         if operations.len() >= COUNTS_MAX || operations.last_key_value().is_some_and(|(before, _)| *before >= name) {
             return Err(reader.fail("name in order"));
         }
@@ -395,7 +396,7 @@ mod tests {
         let crowded = vec![Box::from(bytes::group(&entries[0].0).unwrap())];
         let (mut host, mut row) = (Vec::new(), Vec::new());
         put_subject(&mut host, &plc());
-        let lent: Vec<(&[u8], &Entry)> = entries.iter().map(|(key, entry)| (&**key, entry)).collect();
+        let lent: Vec<EntryRef<'_>> = entries.iter().map(|(key, entry)| EntryRef::of(key, entry)).collect();
         put_observations(&mut row, &lent, &[&crowded[0]]);
         (host, Observations { entries, crowded }, row)
     }
@@ -413,7 +414,7 @@ mod tests {
             BTreeMap::from([(pair(None, 53), tally.clone()), (pair(Some(plc()), 65_535), Tally { roles_known: true, directions: 3, ..tally })]);
         let (mut client, mut row) = (Vec::new(), Vec::new());
         put_subject(&mut client, &plc());
-        put_tallies(&mut row, &tallies.iter().collect::<Vec<_>>());
+        put_tallies(&mut row, &tallies.clone().into_iter().collect::<Vec<_>>());
         (client, tallies, row)
     }
 

@@ -1,11 +1,13 @@
 //! Everything that was said, and the join over sources.
 
 use crate::bytes::{self, DecodeError};
+use crate::entries::{Entries, EntryRef};
 use crate::evidence::Stamp;
 use crate::observation::Observation;
 use crate::source::{Source, SourceKey};
-use crate::subject::Endpoint;
-use crate::tally::{Pair, Tally};
+use crate::subject::{Endpoint, Subject};
+use crate::tallies::{Take, Tallies, TallyRef};
+use crate::tally::Tally;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where and when an observation was made; its key stands beside it.
@@ -38,12 +40,12 @@ impl Entry {
 pub struct SourceSaid {
     /// The source.
     pub source: Source,
-    /// Observations by key (canonical bytes).
-    pub observations: BTreeMap<Box<[u8]>, Entry>,
+    /// Observations.
+    pub observations: Entries,
     /// Groups that hold more than [`SourceSaid::GROUP_MAX`]: of those, the smallest by hash are kept and the document says *many*.
     pub crowded: BTreeSet<Box<[u8]>>,
     /// Counters.
-    pub tallies: BTreeMap<Pair, Tally>,
+    pub tallies: Tallies,
 }
 
 impl SourceSaid {
@@ -52,13 +54,8 @@ impl SourceSaid {
     pub const GROUP_MAX: usize = 64;
 
     /// Takes an observation, or joins it with the one that is there.
-    pub fn insert(&mut self, key: Box<[u8]>, entry: Entry) {
-        match self.observations.get_mut(&key) {
-            Some(mine) => mine.join(entry),
-            None => {
-                self.observations.insert(key, entry);
-            }
-        }
+    pub fn insert(&mut self, key: &[u8], entry: &Entry) {
+        self.observations.insert(EntryRef::of(key, entry));
     }
 
     /// Joins another record of the same source: a killed run, or a message that came twice.
@@ -68,9 +65,7 @@ impl SourceSaid {
             (true, false) => {}
             (false, true) => self.tallies = other.tallies,
             _ => {
-                for (pair, tally) in other.tallies {
-                    self.tallies.entry(pair).or_default().join(&tally);
-                }
+                self.tallies.join(other.tallies, Tally::join);
                 self.bound_peers(Tally::join);
             }
         }
@@ -80,22 +75,14 @@ impl SourceSaid {
 
     /// Adds what another worker read of the same source: no conversation is in both.
     pub fn add_worker(&mut self, other: Self) {
-        for (pair, tally) in other.tallies {
-            self.tallies.entry(pair).or_default().add(&tally);
-        }
+        self.tallies.join(other.tallies, Tally::add);
         self.bound_peers(Tally::add);
         self.take_observations(other.observations, other.crowded);
     }
 
-    fn take_observations(&mut self, observations: BTreeMap<Box<[u8]>, Entry>, crowded: BTreeSet<Box<[u8]>>) {
+    fn take_observations(&mut self, observations: Entries, crowded: BTreeSet<Box<[u8]>>) {
         self.crowded.extend(crowded);
-        if self.observations.is_empty() {
-            self.observations = observations;
-        } else {
-            for (key, entry) in observations {
-                self.insert(key, entry);
-            }
-        }
+        self.observations.join(observations);
         self.bound_groups();
     }
 
@@ -104,51 +91,46 @@ impl SourceSaid {
     pub fn bound_groups(&mut self) {
         // A group's bytes begin its keys, and no group's begin another's: in the order of keys each group stands together.
         let mut over: Vec<Box<[u8]>> = Vec::new();
-        let (mut current, mut size): (&[u8], usize) = (&[], 0);
-        for key in self.observations.keys() {
-            if current.is_empty() || !key.starts_with(current) {
-                (current, size) = (bytes::group(key).unwrap_or_default(), 0);
+        let mut gone: BTreeSet<Box<[u8]>> = BTreeSet::new();
+        let mut keys = self.observations.keys().peekable();
+        while let Some(first) = keys.next() {
+            let group = bytes::group(first).unwrap_or_default();
+            let (mut size, all) = (1, keys.clone());
+            while !group.is_empty() && keys.next_if(|key| key.starts_with(group)).is_some() {
+                size += 1;
             }
-            size += 1;
-            if size == Self::GROUP_MAX + 1 && !current.is_empty() {
-                over.push(current.into());
+            if size > Self::GROUP_MAX {
+                let mut ordered: Vec<(u64, &[u8])> = std::iter::once(first).chain(all.take(size - 1)).map(|key| (order(key), key)).collect();
+                ordered.sort_unstable();
+                gone.extend(ordered.iter().skip(Self::GROUP_MAX).map(|(_, key)| Box::from(*key)));
+                over.push(group.into());
             }
         }
-        for group in over {
-            let mut keys: Vec<(u64, Box<[u8]>)> = self
-                .observations
-                .range(group.clone()..)
-                .take_while(|(key, _)| key.starts_with(&group))
-                .map(|(key, _)| (order(key), key.clone()))
-                .collect();
-            keys.sort_unstable();
-            for (_, key) in keys.iter().skip(Self::GROUP_MAX) {
-                self.observations.remove(key);
-            }
-            self.crowded.insert(group);
+        drop(keys);
+        if !over.is_empty() {
+            self.observations.retain(|one| !gone.contains(one.key));
+            self.crowded.extend(over);
         }
     }
 
     /// Keeps of a client's peers at one endpoint at most [`Tally::PEERS_MAX`], the smallest by hash; the rest becomes one row, *many*.
     /// Workers' shares are summed into it; of copies of one source each has counted the rest in its own, and the most stands.
-    pub fn bound_peers(&mut self, take: fn(&mut Tally, &Tally)) {
-        let mut over: Vec<Pair> = Vec::new();
-        let pairs: Vec<&Pair> = self.tallies.keys().collect();
-        // A client's pairs stand together; few clients have many.
-        for of_client in pairs.chunk_by(|a, b| a.client == b.client).filter(|pairs| pairs.len() > Tally::PEERS_MAX) {
-            let mut services: BTreeMap<(Endpoint, &str), Vec<&Pair>> = BTreeMap::new();
-            for pair in of_client.iter().filter(|pair| pair.server.is_some()) {
-                services.entry((pair.endpoint, &pair.protocol)).or_default().push(pair);
+    pub fn bound_peers(&mut self, take: Take) {
+        let hosts = self.tallies.hosts();
+        // Few clients have many pairs.
+        let many = |of_client: &[TallyRef<'_>]| {
+            let mut services: BTreeMap<(Endpoint, &str), Vec<Peer<'_>>> = BTreeMap::new();
+            for (at, row) in of_client.iter().enumerate() {
+                if let Some(server) = row.server().and_then(|server| hosts.get(server as usize)) {
+                    services.entry((row.endpoint(), row.protocol())).or_default().push((server_order(server), server, at));
+                }
             }
-            for peers in services.values_mut().filter(|peers| peers.len() > Tally::PEERS_MAX) {
-                peers.sort_by_cached_key(|pair| (server_order(pair), pair.server.as_ref()));
-                over.extend(peers[Tally::PEERS_MAX..].iter().map(|pair| (*pair).clone()));
-            }
-        }
-        for pair in over {
-            if let Some(tally) = self.tallies.remove(&pair) {
-                take(self.tallies.entry(Pair { server: None, ..pair }).or_default(), &tally);
-            }
+            services.retain(|_, peers| peers.len() > Tally::PEERS_MAX);
+            services.values_mut().for_each(|peers| peers.sort_unstable());
+            services.values().flat_map(|peers| &peers[Tally::PEERS_MAX..]).map(|(.., at)| *at).collect()
+        };
+        if let Some(bounded) = self.tallies.crowd(Tally::PEERS_MAX, many, take) {
+            self.tallies = bounded;
         }
     }
 
@@ -157,9 +139,12 @@ impl SourceSaid {
     /// # Errors
     /// [`DecodeError`] for one that is damaged.
     pub fn decoded(&self) -> impl Iterator<Item = Result<Observation, DecodeError>> {
-        self.observations.iter().map(|(key, entry)| Observation::decode(key, &entry.evidence, entry.first, entry.last, entry.revision))
+        self.observations.iter().map(|one| one.observation())
     }
 }
+
+/// A server of a crowded client: its hash, itself, and the place of its row.
+type Peer<'a> = (u64, &'a Subject, usize);
 
 /// The hash by which a crowded group is thinned: FNV-1a with a final mix. It is fixed, so that all copies agree.
 #[must_use]
@@ -170,9 +155,9 @@ pub fn order(key: &[u8]) -> u64 {
 }
 
 /// The hash by which a client's peers are thinned.
-fn server_order(pair: &Pair) -> u64 {
+fn server_order(server: &Subject) -> u64 {
     let mut bytes = Vec::new();
-    pair.server.iter().for_each(|server| bytes::put_subject(&mut bytes, server));
+    bytes::put_subject(&mut bytes, server);
     order(&bytes)
 }
 

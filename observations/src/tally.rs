@@ -20,8 +20,10 @@ pub struct Pair {
 
 /// What a pair exchanged in one source. Packets and bytes count frames as captured on the wire (their original length), duplicates that
 /// the mirror delivered twice left out.
+///
+/// `O` is where the operations are: by name, or elsewhere ([`crate::tallies`]).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
+pub struct Tally<O = BTreeMap<String, Uses>> {
     /// From the client.
     pub packets_out: u64,
     /// From the client.
@@ -37,11 +39,20 @@ pub struct Tally {
     /// The last packet.
     pub last: Stamp,
     /// Operations by the protocol's names.
-    pub operations: BTreeMap<String, Uses>,
+    pub operations: O,
     /// Which way packets went: bit 0 from the client, bit 1 to the client.
     pub directions: u8,
     /// Whether the roles are known (a handshake or the protocol's structure) or guessed from the ports.
     pub roles_known: bool,
+}
+
+impl<O> Tally<O> {
+    /// The same with other operations.
+    #[must_use]
+    pub fn with<P>(&self, operations: P) -> Tally<P> {
+        let Self { packets_out, bytes_out, packets_in, bytes_in, flows, first, last, directions, roles_known, .. } = *self;
+        Tally { packets_out, bytes_out, packets_in, bytes_in, flows, first, last, operations, directions, roles_known }
+    }
 }
 
 impl Tally {

@@ -1,6 +1,7 @@
 //! What was said, as the wire has it.
 
 use crate::address::Mac;
+use crate::statement::ValueRef;
 use std::net::IpAddr;
 
 /// One field's value, quoted from the wire and not interpreted.
@@ -28,14 +29,7 @@ impl Value {
     /// The value as text for people: text as it is (bytes that are no UTF-8 become U+FFFD), bytes in hexadecimal.
     #[must_use]
     pub fn display(&self) -> String {
-        match self {
-            Self::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            Self::Bytes(bytes) => hex(bytes),
-            Self::Number(number) => number.to_string(),
-            Self::Mac(mac) => mac.to_string(),
-            Self::Ip(ip) => ip.to_string(),
-            Self::Time(seconds) => seconds.to_string(),
-        }
+        ValueRef::from(self).display().into_owned()
     }
 
     /// The text, if it is text.
@@ -51,10 +45,26 @@ impl Value {
     }
 }
 
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Text(bytes) => Self::Text(bytes.to_vec()),
+            ValueRef::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+            ValueRef::Number(number) => Self::Number(number),
+            ValueRef::Mac(mac) => Self::Mac(mac),
+            ValueRef::Ip(ip) => Self::Ip(ip),
+            ValueRef::Time(seconds) => Self::Time(seconds),
+        }
+    }
+}
+
 /// Lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    let mut digits = Vec::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        digits.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    String::from_utf8(digits).unwrap_or_default()
 }

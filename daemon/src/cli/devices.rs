@@ -21,7 +21,6 @@ pub(super) struct Devices {
 
 impl Devices {
     pub(super) fn run(&self) -> Done {
-        let document = self.from.document(&self.files)?;
-        Output::open(None)?.document(Format::Table, &document)
+        self.from.inventory(&self.files, |contents, workers| Output::open(None)?.inventory(Format::Table, contents, workers))
     }
 }

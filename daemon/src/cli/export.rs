@@ -31,7 +31,6 @@ pub(super) struct Export {
 impl Export {
     pub(super) fn run(&self) -> Done {
         // The output may be one of the files that are read: it is opened last.
-        let document = self.from.document(&self.files)?;
-        Output::open(self.output.as_deref())?.document(self.format, &document)
+        self.from.inventory(&self.files, |contents, workers| Output::open(self.output.as_deref())?.inventory(self.format, contents, workers))
     }
 }

@@ -1,14 +1,15 @@
 //! What a command reads an inventory from: databases, captures, or a JSON document, told apart by content.
 
-use super::Failure;
 use super::reading::{Reading, tagger};
+use super::{Done, Failure};
 use crate::capture::input::STDIN;
 use crate::capture::text::shown;
+use crate::export::Contents;
 use crate::store::{DamagedRows, Store, StoreError};
 use fingerprints::Fingerprints;
-use inventory::Document;
 use inventory::decision::Decisions;
 use inventory::document::SCHEMA;
+use inventory::{Document, View};
 use observations::Said;
 use serde_json::Value;
 use std::fs::File;
@@ -103,12 +104,30 @@ impl From {
 
     /// The document of everything that was given.
     pub(super) fn document(&self, files: &[PathBuf]) -> Result<Document, Failure> {
-        if let [(path, Kind::Database)] = self.kinds(files)?.as_slice()
-            && let Some(document) = super::derive::derived(&Store::open_read_only(path)?, &self.reading)?
-        {
-            return Ok(document);
+        match self.derived(files)? {
+            Some(document) => Ok(document),
+            None => self.material(files)?.document(&self.reading.fingerprints()?),
         }
-        self.material(files)?.document(&self.reading.fingerprints()?)
+    }
+
+    /// Hands on the inventory of everything that was given, with the number of threads that may make it.
+    pub(super) fn inventory(&self, files: &[PathBuf], take: impl FnOnce(&dyn Contents, usize) -> Done) -> Done {
+        let workers = self.reading.workers();
+        if let Some(document) = self.derived(files)? {
+            return take(&document, workers);
+        }
+        match self.material(files)? {
+            Material::Document(document) => take(&*document, workers),
+            Material::Said(said, decisions) => take(&View::of(&said, &self.reading.fingerprints()?, &decisions).outline(), workers),
+        }
+    }
+
+    /// The document that lies in the one database that was given, if there is no other and it is of today.
+    fn derived(&self, files: &[PathBuf]) -> Result<Option<Document>, Failure> {
+        match self.kinds(files)?.as_slice() {
+            [(path, Kind::Database)] => super::derive::derived(&Store::open_read_only(path)?, &self.reading),
+            _ => Ok(None),
+        }
     }
 
     fn kinds(&self, files: &[PathBuf]) -> Result<Vec<(PathBuf, Kind)>, Failure> {

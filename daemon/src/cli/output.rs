@@ -1,8 +1,7 @@
 //! Where answers go: standard output or a file. Whoever closes standard output early has seen enough.
 
 use super::{Done, Failure};
-use crate::export::Format;
-use inventory::Document;
+use crate::export::{Contents, Format};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -25,9 +24,9 @@ impl Output {
         Ok(Self { out: Box::new(BufWriter::new(file)), name })
     }
 
-    /// Writes a document.
-    pub(super) fn document(&mut self, format: Format, document: &Document) -> Done {
-        let written = format.write(document, &mut self.out).and_then(|()| self.out.flush());
+    /// Writes an inventory, made by so many threads.
+    pub(super) fn inventory(&mut self, format: Format, contents: &dyn Contents, workers: usize) -> Done {
+        let written = format.write(contents, workers, &mut self.out).and_then(|()| self.out.flush());
         unless_closed(written, &self.name)
     }
 }

@@ -82,6 +82,11 @@ impl Reading {
         Self { fingerprints: folder, ..Self::default() }
     }
 
+    /// How many engines work side by side.
+    pub(super) fn workers(&self) -> usize {
+        usize::from(self.workers)
+    }
+
     /// The built-in rules, and those of `--fingerprints`.
     pub(super) fn fingerprints(&self) -> Result<Fingerprints, Failure> {
         Fingerprints::with(&self.more_fingerprints()?).map_err(|error| Failure::usage(format!("--fingerprints: {error}")))
@@ -136,7 +141,7 @@ impl Reading {
     /// Reads all that was planned; what is said goes into the database, if one is given, while it is read.
     pub(super) fn read(&self, plan: &Plan, database: Option<&Database>, tagger: Option<Arc<dyn Tagger>>) -> Result<ReadAll, Failure> {
         let stopwatch = self.stages.then(Arc::<Stopwatch>::default);
-        let options = Options { workers: usize::from(self.workers), tagger, stopwatch: stopwatch.clone(), ..Options::new() };
+        let options = Options { workers: self.workers(), tagger, stopwatch: stopwatch.clone(), ..Options::new() };
         let mut all = ReadAll { said: Said::default(), complete: 0, files: plan.failed.len(), packets: 0, kept: true, stopwatch };
         let mut bar = Bar::new();
         for planned in &plan.sources {

@@ -7,6 +7,7 @@ use crate::capture::report::plan_report;
 use crate::export::Format;
 use crate::pipeline::stopwatch::{Stage, timed};
 use crate::store::{Store, Writer};
+use inventory::View;
 use inventory::decision::Decisions;
 use observations::Said;
 use std::io;
@@ -75,13 +76,14 @@ impl Replay {
             return Ok(ExitCode::FAILURE);
         }
         let stopwatch = read.stopwatch.clone();
-        let document = timed(stopwatch.as_deref(), Stage::Deriving, || inventory::inventory(&said, &fingerprints, &decisions));
-        timed(stopwatch.as_deref(), Stage::Writing, || out.document(self.format, &document))?;
+        let view = timed(stopwatch.as_deref(), Stage::Deriving, || View::of(&said, &fingerprints, &decisions));
+        let outline = timed(stopwatch.as_deref(), Stage::Deriving, || view.outline());
+        timed(stopwatch.as_deref(), Stage::Writing, || out.inventory(self.format, &outline, self.reading.workers()))?;
         read.tell();
         if read.nothing() || !read.kept {
             return Ok(ExitCode::FAILURE);
         }
-        Ok(if self.fail_on.is_some() && !document.complete { ExitCode::from(3) } else { ExitCode::SUCCESS })
+        Ok(if self.fail_on.is_some() && !outline.head().complete { ExitCode::from(3) } else { ExitCode::SUCCESS })
     }
 }
 

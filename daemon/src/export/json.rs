@@ -1,13 +1,164 @@
-//! The whole document, indented, with a line's end.
+//! The whole document, indented, with a line's end. Devices and conversations are made and written one at a time.
 
-use inventory::Document;
+use super::{Contents, pieces};
+use inventory::document::{Coverage, Producer, SourceRecord};
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 use std::io::{self, Write};
+
+/// What stands before the devices.
+#[derive(Serialize)]
+struct Head<'d> {
+    schema: &'d str,
+    producer: &'d Producer,
+    as_of: &'d Option<String>,
+    complete: bool,
+    limits_hit: &'d [String],
+    sources: &'d [SourceRecord],
+    coverage: &'d Coverage,
+}
 
 /// Writes it.
 ///
 /// # Errors
 /// If the output cannot be written.
-pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, document)?;
-    out.write_all(b"\n")
+pub fn write(contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
+    let document = contents.head();
+    let head = Head {
+        schema: &document.schema,
+        producer: &document.producer,
+        as_of: &document.as_of,
+        complete: document.complete,
+        limits_hit: &document.limits_hit,
+        sources: &document.sources,
+        coverage: &document.coverage,
+    };
+    let mut bytes = Vec::new();
+    indented(&head, 0, &mut bytes)?;
+    // The object goes on: its end, and the line's before it, come last.
+    bytes.truncate(bytes.len() - 2);
+    out.write_all(&bytes)?;
+    let device = |number, out: &mut Vec<u8>| contents.device(number).map_or(Ok(()), |device| element(number, &*device, out));
+    array("devices", contents.devices(), workers, &device, out)?;
+    let conversation = |number, out: &mut Vec<u8>| contents.conversation(number).map_or(Ok(()), |one| element(number, &*one, out));
+    array("conversations", contents.conversations(), workers, &conversation, out)?;
+    let certificate = |number: usize, out: &mut Vec<u8>| document.certificates.get(number).map_or(Ok(()), |one| element(number, one, out));
+    array("certificates", document.certificates.len(), workers, &certificate, out)?;
+    out.write_all(b"\n}\n")
+}
+
+/// One more member of the document: an array.
+fn array(name: &str, length: usize, workers: usize, make: pieces::Make<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, ",\n  \"{name}\": [")?;
+    pieces::write(length, workers, make, out)?;
+    out.write_all(if length == 0 { b"]" } else { b"\n  ]" })
+}
+
+/// An element of such an array.
+fn element<T: Serialize>(number: usize, value: &T, out: &mut Vec<u8>) -> io::Result<()> {
+    out.extend_from_slice(if number == 0 { b"\n    " } else { b",\n    " });
+    indented(value, 2, out)
+}
+
+fn indented<T: Serialize>(value: &T, depth: usize, out: &mut Vec<u8>) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(out, Indented { depth, filled: false });
+    value.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+/// As `serde_json`'s own, two spaces a level, but a line's beginning is written at once.
+struct Indented {
+    depth: usize,
+    /// The array or object that ends has something in it.
+    filled: bool,
+}
+
+/// A line's end and the spaces of the deepest line, with a comma before it.
+const LINE: &[u8] = b",\n                                                                ";
+
+impl Indented {
+    /// Begins a line, after a comma or not.
+    fn line<W: ?Sized + Write>(&self, comma: bool, out: &mut W) -> io::Result<()> {
+        let end = 2 + 2 * self.depth;
+        out.write_all(LINE.get(usize::from(!comma)..end).unwrap_or(LINE))?;
+        (LINE.len()..end).try_for_each(|_| out.write_all(b" "))
+    }
+
+    fn begin<W: ?Sized + Write>(&mut self, bracket: &[u8], out: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        self.filled = false;
+        out.write_all(bracket)
+    }
+
+    fn end<W: ?Sized + Write>(&mut self, bracket: &[u8], out: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        if self.filled {
+            self.line(false, out)?;
+        }
+        out.write_all(bracket)
+    }
+}
+
+impl Formatter for Indented {
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.begin(b"[", out)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.end(b"]", out)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.line(!first, out)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.filled = true;
+        Ok(())
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.begin(b"{", out)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.end(b"}", out)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.line(!first, out)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.filled = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inventory::Document;
+    use inventory::document::{Certificate, Conversation, Device};
+
+    #[test]
+    fn it_is_what_serde_would_write_of_the_whole() {
+        let mut document = Document::default();
+        for filled in [false, true] {
+            if filled {
+                let device = |id: &str| Device { id: id.into(), macs: vec!["a".into(), "b\"".into()], ..Device::default() };
+                document.devices = vec![device("1"), device("2")];
+                document.conversations = vec![Conversation { operations: [("x".to_owned(), 1)].into(), ..Conversation::default() }];
+                document.certificates = vec![Certificate::default(), Certificate::default()];
+                document.coverage.opaque_bytes = [("tcp/1".to_owned(), 2)].into();
+            }
+            let mut out = Vec::new();
+            write(&document, 1, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string_pretty(&document).unwrap() + "\n");
+        }
+    }
 }

@@ -3,9 +3,12 @@
 pub mod csv;
 pub mod json;
 pub mod ndjson;
+pub mod pieces;
 pub mod table;
 
-use inventory::Document;
+use inventory::document::{Conversation, Device};
+use inventory::{Document, Outline};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// A format of `--format`.
@@ -21,22 +24,90 @@ pub enum Format {
     Csv,
 }
 
+/// What is exported: a document, or the outline of one whose devices are made as they are written.
+pub trait Contents: Sync {
+    /// The document, whose devices and conversations may be missing.
+    fn head(&self) -> &Document;
+    /// How many devices there are.
+    fn devices(&self) -> usize;
+    /// One by its place in the order of ids.
+    fn device(&self, number: usize) -> Option<Cow<'_, Device>>;
+    /// How many conversations there are.
+    fn conversations(&self) -> usize;
+    /// One by its place in their order.
+    fn conversation(&self, number: usize) -> Option<Cow<'_, Conversation>>;
+    /// The whole.
+    fn whole(&self) -> Cow<'_, Document>;
+}
+
+impl Contents for Document {
+    fn head(&self) -> &Document {
+        self
+    }
+
+    fn devices(&self) -> usize {
+        self.devices.len()
+    }
+
+    fn device(&self, number: usize) -> Option<Cow<'_, Device>> {
+        self.devices.get(number).map(Cow::Borrowed)
+    }
+
+    fn conversations(&self) -> usize {
+        self.conversations.len()
+    }
+
+    fn conversation(&self, number: usize) -> Option<Cow<'_, Conversation>> {
+        self.conversations.get(number).map(Cow::Borrowed)
+    }
+
+    fn whole(&self) -> Cow<'_, Document> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl Contents for Outline<'_> {
+    fn head(&self) -> &Document {
+        Outline::head(self)
+    }
+
+    fn devices(&self) -> usize {
+        Outline::devices(self)
+    }
+
+    fn device(&self, number: usize) -> Option<Cow<'_, Device>> {
+        Outline::device(self, number).map(Cow::Owned)
+    }
+
+    fn conversations(&self) -> usize {
+        Outline::conversations(self)
+    }
+
+    fn conversation(&self, number: usize) -> Option<Cow<'_, Conversation>> {
+        Some(Cow::Owned(Outline::conversation(self, number)))
+    }
+
+    fn whole(&self) -> Cow<'_, Document> {
+        Cow::Owned(self.document())
+    }
+}
+
 impl Format {
-    /// Writes the document.
+    /// Writes an inventory; as many threads make what is written as there are `workers`.
     ///
     /// # Errors
     /// If the output cannot be written.
-    pub fn write(self, document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    pub fn write(self, contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Table => table::write(document, out),
-            Self::Json => json::write(document, out),
-            Self::Ndjson => ndjson::write(document, out),
-            Self::Csv => csv::write(document, out),
+            Self::Table => table::write(&contents.whole(), out),
+            Self::Json => json::write(contents, workers, out),
+            Self::Ndjson => ndjson::write(contents, workers, out),
+            Self::Csv => csv::write(contents, workers, out),
         }
     }
 }
 
 /// An attribute's value, or nothing.
-fn attribute<'d>(device: &'d inventory::document::Device, name: &str) -> &'d str {
+fn attribute<'d>(device: &'d Device, name: &str) -> &'d str {
     device.attributes.get(name).map_or("", |record| &record.value)
 }

@@ -15,9 +15,9 @@ pub enum Stage {
     Engine,
     /// What the engines heard, put in order.
     Gathering,
-    /// Devices resolved and described.
+    /// Devices resolved: who is who.
     Deriving,
-    /// The document written.
+    /// Devices described, and the document written.
     Writing,
 }
 

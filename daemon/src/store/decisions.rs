@@ -205,11 +205,11 @@ fn encode(decision: &Decision, author: &str, at: i64) -> Vec<u8> {
 fn decode(record: &[u8]) -> Result<(i64, String, Decision), DecodeError> {
     let mut reader = Reader { bytes: record };
     let reader = &mut reader;
-    let (at, author) = (reader.signed()?, reader.text()?);
+    let (at, author) = (reader.signed()?, reader.text()?.to_owned());
     let decision = match reader.byte()? {
-        PIN => Decision::Pin(reader.text()?, reader.text()?),
-        SPLIT => Decision::Split(reader.text()?, reader.text()?),
-        ANNOTATE => Decision::Annotate { key: reader.text()?, name: reader.text()?, value: reader.text()? },
+        PIN => Decision::Pin(reader.text()?.to_owned(), reader.text()?.to_owned()),
+        SPLIT => Decision::Split(reader.text()?.to_owned(), reader.text()?.to_owned()),
+        ANNOTATE => Decision::Annotate { key: reader.text()?.to_owned(), name: reader.text()?.to_owned(), value: reader.text()?.to_owned() },
         _ => return Err(reader.fail("decision")),
     };
     if reader.bytes.is_empty() { Ok((at, author, decision)) } else { Err(reader.fail("end")) }

@@ -5,8 +5,7 @@ use super::reading::{Damageable, RawRow, each_row, sources};
 use super::row::{Damage, DamagedRow, DamagedRows, SAID, TALLIES, Table, unseal};
 use super::{Store, Writer};
 use observations::rows::{self, Observations};
-use observations::said::Entry;
-use observations::{Pair, Source, SourceKey, Tally};
+use observations::{EntryRef, Pair, Source, SourceKey, Tally};
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -101,7 +100,7 @@ impl Pending<'_> {
         let body = unseal(self.key, row.subject, row.record)?;
         if table.name == SAID.name {
             let read = rows::read_observations(row.subject, body)?;
-            self.weight += read.entries.iter().map(|(key, entry)| rows::weight(key, entry)).sum::<usize>();
+            self.weight += read.entries.iter().map(|(key, entry)| rows::weight(EntryRef::of(key, entry))).sum::<usize>();
             self.said.push((row.subject.to_vec(), read));
         } else {
             let read = rows::read_tallies(row.subject, body)?;
@@ -116,13 +115,12 @@ impl Pending<'_> {
         let (said, tallies) = (std::mem::take(&mut self.said), std::mem::take(&mut self.tallies));
         self.other.in_transaction(self.source, |batch| {
             for (subject, row) in &said {
-                let entries: Vec<(&[u8], &Entry)> = row.entries.iter().map(|(key, entry)| (&**key, entry)).collect();
+                let entries: Vec<EntryRef<'_>> = row.entries.iter().map(|(key, entry)| EntryRef::of(key, entry)).collect();
                 let crowded: Vec<&[u8]> = row.crowded.iter().map(|group| &**group).collect();
                 batch.said(subject, &entries, &crowded)?;
             }
             for (subject, row) in &tallies {
-                let row: Vec<(&Pair, &Tally)> = row.iter().map(|(pair, tally)| (pair, tally)).collect();
-                batch.tallies(subject, &row, false)?;
+                batch.tallies(subject, row, false)?;
             }
             Ok(())
         })

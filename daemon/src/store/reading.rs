@@ -5,8 +5,7 @@ use super::row::{Damage, DamagedRow, DamagedRows, SAID, TALLIES, Table, unseal};
 use super::writer::read_source;
 use super::{Store, schema};
 use observations::rows;
-use observations::said::Entry;
-use observations::{Mac, Pair, Said, Source, SourceKey, SourceSaid, Tally};
+use observations::{Entries, EntryRef, Mac, Pair, Said, Source, SourceKey, SourceSaid, Tally};
 use rusqlite::{Connection, ErrorCode};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -165,7 +164,7 @@ pub(super) trait Damageable {
 #[derive(Default)]
 struct One {
     source: Source,
-    entries: Vec<(Box<[u8]>, Entry)>,
+    entries: Entries,
     crowded: Vec<Box<[u8]>>,
     tallies: Vec<(Pair, Tally)>,
 }
@@ -198,7 +197,7 @@ impl Gathered {
         let body = unseal(key, row.subject, row.record).map_err(damaged)?;
         if table.name == SAID.name {
             let read = rows::read_observations(row.subject, body).map_err(|error| damaged(error.into()))?;
-            one.entries.extend(read.entries);
+            read.entries.iter().for_each(|(key, entry)| one.entries.push(EntryRef::of(key, entry)));
             one.crowded.extend(read.crowded);
         } else {
             one.tallies.extend(rows::read_tallies(row.subject, body).map_err(|error| damaged(error.into()))?);
@@ -207,11 +206,14 @@ impl Gathered {
     }
 
     fn reading(self, changes: u64) -> Reading {
-        let said = |one: One| SourceSaid {
-            observations: one.entries.into_iter().collect(),
-            crowded: one.crowded.into_iter().collect(),
-            tallies: one.tallies.into_iter().collect(),
-            source: one.source,
+        let said = |mut one: One| {
+            one.entries.sort();
+            SourceSaid {
+                observations: one.entries,
+                crowded: one.crowded.into_iter().collect(),
+                tallies: one.tallies.into_iter().collect(),
+                source: one.source,
+            }
         };
         let sources = self.sources.into_values().map(|one| (one.source.key, said(one))).collect();
         Reading { said: Said { sources }, damaged: self.damaged, changes }

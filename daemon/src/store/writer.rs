@@ -4,8 +4,8 @@ use super::error::{Named, StoreError};
 use super::row::{DamagedRow, DamagedRows, SAID, TALLIES, Table, seal, unseal};
 use super::{Store, schema};
 use observations::rows::{self, Host};
-use observations::said::{Entry, order};
-use observations::{Pair, Source, SourceKey, SourceSaid, Tally, bytes};
+use observations::said::order;
+use observations::{EntryRef, Pair, Source, SourceKey, SourceSaid, Tally, TallyRef, bytes};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -46,8 +46,9 @@ impl Writer {
             if further == Ordering::Less || delta.tallies.is_empty() {
                 return Ok(());
             }
-            for (subject, tallies) in &clients {
-                batch.tallies(subject, tallies, further == Ordering::Greater)?;
+            for (subject, rows) in &clients {
+                let tallies: Vec<(Pair, Tally)> = rows.clone().filter_map(|at| delta.tallies.get(at)).map(|row| (row.pair(), row.tally())).collect();
+                batch.tallies(subject, &tallies, further == Ordering::Greater)?;
             }
             if further == Ordering::Greater { batch.keep_tallies(&clients.iter().map(|(subject, _)| &**subject).collect()) } else { Ok(()) }
         })
@@ -116,7 +117,7 @@ impl Writer {
 
 /// What was said, sorted by host.
 struct Hosts<'a> {
-    entries: Vec<(&'a [u8], &'a Entry)>,
+    entries: Vec<EntryRef<'a>>,
     /// In the order of the index.
     hosts: Vec<OfHost<'a>>,
 }
@@ -139,9 +140,9 @@ impl<'a> Hosts<'a> {
                 hosts.len() - 1
             }))
         };
-        let mut entries: Vec<(usize, &[u8], &Entry)> = Vec::with_capacity(delta.observations.len());
-        for (key, entry) in &delta.observations {
-            entries.push((place(key)?, key, entry));
+        let mut entries: Vec<(usize, EntryRef<'a>)> = Vec::with_capacity(delta.observations.len());
+        for one in delta.observations.iter() {
+            entries.push((place(one.key)?, one));
         }
         let crowded = delta.crowded.iter().map(|group| Ok((place(group)?, &**group))).collect::<Result<Vec<_>, StoreError>>()?;
         for (place, group) in crowded {
@@ -158,23 +159,23 @@ impl<'a> Hosts<'a> {
             next = end;
         }
         hosts.sort_unstable_by(|a, b| a.subject.cmp(&b.subject));
-        Ok(Self { entries: entries.into_iter().map(|(_, key, entry)| (key, entry)).collect(), hosts })
+        Ok(Self { entries: entries.into_iter().map(|(_, one)| one).collect(), hosts })
     }
 }
 
-type ClientRow<'a> = (Vec<u8>, Vec<(&'a Pair, &'a Tally)>);
+/// A client's canonical bytes, and its rows among all.
+type ClientRow = (Vec<u8>, std::ops::Range<usize>);
 
-fn clients(delta: &SourceSaid) -> Vec<ClientRow<'_>> {
-    let mut clients: Vec<ClientRow<'_>> = Vec::new();
-    for (pair, tally) in &delta.tallies {
-        match clients.last_mut() {
-            Some((_, row)) if row.first().is_some_and(|(before, _)| before.client == pair.client) => row.push((pair, tally)),
-            _ => {
-                let mut subject = Vec::new();
-                bytes::put_subject(&mut subject, &pair.client);
-                clients.push((subject, vec![(pair, tally)]));
-            }
+fn clients(delta: &SourceSaid) -> Vec<ClientRow> {
+    let rows: Vec<u32> = delta.tallies.rows().map(TallyRef::client).collect();
+    let (mut clients, mut start): (Vec<ClientRow>, usize) = (Vec::new(), 0);
+    for of_client in rows.chunk_by(|a, b| a == b) {
+        let mut subject = Vec::new();
+        if let Some(client) = delta.tallies.hosts().get(of_client[0] as usize) {
+            bytes::put_subject(&mut subject, client);
         }
+        clients.push((subject, start..start + of_client.len()));
+        start += of_client.len();
     }
     clients.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     clients
@@ -243,9 +244,9 @@ impl<'c> Batch<'c> {
     }
 
     /// Joins observations about one host, in the order of their keys.
-    pub(super) fn said(&mut self, subject: &[u8], entries: &[(&[u8], &Entry)], crowded: &[&[u8]]) -> rusqlite::Result<()> {
+    pub(super) fn said(&mut self, subject: &[u8], entries: &[EntryRef<'_>], crowded: &[&[u8]]) -> rusqlite::Result<()> {
         let old = old_row(&mut self.said, self.fresh, self.id, subject)?;
-        let weight: usize = entries.iter().map(|(key, entry)| rows::weight(key, entry)).sum();
+        let weight: usize = entries.iter().map(|one| rows::weight(*one)).sum();
         // Most rows are small, and new or said again as they were: they need no join.
         if entries.len() <= SourceSaid::GROUP_MAX && weight <= rows::WEIGHT_MAX / 2 && crowded.is_empty() {
             let record = seal(self.source.key, subject, |out| rows::put_observations(out, entries, &[]));
@@ -261,12 +262,12 @@ impl<'c> Batch<'c> {
             }
         }
         joined.join(SourceSaid {
-            observations: entries.iter().map(|(key, entry)| (Box::from(*key), (*entry).clone())).collect(),
+            observations: entries.iter().map(|one| (one.key, one.entry())).collect(),
             crowded: crowded.iter().map(|group| Box::from(*group)).collect(),
             ..SourceSaid::default()
         });
         self.thinned += u64::from(thin_observations(&mut joined));
-        let entries: Vec<(&[u8], &Entry)> = joined.observations.iter().map(|(key, entry)| (&**key, entry)).collect();
+        let entries: Vec<EntryRef<'_>> = joined.observations.iter().collect();
         let crowded: Vec<&[u8]> = joined.crowded.iter().map(|group| &**group).collect();
         let record = seal(self.source.key, subject, |out| rows::put_observations(out, &entries, &crowded));
         self.put(false, old, subject, &record)
@@ -301,7 +302,7 @@ impl<'c> Batch<'c> {
     }
 
     /// Joins one client's counters, in the order of their pairs, or puts them in the place of those that are there.
-    pub(super) fn tallies(&mut self, subject: &[u8], tallies: &[(&Pair, &Tally)], instead: bool) -> rusqlite::Result<()> {
+    pub(super) fn tallies(&mut self, subject: &[u8], tallies: &[(Pair, Tally)], instead: bool) -> rusqlite::Result<()> {
         let old = old_row(&mut self.tallies, self.fresh, self.id, subject)?;
         if tallies.iter().map(|(pair, tally)| rows::tally_weight(pair, tally)).sum::<usize>() <= rows::WEIGHT_MAX {
             let record = seal(self.source.key, subject, |out| rows::put_tallies(out, tallies));
@@ -316,10 +317,10 @@ impl<'c> Batch<'c> {
                 Err(damage) => self.replaced(TALLIES.name, subject, damage),
             }
         }
-        let new = tallies.iter().map(|(pair, tally)| ((*pair).clone(), (*tally).clone())).collect();
+        let new = tallies.iter().cloned().collect();
         joined.join(SourceSaid { tallies: new, ..SourceSaid::default() });
         self.thinned += u64::from(thin_tallies(&mut joined));
-        let tallies: Vec<(&Pair, &Tally)> = joined.tallies.iter().collect();
+        let tallies: Vec<(Pair, Tally)> = joined.tallies.iter().collect();
         let record = seal(self.source.key, subject, |out| rows::put_tallies(out, &tallies));
         self.put(true, old, subject, &record)
     }
@@ -392,7 +393,7 @@ pub(super) fn read_source(key: SourceKey, record: &[u8]) -> Result<Source, super
 
 /// Keeps of a row that is too heavy what is smallest by hash, crowded groups in at most half of it, and says whether it was.
 fn thin_observations(said: &mut SourceSaid) -> bool {
-    let all: usize = said.observations.iter().map(|(key, entry)| rows::weight(key, entry)).sum();
+    let all: usize = said.observations.iter().map(rows::weight).sum();
     let groups: usize = said.crowded.iter().map(|group| rows::RECORD_WEIGHT + group.len()).sum();
     if all + groups <= rows::WEIGHT_MAX {
         return false;
@@ -402,18 +403,19 @@ fn thin_observations(said: &mut SourceSaid) -> bool {
     crowded.sort_by_cached_key(|group| order(group));
     said.crowded = crowded.into_iter().filter(|group| fits(&mut room, rows::RECORD_WEIGHT + group.len())).collect();
     room += rows::WEIGHT_MAX / 2;
-    let mut entries: Vec<_> = std::mem::take(&mut said.observations).into_iter().collect();
-    entries.sort_by_cached_key(|(key, _)| order(key));
-    said.observations = entries.into_iter().filter(|(key, entry)| fits(&mut room, rows::weight(key, entry))).collect();
+    let all = std::mem::take(&mut said.observations);
+    let mut entries: Vec<EntryRef<'_>> = all.iter().collect();
+    entries.sort_by_cached_key(|one| order(one.key));
+    said.observations = entries.into_iter().filter(|one| fits(&mut room, rows::weight(*one))).map(|one| (one.key, one.entry())).collect();
     true
 }
 
 fn thin_tallies(said: &mut SourceSaid) -> bool {
-    if said.tallies.iter().map(|(pair, tally)| rows::tally_weight(pair, tally)).sum::<usize>() <= rows::WEIGHT_MAX {
+    if said.tallies.iter().map(|(pair, tally)| rows::tally_weight(&pair, &tally)).sum::<usize>() <= rows::WEIGHT_MAX {
         return false;
     }
     let mut room = rows::WEIGHT_MAX;
-    let mut tallies: Vec<_> = std::mem::take(&mut said.tallies).into_iter().collect();
+    let mut tallies: Vec<_> = said.tallies.iter().collect();
     tallies.sort_by_cached_key(|(pair, _)| {
         let mut bytes = pair.endpoint.port.to_be_bytes().to_vec();
         pair.server.iter().for_each(|server| bytes::put_subject(&mut bytes, server));

@@ -126,7 +126,7 @@ fn of_a_segment_in_fragments_only_what_is_new_is_read() {
 
 #[test]
 fn the_copies_of_a_mirror_are_counted_apart_and_read_once() {
-    let packets = |said: &SourceSaid| said.tallies.values().map(|tally| tally.packets_out + tally.packets_in).sum::<u64>();
+    let packets = |said: &SourceSaid| said.tallies.rows().map(|row| row.counters().packets_out + row.counters().packets_in).sum::<u64>();
     let frames = [whole(100, POLL), whole(NEXT, &ANSWER[..20]), whole(NEXT + 20, &ANSWER[20..])];
     let both = [&frames[..], &frames[..]].concat();
     let said = hear(&both, 1_000_000);

@@ -28,7 +28,7 @@ pub(super) enum Serves {
 
 impl<'s> Questions<'s> {
     /// Notes a conversation.
-    pub(super) fn hear(&mut self, client: &Side, server: &Side, protocol: &'s str, endpoint: Endpoint, tally: &Tally) {
+    pub(super) fn hear<O>(&mut self, client: &Side, server: &Side, protocol: &'s str, endpoint: Endpoint, tally: &Tally<O>) {
         if endpoint.transport != Transport::Udp || tally.packets_out == 0 {
             return;
         }
@@ -41,7 +41,7 @@ impl<'s> Questions<'s> {
 
     /// What a conversation shows, by which side spoke in it. Who answers serves where it was asked, whatever port it answers from:
     /// searches of SSDP (UDA 2.0 §1.3.3) and WS-Discovery, legacy queries of mDNS (RFC 6762 §6.7), calls of PROFINET IO.
-    pub(super) fn served(&self, client: &Side, server: &Side, protocol: &str, endpoint: Endpoint, tally: &Tally) -> Serves {
+    pub(super) fn served<O>(&self, client: &Side, server: &Side, protocol: &str, endpoint: Endpoint, tally: &Tally<O>) -> Serves {
         let asked = |by: &Side, of: Option<Side>| self.0.get(&(*by, protocol, of));
         let at = |ports: &BTreeSet<u16>| if ports.contains(&endpoint.port) { Some(endpoint.port) } else { ports.first().copied() };
         match (endpoint.transport, tally.packets_out > 0, tally.packets_in > 0) {

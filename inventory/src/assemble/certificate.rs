@@ -1,45 +1,39 @@
 //! Certificates and other keys that were presented.
 
-use crate::assemble::{View, evidence, time};
+use crate::assemble::{View, time};
 use crate::document;
-use crate::gather::{ADDRESSES, Name, Presented};
+use crate::gather::{ADDRESSES, Name, Told, presents};
 use crate::key::Key;
 use fingerprints::text::safe;
 use observations::value::hex;
-use observations::{Field, Observation, Value};
+use observations::{Field, Statement, ValueRef};
 use std::collections::BTreeMap;
 
-fn decode(presented: &Presented<'_>) -> Option<Observation> {
-    let at = presented.at;
-    Observation::decode(at.key, &at.entry.evidence, at.entry.first, at.entry.last, at.entry.revision).ok()
+fn text(said: &Statement<'_>, field: Field) -> Option<String> {
+    said.get(field).map(|value| safe(value).into_owned())
 }
 
-fn text(said: &Observation, field: Field) -> Option<String> {
-    said.get(field).map(safe)
+fn date(said: &Statement<'_>, field: Field) -> Option<String> {
+    if let Some(ValueRef::Time(seconds)) = said.get(field) { seconds.checked_mul(1_000_000_000).and_then(time) } else { None }
 }
 
-fn date(said: &Observation, field: Field) -> Option<String> {
-    if let Some(Value::Time(seconds)) = said.get(field) { seconds.checked_mul(1_000_000_000).and_then(time) } else { None }
-}
-
-fn digest(said: &Observation, field: Field) -> Option<String> {
+fn digest(said: &Statement<'_>, field: Field) -> Option<String> {
     match said.get(field)? {
-        Value::Bytes(bytes) => Some(hex(bytes)),
-        other => Some(safe(other)),
+        ValueRef::Bytes(bytes) => Some(hex(bytes)),
+        other => Some(safe(other).into_owned()),
     }
 }
 
-fn bytes(said: &Observation, field: Field) -> Option<Vec<u8>> {
-    if let Some(Value::Bytes(bytes)) = said.get(field) { Some(bytes.clone()) } else { None }
+fn bytes(said: &Statement<'_>, field: Field) -> Option<Vec<u8>> {
+    if let Some(ValueRef::Bytes(bytes)) = said.get(field) { Some(bytes.to_vec()) } else { None }
 }
 
 /// The keys that a device presented, each once.
-pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_>]) -> Vec<document::Identity> {
-    let mut found: BTreeMap<(String, String), document::Identity> = BTreeMap::new();
-    for one in presented {
-        let Some(said) = decode(one) else { continue };
-        let (field, of_key) = match one.kind {
-            "x509" => (Field::CertificateSha256, bytes(&said, Field::SpkiSha256).map(Key::CertificateKey)),
+pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<document::Identity> {
+    let mut found: BTreeMap<(&str, String), document::Identity> = BTreeMap::new();
+    for (said, kind) in told.iter().flat_map(|told| presents(&told.said).map(|kind| (&told.said, kind))) {
+        let (field, of_key) = match kind {
+            "x509" => (Field::CertificateSha256, bytes(said, Field::SpkiSha256).map(Key::CertificateKey)),
             "ssh-host-key" => (Field::SshHostKey, None),
             "uuid" => (Field::Uuid, None),
             "opcua-application" => (Field::ApplicationUri, None),
@@ -50,40 +44,37 @@ pub(super) fn identities(view: &View<'_>, site: Name, presented: &[&Presented<'_
             "ocpp-charge-point" => (Field::ChargePointId, None),
             "dicom-ae-title" => (Field::DicomAeTitle, None),
             kind if let Some(row) = ADDRESSES.iter().find(|row| row.0 == kind) => (row.1, None),
-            _ => (Field::EngineId, bytes(&said, Field::EngineId).map(Key::EngineId)),
+            _ => (Field::EngineId, bytes(said, Field::EngineId).map(Key::EngineId)),
         };
-        let Some(value) = digest(&said, field) else { continue };
+        let Some(value) = digest(said, field) else { continue };
         let identity = document::Identity {
-            kind: one.kind.into(),
+            kind: kind.into(),
             value: value.clone(),
-            issuer: text(&said, Field::CertificateIssuer),
-            not_after: date(&said, Field::NotAfter),
+            issuer: text(said, Field::CertificateIssuer),
+            not_after: date(said, Field::NotAfter),
             proven: false,
             unique: of_key.is_none_or(|key| !view.resolved.shared.contains_key(&(site, key))),
         };
-        found.insert((one.kind.to_owned(), value), identity);
+        found.insert((kind, value), identity);
     }
     found.into_values().collect()
 }
 
-/// Every certificate once, with who presented it.
-pub(super) fn certificates(view: &View<'_>, presented: &[&[&Presented<'_>]], ids: &[Option<String>]) -> Vec<document::Certificate> {
+/// Every certificate once, with who presented it: who, by the statement that shows it.
+pub(super) fn certificates<'a>(view: &View<'_>, presented: impl Iterator<Item = (Option<String>, Told<'a>)>) -> Vec<document::Certificate> {
     let mut found: BTreeMap<String, (i64, document::Certificate)> = BTreeMap::new();
-    for (member, id) in presented.iter().zip(ids) {
-        for one in member.iter().filter(|one| one.kind == "x509") {
-            let Some(said) = decode(one) else { continue };
-            let Some(sha256) = digest(&said, Field::CertificateSha256) else { continue };
-            let first = one.at.entry.first.time;
-            let (earliest, certificate) = found.entry(sha256.clone()).or_insert_with(|| (i64::MAX, document::Certificate::default()));
-            if first < *earliest {
-                *earliest = first;
-                let (by, roles) = (std::mem::take(&mut certificate.presented_by), std::mem::take(&mut certificate.roles));
-                *certificate = record(view, one, &said, sha256);
-                (certificate.presented_by, certificate.roles) = (by, roles);
-            }
-            certificate.presented_by.extend(id.clone());
-            certificate.roles.extend(text(&said, Field::CertificateRole));
+    for (id, told) in presented {
+        let Some(sha256) = digest(&told.said, Field::CertificateSha256) else { continue };
+        let first = told.entry.first.time;
+        let (earliest, certificate) = found.entry(sha256.clone()).or_insert_with(|| (i64::MAX, document::Certificate::default()));
+        if first < *earliest {
+            *earliest = first;
+            let (by, roles) = (std::mem::take(&mut certificate.presented_by), std::mem::take(&mut certificate.roles));
+            *certificate = record(view, &told, sha256);
+            (certificate.presented_by, certificate.roles) = (by, roles);
         }
+        certificate.presented_by.extend(id);
+        certificate.roles.extend(text(&told.said, Field::CertificateRole));
     }
     let tidy = |(_, mut certificate): (i64, document::Certificate)| {
         for list in [&mut certificate.presented_by, &mut certificate.roles] {
@@ -95,7 +86,8 @@ pub(super) fn certificates(view: &View<'_>, presented: &[&[&Presented<'_>]], ids
     found.into_values().map(tidy).collect()
 }
 
-fn record(view: &View<'_>, one: &Presented<'_>, said: &Observation, sha256: String) -> document::Certificate {
+fn record(view: &View<'_>, told: &Told<'_>, sha256: String) -> document::Certificate {
+    let said = &told.said;
     let index = said.fields.iter().position(|said| said.field == Field::CertificateSha256);
     let bits = said.get(Field::KeyBits).map(|bits| format!(" {}", bits.display())).unwrap_or_default();
     document::Certificate {
@@ -107,9 +99,9 @@ fn record(view: &View<'_>, one: &Presented<'_>, said: &Observation, sha256: Stri
         not_after: date(said, Field::NotAfter),
         key: text(said, Field::KeyAlgorithm).unwrap_or_default() + &bits,
         signature: text(said, Field::SignatureAlgorithm).unwrap_or_default(),
-        self_signed: said.get(Field::SelfSigned).and_then(Value::number) == Some(1),
-        subject_alt_names: said.all(Field::SubjectAltName).map(safe).collect(),
-        evidence: vec![evidence(view.said, &view.facts, one.at, said, index)],
+        self_signed: said.get(Field::SelfSigned).and_then(ValueRef::number) == Some(1),
+        subject_alt_names: said.all(Field::SubjectAltName).map(|name| safe(name).into_owned()).collect(),
+        evidence: view.evidence(told, index).into_iter().collect(),
         ..document::Certificate::default()
     }
 }

@@ -3,35 +3,64 @@
 use crate::assemble::answer::{Questions, Serves};
 use crate::assemble::{View, time};
 use crate::document;
-use crate::gather::{HostKey, is_own_host, own_segment};
+use crate::gather::{Span, wider};
+use crate::grouped::Grouped;
 use fingerprints::behaviour::Role;
-use observations::{Endpoint, Mac, SourceSaid, Subject, Tally, Transport};
-use std::collections::{BTreeMap, BTreeSet};
+use foldhash::fast::RandomState;
+use observations::{Endpoint, Mac, Subject, Tally, TallyRef, Transport, Uses};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-/// Everything that tallies tell of components.
-#[derive(Default)]
-pub(super) struct Traffic {
-    pub(super) conversations: Vec<document::Conversation>,
-    pub(super) one_way: u64,
-    of: BTreeMap<usize, Of>,
+/// Every conversation, in the document's order: rows point into what was said, and are read when they are shown.
+pub(super) struct Traffic<'v> {
+    view: &'v View<'v>,
+    /// As they are shown, in that order.
+    addresses: Vec<(Box<str>, Address)>,
+    /// Components by the rank of their ids.
+    by_rank: Vec<u32>,
+    /// Rows of one conversation stand together.
+    rows: Vec<Row>,
+    /// Where each conversation begins.
+    starts: Vec<u32>,
+    /// By component.
+    sums: Vec<Sum<'v>>,
+    /// By the component that serves, what shows it.
+    served: Grouped<Shown>,
+    one_way: u64,
 }
 
-/// What they tell of one.
-#[derive(Default)]
-struct Of {
+/// A conversation that shows a service.
+#[derive(Clone, Copy, Default)]
+struct Shown {
+    number: u32,
+    /// Where, if that is known.
+    port: Option<u16>,
+    /// The side that was taken for the client serves.
+    by_client: bool,
+}
+
+/// What one component sent and received, and in which protocols it asks.
+#[derive(Clone, Default)]
+struct Sum<'v> {
     sent: document::Traffic,
     received: document::Traffic,
-    services: BTreeMap<(String, Endpoint), Served>,
-    roles: Vec<Role>,
-    span: Option<(i64, i64)>,
+    span: Option<Span>,
+    asks: Vec<&'v str>,
 }
 
-#[derive(Default)]
-struct Served {
-    clients: BTreeSet<Side>,
-    span: Option<(i64, i64)>,
+/// One row of a source.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    /// What orders conversations: ranks of the client's and the server's address, and of protocol and transport, and the port.
+    order: u128,
+    client: Whose,
+    server: Whose,
+    source: u32,
+    index: u32,
 }
+
+/// Whose an address is: nobody's, or the rank of its component's id and one.
+type Whose = u32;
 
 /// One side of a conversation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +70,7 @@ pub(super) struct Side {
 }
 
 /// An address as it is shown.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Address {
     Ip(IpAddr),
     Mac(Mac),
@@ -60,179 +89,341 @@ impl std::fmt::Display for Address {
     }
 }
 
-/// What makes two rows one conversation.
-type Row<'s> = (Side, Side, &'s str, Endpoint);
+/// What tallies tell of one component.
+#[derive(Default)]
+pub(super) struct Of<'v> {
+    pub(super) sent: document::Traffic,
+    pub(super) received: document::Traffic,
+    pub(super) roles: Vec<Role<'v>>,
+    pub(super) span: Option<Span>,
+    services: BTreeMap<(&'v str, Endpoint), Served>,
+}
+
+#[derive(Default)]
+struct Served {
+    /// Who asks: rank of the address, and whose it is.
+    clients: Vec<(u32, Whose)>,
+    span: Option<Span>,
+}
 
 /// Protocols whose frames are announcements: speaking them is no service to a client.
 const NO_ROLES: &[&str] = &["arp", "eth", "ip", "ipv6", "tcp", "udp", "sctp", "ethernet", "icmpv6", "lldp", "cdp", "stp"];
 
-/// Whom a source's subjects are.
-struct Sides<'v, 's> {
-    view: &'v View<'s>,
-    site: u16,
-    segments: Vec<u16>,
-    /// What the capturing host says to itself.
-    own: u16,
+/// Hosts of tallies as they are found: their addresses by number, and their sides.
+#[derive(Default)]
+struct Found {
+    addresses: Vec<Address>,
+    numbers: HashMap<Address, u32, RandomState>,
 }
 
-impl<'v, 's> Sides<'v, 's> {
-    fn of(view: &'v View<'s>, one: &SourceSaid) -> Self {
-        let number = |names: &[String], name: &str| names.iter().position(|known| known == name).and_then(|at| u16::try_from(at).ok()).unwrap_or(0);
-        Self {
-            view,
-            site: number(&view.facts.sites, &one.source.site),
-            segments: one.source.segments.iter().map(|name| number(&view.facts.segments, name)).collect(),
-            own: number(&view.facts.segments, &own_segment(&one.source.key)),
-        }
-    }
-
-    fn side(&self, subject: &Subject, at: i64) -> Side {
-        let segment = self.segments.get(usize::from(subject.segment.0)).copied().unwrap_or(0);
-        let segment = if is_own_host(subject) { self.own } else { segment };
-        let key = HostKey { site: self.site, segment, mac: subject.mac, ip: subject.ip };
-        let component = self.view.component_at(&key, at);
-        let address = subject.ip.map(Address::Ip).or_else(|| subject.mac.map(Address::Mac)).unwrap_or(Address::Unknown);
-        Side { component, address }
+impl Found {
+    fn number(&mut self, address: Address) -> u32 {
+        *self.numbers.entry(address).or_insert_with(|| {
+            self.addresses.push(address);
+            self.addresses.len() as u32 - 1
+        })
     }
 }
 
-impl Traffic {
-    pub(super) fn of(view: &View<'_>) -> Self {
-        let mut traffic = Self::default();
-        let mut rows: Vec<(Row<'_>, &Tally)> = Vec::new();
-        for one in view.said.sources.values() {
-            let sides = Sides::of(view, one);
-            for (pair, tally) in &one.tallies {
-                let client = sides.side(&pair.client, tally.first.time);
-                let server =
-                    pair.server.as_ref().map_or(Side { component: None, address: Address::Many }, |server| sides.side(server, tally.first.time));
-                rows.push(((client, server, pair.protocol.as_str(), pair.endpoint), tally));
+/// A host of a source: its address, and its side, unless that depends on the time.
+struct Known {
+    address: u32,
+    side: Option<Whose>,
+}
+
+impl<'v> Traffic<'v> {
+    pub(super) fn of(view: &'v View<'v>) -> Self {
+        let mut by_rank: Vec<u32> = (0..).take(view.ids.len()).collect();
+        by_rank.sort_unstable_by_key(|at| view.ids[*at as usize]);
+        let mut ranks = vec![0; by_rank.len()];
+        by_rank.iter().zip(0..).for_each(|(at, rank)| ranks[*at as usize] = rank);
+        let mut found = Found::default();
+        let (many, mut rows) = (found.number(Address::Many), Vec::new());
+        let protocols = protocols(view);
+        for (source, one) in (0u32..).zip(&view.facts.sources) {
+            let names: Vec<u128> = one.said.tallies.names().map(|name| protocols.binary_search(&name).unwrap_or(0) as u128).collect();
+            let side = |host: &Subject, time| view.component_at(&view.facts.host_key(source, host), time).map_or(0, |at| ranks[at] + 1);
+            let hosts: Vec<Known> = one.said.tallies.hosts().iter().map(|host| known(view, source, host, &mut found, side)).collect();
+            let sides = |number: u32, row: TallyRef<'_>| {
+                let known = &hosts[number as usize];
+                (known.address, known.side.unwrap_or_else(|| side(&one.said.tallies.hosts()[number as usize], row.counters().first.time)))
+            };
+            for (index, row) in (0u32..).zip(one.said.tallies.rows()) {
+                let (client, server) = (sides(row.client(), row), row.server().map_or((many, 0), |server| sides(server, row)));
+                let ends = u128::from(client.0) << 96 | u128::from(server.0) << 64;
+                let order =
+                    ends | names[row.protocol_number() as usize] << 32 | rank(row.endpoint().transport) << 16 | u128::from(row.endpoint().port);
+                rows.push(Row { order, client: client.1, server: server.1, source, index });
             }
         }
-        rows.sort_by_key(|row| row.0);
+        let addresses = ranked(&found.addresses, &mut rows);
+        rows.sort_unstable();
+        Self { view, addresses, by_rank, rows, starts: Vec::new(), sums: Vec::new(), served: Grouped::default(), one_way: 0 }.joined()
+    }
+
+    /// Finds which rows are one conversation, and whose.
+    fn joined(mut self) -> Self {
+        let same = |a: &Row, b: &Row| (a.order, a.client, a.server) == (b.order, b.client, b.server);
+        let mut start = 0;
+        for rows in self.rows.chunk_by(same) {
+            self.starts.push(start);
+            start += rows.len() as u32;
+        }
         let mut questions = Questions::default();
-        for ((client, server, protocol, endpoint), tally) in &rows {
-            questions.hear(client, server, protocol, *endpoint, tally);
-        }
-        for same in rows.chunk_by(|a, b| a.0 == b.0) {
-            let Some(((client, server, protocol, endpoint), first)) = same.first() else { continue };
-            // Most pairs stand in one source with one row; only others are summed.
-            if let [_] = same {
-                traffic.take(view, &questions, (client, server, protocol, *endpoint), first);
-                continue;
+        for number in 0..self.starts.len() {
+            let (row, sum) = (self.row(number), self.counters(number));
+            if let Some(said) = self.first(number).filter(|said| said.endpoint().transport == Transport::Udp) {
+                questions.hear(&self.client(row), &self.server(row), said.protocol(), said.endpoint(), &sum);
             }
-            let mut sum = Tally::default();
-            same.iter().for_each(|(_, tally)| sum.add(tally));
-            traffic.take(view, &questions, (client, server, protocol, *endpoint), &sum);
         }
-        traffic.conversations.sort_by(|a, b| order(a).cmp(&order(b)));
-        for of in traffic.of.values_mut() {
-            of.roles.sort();
-            of.roles.dedup();
-        }
-        traffic
+        self.sum(&questions)
     }
 
-    fn take(&mut self, view: &View<'_>, questions: &Questions<'_>, row: (&Side, &Side, &str, Endpoint), tally: &Tally) {
-        let ((client, server, protocol, endpoint), span) = (row, (tally.first.time, tally.last.time));
-        let serves = if is_known(protocol, endpoint, tally) { questions.served(client, server, protocol, endpoint, tally) } else { Serves::Nothing };
-        if let Some(at) = client.component {
-            let of = self.of.entry(at).or_default();
-            of.add(tally.packets_out, tally.bytes_out, tally.packets_in, tally.bytes_in, (tally.packets_out > 0).then_some(span));
-            if let Serves::Client(port) = serves {
-                of.serves(protocol, Endpoint { port, ..endpoint }, server, span);
-            } else if tally.packets_out > 0 {
-                of.plays(protocol, false);
+    /// Adds up by component.
+    fn sum(mut self, questions: &Questions<'_>) -> Self {
+        let mut sums = vec![Sum::default(); self.by_rank.len()];
+        let (mut served, mut one_way) = (Vec::with_capacity(self.starts.len()), 0);
+        for number in 0..self.starts.len() {
+            let (row, sum) = (self.row(number), self.counters(number));
+            let Some(said) = self.first(number) else { continue };
+            let (protocol, endpoint, span) = (said.protocol(), said.endpoint(), (sum.first.time, sum.last.time));
+            let (out, back) = ((sum.packets_out, sum.bytes_out), (sum.packets_in, sum.bytes_in));
+            let serves = if is_known(protocol, endpoint, &sum) {
+                questions.served(&self.client(row), &self.server(row), protocol, endpoint, &sum)
+            } else {
+                Serves::Nothing
+            };
+            let shown = |port, by_client| Shown { number: number as u32, port, by_client };
+            if let Some(at) = self.component(row.client) {
+                let of = &mut sums[at as usize];
+                of.add(out, back, span);
+                if let Serves::Client(port) = serves {
+                    served.push((at, shown(Some(port), true)));
+                } else if sum.packets_out > 0 && !NO_ROLES.contains(&protocol) && !of.asks.contains(&protocol) {
+                    of.asks.push(protocol);
+                }
+            }
+            if let Some(at) = self.component(row.server) {
+                sums[at as usize].add(back, out, span);
+                match serves {
+                    Serves::Server(port) => served.push((at, shown(Some(port), false))),
+                    Serves::ServerSomewhere => served.push((at, shown(None, false))),
+                    Serves::Client(_) | Serves::Nothing => {}
+                }
+            }
+            let unicast = row.server != 0 || endpoint.transport == Transport::Tcp;
+            one_way += u64::from(unicast && sum.directions != 3);
+        }
+        self.one_way = one_way;
+        self.served = Grouped::of(self.by_rank.len(), served);
+        self.sums = sums;
+        self
+    }
+
+    fn client(&self, row: &Row) -> Side {
+        self.side(row.client, row.order >> 96)
+    }
+
+    fn server(&self, row: &Row) -> Side {
+        self.side(row.server, row.order >> 64)
+    }
+
+    fn side(&self, whose: Whose, rank: u128) -> Side {
+        let address = self.addresses.get(rank as u32 as usize).map_or(Address::Unknown, |(_, address)| *address);
+        Side { component: self.component(whose).map(|at| at as usize), address }
+    }
+
+    /// How many conversations there are.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Conversations of which only one direction was seen.
+    pub(super) fn one_way(&self) -> u64 {
+        self.one_way
+    }
+
+    fn component(&self, side: Whose) -> Option<u32> {
+        self.by_rank.get(side.checked_sub(1)? as usize).copied()
+    }
+
+    fn row(&self, number: usize) -> &Row {
+        &self.rows[self.starts[number] as usize]
+    }
+
+    /// The rows of a conversation, as they were said.
+    fn said(&self, number: usize) -> impl Iterator<Item = TallyRef<'v>> {
+        let start = self.starts[number] as usize;
+        let end = self.starts.get(number + 1).map_or(self.rows.len(), |end| *end as usize);
+        let said = |row: &Row| self.view.facts.sources.get(row.source as usize)?.said.tallies.get(row.index as usize);
+        self.rows[start..end].iter().filter_map(said)
+    }
+
+    fn first(&self, number: usize) -> Option<TallyRef<'v>> {
+        self.said(number).next()
+    }
+
+    /// The counters of a conversation. Most have one row; only others are summed.
+    fn counters(&self, number: usize) -> Tally<()> {
+        let mut rows = self.said(number);
+        match (rows.next(), rows.next()) {
+            (Some(row), None) => row.counters().with(()),
+            (first, second) => {
+                let mut sum = Tally::default();
+                first.into_iter().chain(second).chain(rows).for_each(|row| sum.add(&row.tally()));
+                sum.with(())
             }
         }
-        if let Some(at) = server.component {
-            let of = self.of.entry(at).or_default();
-            of.add(tally.packets_in, tally.bytes_in, tally.packets_out, tally.bytes_out, (tally.packets_in > 0).then_some(span));
-            match serves {
-                Serves::Server(port) => of.serves(protocol, Endpoint { port, ..endpoint }, client, span),
-                Serves::ServerSomewhere => of.plays(protocol, true),
-                Serves::Client(_) | Serves::Nothing => {}
+    }
+
+    fn operations(&self, number: usize) -> Vec<(&'v str, Uses)> {
+        let mut operations: Vec<(&str, Uses)> = self.said(number).flat_map(TallyRef::operations).collect();
+        operations.sort_by_key(|(name, _)| *name);
+        operations.dedup_by(|next, sum| {
+            let same = next.0 == sum.0;
+            if same {
+                sum.1 = Uses { class: sum.1.class.max(next.1.class), count: sum.1.count.saturating_add(next.1.count) };
             }
-        }
-        let unicast = server.component.is_some() || endpoint.transport == Transport::Tcp;
-        self.one_way += u64::from(unicast && tally.directions != 3);
-        let party =
-            |side: &Side| document::Party { device: side.component.and_then(|at| view.id(at)).map(str::to_owned), address: side.address.to_string() };
-        self.conversations.push(document::Conversation {
-            client: party(client),
-            server: party(server),
-            protocol: protocol.to_owned(),
-            transport: endpoint.transport.name().into(),
-            port: endpoint.port,
-            packets: tally.packets_out.saturating_add(tally.packets_in),
-            bytes: tally.bytes_out.saturating_add(tally.bytes_in),
-            operations: tally.operations.iter().map(|(name, uses)| (name.clone(), uses.count)).collect(),
-            operation_classes: classes(tally),
-            first_seen: time(span.0),
-            last_seen: time(span.1),
+            same
         });
+        operations
     }
 
-    pub(super) fn roles(&self, at: usize) -> &[Role] {
-        self.of.get(&at).map_or(&[], |of| &of.roles)
+    /// A conversation, as the document has it.
+    pub(super) fn conversation(&self, number: usize) -> document::Conversation {
+        let (row, sum) = (self.row(number), self.counters(number));
+        let address = |shift: u32| self.addresses.get((row.order >> shift) as u32 as usize).map_or("", |(text, _)| text).to_owned();
+        let device = |side: Whose| self.component(side).and_then(|at| self.view.id(at as usize));
+        let endpoint = self.first(number).map(TallyRef::endpoint);
+        let operations = self.operations(number);
+        document::Conversation {
+            client: document::Party { device: device(row.client), address: address(96) },
+            server: document::Party { device: device(row.server), address: address(64) },
+            protocol: self.first(number).map(|row| row.protocol().to_owned()).unwrap_or_default(),
+            transport: endpoint.map(|endpoint| endpoint.transport.name().to_owned()).unwrap_or_default(),
+            port: endpoint.map_or(0, |endpoint| endpoint.port),
+            packets: sum.packets_out.saturating_add(sum.packets_in),
+            bytes: sum.bytes_out.saturating_add(sum.bytes_in),
+            operations: operations.iter().map(|(name, uses)| ((*name).to_owned(), uses.count)).collect(),
+            operation_classes: classes(&operations),
+            first_seen: time(sum.first.time),
+            last_seen: time(sum.last.time),
+        }
     }
 
-    pub(super) fn span(&self, at: usize) -> Option<(i64, i64)> {
-        self.of.get(&at)?.span
+    /// What they tell of one component.
+    pub(super) fn component_of(&self, at: usize) -> Of<'v> {
+        let Sum { sent, received, span, asks } = self.sums.get(at).cloned().unwrap_or_default();
+        let roles = asks.into_iter().map(|protocol| Role { protocol, serves: false }).collect();
+        let mut of = Of { sent, received, span, roles, services: BTreeMap::new() };
+        for Shown { number, port, by_client } in self.served.get(at) {
+            let number = *number as usize;
+            let Some(said) = self.first(number) else { continue };
+            of.serves(said.protocol());
+            let Some(port) = *port else { continue };
+            let (row, sum) = (self.row(number), self.counters(number));
+            let span = (sum.first.time, sum.last.time);
+            let served = of.services.entry((said.protocol(), Endpoint { port, ..said.endpoint() })).or_default();
+            served.clients.push(if *by_client { ((row.order >> 64) as u32, row.server) } else { ((row.order >> 96) as u32, row.client) });
+            served.span = Some(served.span.map_or(span, |known| wider(known, span)));
+        }
+        of.roles.sort();
+        of
+    }
+}
+
+/// A host of a source.
+fn known(view: &View<'_>, source: u32, host: &Subject, found: &mut Found, side: impl Fn(&Subject, i64) -> Whose) -> Known {
+    let address = host.ip.map(Address::Ip).or_else(|| host.mac.map(Address::Mac)).unwrap_or(Address::Unknown);
+    let settled = view.is_settled(&view.facts.host_key(source, host));
+    Known { address: found.number(address), side: settled.then(|| side(host, 0)) }
+}
+
+/// Every protocol of a row, in their order.
+fn protocols<'v>(view: &'v View<'_>) -> Vec<&'v str> {
+    let mut protocols: Vec<&str> = view.facts.sources.iter().flat_map(|one| one.said.tallies.names()).collect();
+    protocols.sort_unstable();
+    protocols.dedup();
+    protocols
+}
+
+/// The place of a transport in the order of names.
+const fn rank(transport: Transport) -> u128 {
+    match transport {
+        Transport::Ethernet => 0,
+        Transport::Ip => 1,
+        Transport::Sctp => 2,
+        Transport::Tcp => 3,
+        Transport::Udp => 4,
+    }
+}
+
+/// Addresses as text, in their order; rows, which have them by number, have them by rank then.
+fn ranked(addresses: &[Address], rows: &mut [Row]) -> Vec<(Box<str>, Address)> {
+    let begin = |text: &str| {
+        let mut begin = [0; 16];
+        begin.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+        u128::from_be_bytes(begin)
+    };
+    let mut texts: Vec<(u128, Box<str>, u32)> = Vec::with_capacity(addresses.len());
+    for (address, number) in addresses.iter().zip(0..) {
+        let text = address.to_string().into_boxed_str();
+        texts.push((begin(&text), text, number));
+    }
+    texts.sort_unstable();
+    let mut ranks = vec![0u32; texts.len()];
+    texts.iter().zip(0..).for_each(|((.., number), rank)| ranks[*number as usize] = rank);
+    let rank = |number: u128| u128::from(ranks[number as u32 as usize]);
+    for row in rows {
+        row.order = rank(row.order >> 96) << 96 | rank(row.order >> 64) << 64 | row.order & u128::from(u64::MAX);
+    }
+    texts.into_iter().map(|(_, text, number)| (text, addresses[number as usize])).collect()
+}
+
+impl Sum<'_> {
+    fn add(&mut self, sent: (u64, u64), received: (u64, u64), span: Span) {
+        self.sent.packets += sent.0;
+        self.sent.bytes += sent.1;
+        self.received.packets += received.0;
+        self.received.bytes += received.1;
+        if sent.0 > 0 {
+            self.span = Some(self.span.map_or(span, |known| wider(known, span)));
+        }
+    }
+}
+
+impl<'v> Of<'v> {
+    fn serves(&mut self, protocol: &'v str) {
+        let role = Role { protocol, serves: true };
+        if !NO_ROLES.contains(&protocol) && !self.roles.contains(&role) {
+            self.roles.push(role);
+        }
     }
 
-    pub(super) fn sent(&self, at: usize) -> document::Traffic {
-        self.of.get(&at).map(|of| of.sent.clone()).unwrap_or_default()
-    }
-
-    pub(super) fn received(&self, at: usize) -> document::Traffic {
-        self.of.get(&at).map(|of| of.received.clone()).unwrap_or_default()
-    }
-
-    pub(super) fn services(&self, at: usize) -> Vec<document::Service> {
-        let services = self.of.get(&at).into_iter().flat_map(|of| &of.services);
-        let service = |((protocol, endpoint), served): (&(String, Endpoint), &Served)| document::Service {
-            protocol: protocol.clone(),
+    pub(super) fn services(&self) -> Vec<document::Service> {
+        let clients = |served: &Served| {
+            let mut clients = served.clients.clone();
+            clients.sort_unstable();
+            clients.dedup();
+            clients.len() as u64
+        };
+        let service = |((protocol, endpoint), served): (&(&str, Endpoint), &Served)| document::Service {
+            protocol: (*protocol).to_owned(),
             transport: endpoint.transport.name().into(),
             port: endpoint.port,
-            clients: served.clients.len() as u64,
+            clients: clients(served),
             first_seen: served.span.and_then(|span| time(span.0)),
             last_seen: served.span.and_then(|span| time(span.1)),
             secured: None,
         };
-        services.map(service).collect()
-    }
-}
-
-impl Of {
-    fn serves(&mut self, protocol: &str, endpoint: Endpoint, client: &Side, span: (i64, i64)) {
-        let served = self.services.entry((protocol.to_owned(), endpoint)).or_default();
-        served.clients.insert(*client);
-        served.span = Some(served.span.map_or(span, |old| (old.0.min(span.0), old.1.max(span.1))));
-        self.plays(protocol, true);
-    }
-
-    fn plays(&mut self, protocol: &str, serves: bool) {
-        if !NO_ROLES.contains(&protocol) && !self.roles.iter().any(|role| role.serves == serves && role.protocol == protocol) {
-            self.roles.push(Role { protocol: protocol.to_owned(), serves });
-        }
-    }
-
-    fn add(&mut self, sent: u64, sent_bytes: u64, received: u64, received_bytes: u64, spoke: Option<(i64, i64)>) {
-        self.sent.packets += sent;
-        self.sent.bytes += sent_bytes;
-        self.received.packets += received;
-        self.received.bytes += received_bytes;
-        if let Some(span) = spoke {
-            self.span = Some(self.span.map_or(span, |old| (old.0.min(span.0), old.1.max(span.1))));
-        }
+        self.services.iter().map(service).collect()
     }
 }
 
 /// Operations summed by what they do.
-fn classes(tally: &Tally) -> BTreeMap<String, u64> {
+fn classes(operations: &[(&str, Uses)]) -> BTreeMap<String, u64> {
     let mut classes: BTreeMap<String, u64> = BTreeMap::new();
-    for uses in tally.operations.values() {
+    for (_, uses) in operations {
         let sum = classes.entry(uses.class.name().to_owned()).or_default();
         *sum = sum.saturating_add(uses.count);
     }
@@ -240,13 +431,8 @@ fn classes(tally: &Tally) -> BTreeMap<String, u64> {
 }
 
 /// Whether it is known which side is the server: by handshake, or because the protocol was recognised.
-fn is_known(protocol: &str, endpoint: Endpoint, tally: &Tally) -> bool {
+fn is_known(protocol: &str, endpoint: Endpoint, tally: &Tally<()>) -> bool {
     let recognised = protocol != endpoint.transport.name();
     let carried = matches!(endpoint.transport, Transport::Tcp | Transport::Udp | Transport::Sctp);
     carried && (tally.roles_known || recognised)
-}
-
-fn order(conversation: &document::Conversation) -> (&str, &str, &str, &str, u16, &Option<String>, &Option<String>) {
-    let document::Conversation { client, server, protocol, transport, port, .. } = conversation;
-    (&client.address, &server.address, protocol, transport, *port, &client.device, &server.device)
 }

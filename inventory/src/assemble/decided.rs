@@ -1,53 +1,58 @@
 //! What a device is: claims decided, with their evidence.
 
-use super::{View, evidence, kind, time};
+use super::{View, kind, time};
 use crate::attribute::{Candidate, Decided, TOLD_MIN, decide, normal};
 use crate::document::{self, AttributeRecord, Device, Rival};
-use crate::gather::{At, ClaimAt};
+use crate::gather::ClaimAt;
 use crate::resolve::Component;
 use fingerprints::behaviour::{self, Role};
-use fingerprints::{Attribute, Class};
-use observations::{Field, Mac, Observation, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use fingerprints::{Attribute, Claim, Class};
+use observations::{Field, Mac, ValueRef};
 
 /// Quotations shown for one value.
 const EVIDENCE_MAX: usize = 4;
 
 /// The first statement of a device in the protocol that a claim of behaviour (`behaviour:serves-modbus`) rests on.
-fn said_in<'c, 'a>(claims: &[&'c ClaimAt<'a>], acts: &fingerprints::Claim) -> Option<&'c ClaimAt<'a>> {
+fn said_in<'c, 't, 'a>(claims: &[&'c ClaimAt<'t, 'a>], acts: &Claim<'_>) -> Option<&'c ClaimAt<'t, 'a>> {
     let (_, protocol) = acts.rule.split_once('-')?;
-    let said = claims.iter().copied().filter(|claim| claim.protocol == protocol);
-    said.min_by_key(|claim| (claim.at.entry.first, claim.at.source, claim.at.key))
+    let said = claims.iter().copied().filter(|claim| claim.protocol() == protocol);
+    said.min_by_key(|claim| (claim.told.entry.first, claim.told.at.source, claim.told.entry.key))
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// Attributes, class, type, names.
-    pub(super) fn decide_all(&self, device: &mut Device, claims: &[&ClaimAt<'_>], roles: &[Role]) {
-        let mut by_attribute: BTreeMap<Attribute, Vec<&ClaimAt<'_>>> = BTreeMap::new();
-        for claim in claims {
-            by_attribute.entry(claim.claim.attribute).or_default().push(claim);
-        }
-        for (attribute, claims) in &by_attribute {
-            let Some(decided) = decide(*attribute, claims) else { continue };
-            match attribute {
-                Attribute::Class | Attribute::Type => {}
-                Attribute::Hostname => device.hostnames = names(&decided),
-                _ => {
-                    device.attributes.insert(attribute.name().to_owned(), self.record(&decided));
-                }
+    pub(super) fn decide_all(&self, device: &mut Device, claims: &[&ClaimAt<'_, 'a>], roles: &[Role<'_>]) {
+        let mut by_attribute = claims.to_vec();
+        // Stable: of one attribute they stay in their order.
+        by_attribute.sort_by_key(|claim| claim.claim.attribute);
+        let of = |attribute| {
+            let start = by_attribute.partition_point(|claim| claim.claim.attribute < attribute);
+            let end = by_attribute.partition_point(|claim| claim.claim.attribute <= attribute);
+            &by_attribute[start..end]
+        };
+        for claims in by_attribute.chunk_by(|a, b| a.claim.attribute == b.claim.attribute) {
+            let attribute = claims[0].claim.attribute;
+            if matches!(attribute, Attribute::Class | Attribute::Type) {
+                continue;
+            }
+            let Some(decided) = decide(attribute, claims) else { continue };
+            if attribute == Attribute::Hostname {
+                device.hostnames = names(&decided);
+            } else {
+                device.attributes.insert(attribute.name().to_owned(), self.record(&decided));
             }
         }
         let behaviour = self.shown(behaviour::claims(roles), claims);
-        device.class = self.tell(device, Attribute::Class, by_attribute.get(&Attribute::Class), &behaviour, claims);
-        let kinds = by_attribute.get(&Attribute::Type).map(|kinds| kind::agreeing(kinds, by_attribute.get(&Attribute::Class), &device.class));
-        device.kind_of_device = self.tell(device, Attribute::Type, kinds.as_ref(), &kind::of_class(&behaviour, &device.class), claims);
+        device.class = self.tell(device, Attribute::Class, of(Attribute::Class), &behaviour, claims);
+        let kinds = kind::agreeing(of(Attribute::Type), of(Attribute::Class), &device.class);
+        device.kind_of_device = self.tell(device, Attribute::Type, &kinds, &kind::of_class(&behaviour, &device.class), claims);
         if device.class == "unknown" || device.kind_of_device == "unknown" {
             device.would_tell_more = would_tell_more(device);
         }
     }
 
     /// What roles say, as far as something that was said in their protocol can be shown.
-    fn shown(&self, behaviour: Vec<fingerprints::Claim>, claims: &[&ClaimAt<'_>]) -> Vec<fingerprints::Claim> {
+    fn shown(&self, behaviour: Vec<Claim<'static>>, claims: &[&ClaimAt<'_, 'a>]) -> Vec<Claim<'static>> {
         behaviour.into_iter().filter(|acts| said_in(claims, acts).is_some()).collect()
     }
 
@@ -56,11 +61,11 @@ impl View<'_> {
         &self,
         device: &mut Device,
         attribute: Attribute,
-        claims: Option<&Vec<&ClaimAt<'_>>>,
-        behaviour: &[fingerprints::Claim],
-        spoke: &[&ClaimAt<'_>],
+        claims: &[&ClaimAt<'_, 'a>],
+        behaviour: &[Claim<'_>],
+        spoke: &[&ClaimAt<'_, 'a>],
     ) -> String {
-        let decided = claims.and_then(|claims| decide(attribute, claims));
+        let decided = decide(attribute, claims);
         let acts = behaviour.iter().filter(|claim| claim.attribute == attribute).max_by_key(|claim| claim.confidence);
         let mut record = decided.map(|decided| self.record(&decided));
         if let Some(acts) = acts
@@ -69,12 +74,12 @@ impl View<'_> {
             let rivals =
                 record.take().map(|old| Rival { value: old.value, confidence: old.confidence, class: old.class, rule: old.rule, ..Rival::default() });
             record = Some(AttributeRecord {
-                value: acts.value.clone(),
+                value: acts.value.clone().into_owned(),
                 confidence: acts.confidence,
                 class: acts.class.name().into(),
-                rule: acts.rule.clone(),
+                rule: acts.rule.clone().into_owned(),
                 rivals: rivals.into_iter().filter(|rival| rival.value != acts.value).collect(),
-                evidence: said_in(spoke, acts).and_then(|claim| Some(self.evidence_of(claim, &Self::decode(claim.at)?))).into_iter().collect(),
+                evidence: said_in(spoke, acts).and_then(|claim| self.evidence_of(claim)).into_iter().collect(),
                 ..AttributeRecord::default()
             });
         }
@@ -91,15 +96,17 @@ impl View<'_> {
     /// The maker of the network card; the vendor only where nothing better is known and the maker builds devices.
     pub(super) fn mac_vendor(&self, device: &mut Device, component: &Component) {
         let Some((mac, organisation)) = component.macs().find_map(|mac| Some((mac, fingerprints::table::organisation(mac)?))) else { return };
+        let evidence = self.presence(component.site(), mac);
         let record = |value: &str, confidence, rule: String| AttributeRecord {
             value: value.to_owned(),
             confidence,
             class: Class::Inferred.name().into(),
             rule,
-            evidence: self.presence(component.site(), mac),
+            evidence: evidence.clone(),
             ..AttributeRecord::default()
         };
-        let prefix: String = mac.to_string().chars().take(8).collect();
+        let text = mac.to_string();
+        let prefix = text.get(..8).unwrap_or_default();
         device.attributes.insert("mac_vendor".into(), record(organisation, 70, format!("registry:oui {prefix}")));
         if !device.attributes.contains_key("vendor")
             && let Some(vendor) = fingerprints::table::builder(organisation)
@@ -107,14 +114,16 @@ impl View<'_> {
             device.attributes.insert("vendor".into(), record(vendor, 60, format!("registry:mac-vendor-builds-devices {prefix}")));
         }
         // Makers of one kind of device: only where nothing else tells class and type, and the type never without the class.
-        let hints = self.fingerprints.of_mac_vendor(organisation);
-        let hint = |attribute| hints.iter().find(|hint| hint.0 == attribute && hint.2 >= TOLD_MIN);
-        if let (true, Some((_, class, confidence, rule))) = (device.class == "unknown", hint(Attribute::Class)) {
-            device.class.clone_from(class);
-            device.attributes.insert("class".into(), record(class, *confidence, rule.clone()));
-            if let (true, Some((_, kind, confidence, rule))) = (device.kind_of_device == "unknown", hint(Attribute::Type)) {
-                device.kind_of_device.clone_from(kind);
-                device.attributes.insert("type".into(), record(kind, *confidence, rule.clone()));
+        if device.class == "unknown" {
+            let hints = self.fingerprints.of_mac_vendor(organisation);
+            let hint = |attribute| hints.iter().find(|hint| hint.attribute == attribute && hint.confidence >= TOLD_MIN);
+            if let Some(class) = hint(Attribute::Class) {
+                device.class = class.value.clone().into_owned();
+                device.attributes.insert("class".into(), record(&class.value, class.confidence, class.rule.clone().into_owned()));
+                if let (true, Some(kind)) = (device.kind_of_device == "unknown", hint(Attribute::Type)) {
+                    device.kind_of_device = kind.value.clone().into_owned();
+                    device.attributes.insert("type".into(), record(&kind.value, kind.confidence, kind.rule.clone().into_owned()));
+                }
             }
         }
         if device.class != "unknown" && device.kind_of_device != "unknown" {
@@ -124,35 +133,33 @@ impl View<'_> {
 
     /// Where a MAC address was first seen.
     fn presence(&self, site: u16, mac: Mac) -> Vec<document::Evidence> {
-        let Some(at) = self.facts.presence.get(&(site, mac)) else { return Vec::new() };
-        let Some(said) = Self::decode(*at) else { return Vec::new() };
-        let index = said.fields.iter().position(|said| said.field == Field::MacAddress);
-        vec![evidence(self.said, &self.facts, *at, &said, index)]
+        let Some(told) = self.facts.presence(site, mac).and_then(|at| self.facts.told(at)) else { return Vec::new() };
+        let index = told.said.fields.iter().position(|said| said.field == Field::MacAddress);
+        self.evidence(&told, index).into_iter().collect()
     }
 
-    pub(crate) fn record(&self, decided: &Decided<'_, '_>) -> AttributeRecord {
+    pub(crate) fn record(&self, decided: &Decided<'_, '_, 'a>) -> AttributeRecord {
         let winner = &decided.winner;
         let best = winner.claims.first();
-        let mut raw = None;
-        let mut evidence: Vec<document::Evidence> = Vec::new();
-        let mut voices = BTreeSet::new();
+        let (mut raw, mut evidence, mut voices) = (None, Vec::new(), Vec::new());
         for claim in &winner.claims {
             // One quotation a protocol is enough to see where the value comes from.
-            if voices.insert(claim.protocol)
-                && evidence.len() < EVIDENCE_MAX
-                && let Some(said) = Self::decode(claim.at)
-            {
+            if voices.contains(&claim.protocol()) || evidence.len() >= EVIDENCE_MAX {
+                continue;
+            }
+            voices.push(claim.protocol());
+            if let Some(found) = self.evidence_of(claim) {
                 if evidence.is_empty() {
-                    raw = claim.claim.field.and_then(|index| raw_bytes(&said.fields.get(index)?.value));
+                    raw = claim.claim.field.and_then(|index| raw_bytes(claim.told.said.fields.get(index)?.value));
                 }
-                evidence.push(self.evidence_of(claim, &said));
+                evidence.push(found);
             }
         }
         AttributeRecord {
             value: winner.value.to_owned(),
             confidence: winner.confidence,
             class: winner.class.name().into(),
-            rule: best.map(|claim| claim.claim.rule.clone()).unwrap_or_default(),
+            rule: best.map(|claim| claim.claim.rule.clone().into_owned()).unwrap_or_default(),
             conflict: decided.conflict,
             raw,
             rivals: decided.rivals.iter().map(rival).collect(),
@@ -162,49 +169,45 @@ impl View<'_> {
     }
 
     /// Where a claim's field stands. Of a registry's name the bytes are a number: the look-up is the last step.
-    fn evidence_of(&self, claim: &ClaimAt<'_>, said: &Observation) -> document::Evidence {
-        let mut evidence = evidence(self.said, &self.facts, claim.at, said, claim.claim.field);
+    fn evidence_of(&self, claim: &ClaimAt<'_, 'a>) -> Option<document::Evidence> {
+        let mut evidence = self.evidence(claim.told, claim.claim.field)?;
         evidence.derivation.extend(claim.claim.rule.strip_prefix("registry:").map(str::to_owned));
-        evidence
-    }
-
-    fn decode(at: At<'_>) -> Option<Observation> {
-        Observation::decode(at.key, &at.entry.evidence, at.entry.first, at.entry.last, at.entry.revision).ok()
+        Some(evidence)
     }
 }
 
 /// The bytes in hexadecimal, where showing them as text loses something.
-fn raw_bytes(value: &Value) -> Option<String> {
+fn raw_bytes(value: ValueRef<'_>) -> Option<String> {
     match value {
-        Value::Text(bytes) if fingerprints::text::loses(value) => Some(observations::value::hex(bytes)),
+        ValueRef::Text(bytes) if fingerprints::text::loses(value) => Some(observations::value::hex(bytes)),
         _ => None,
     }
 }
 
-fn rival(candidate: &Candidate<'_, '_>) -> Rival {
+fn rival(candidate: &Candidate<'_, '_, '_>) -> Rival {
     Rival {
         value: candidate.value.to_owned(),
         confidence: candidate.confidence,
         class: candidate.class.name().into(),
-        rule: candidate.claims.first().map(|claim| claim.claim.rule.clone()).unwrap_or_default(),
+        rule: candidate.claims.first().map(|claim| claim.claim.rule.clone().into_owned()).unwrap_or_default(),
         first_seen: time(candidate.span.0),
         last_seen: time(candidate.span.1),
     }
 }
 
 /// Names, best first.
-fn names(decided: &Decided<'_, '_>) -> Vec<String> {
+fn names(decided: &Decided<'_, '_, '_>) -> Vec<String> {
     let all = std::iter::once(&decided.winner).chain(&decided.rivals).chain(&decided.history);
     all.flat_map(spellings).map(str::to_owned).collect()
 }
 
 /// A host's name, and the same with its domain where it was said so, too.
-fn spellings<'c>(candidate: &Candidate<'c, '_>) -> Vec<&'c str> {
+fn spellings<'c>(candidate: &Candidate<'c, '_, '_>) -> Vec<&'c str> {
     let mut names: Vec<(String, &str)> = Vec::new();
     for claim in &candidate.claims {
-        let plain = normal(Attribute::Hostname, &claim.claim.value);
-        if !names.iter().any(|(known, _)| *known == plain) {
-            names.push((plain, &claim.claim.value));
+        let same = |(plain, name): &(String, &str)| *name == claim.claim.value || *plain == normal(Attribute::Hostname, &claim.claim.value);
+        if !names.iter().any(same) {
+            names.push((normal(Attribute::Hostname, &claim.claim.value), &claim.claim.value));
         }
     }
     names.sort_by_key(|(plain, _)| plain.contains('.'));

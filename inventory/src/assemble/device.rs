@@ -1,14 +1,14 @@
 //! One device with its parts, as the document has it.
 
-use super::conversation::Traffic;
-use super::member::{Ghosts, Member, wider};
+use super::conversation::{Of, Traffic};
+use super::member::{Ghosts, Member, Members};
 use super::{View, certificate, time};
 use crate::attribute::normal;
 use crate::document::{self, Device};
-use crate::gather::{ClaimAt, Name};
+use crate::gather::{At, ClaimAt, Name, Span, Told, wider};
 use crate::key::Key;
 use crate::parts::{self, Units};
-use crate::place::is_public;
+use crate::place::{Address, is_public};
 use crate::resolve::{Component, Node, PartAt};
 use fingerprints::behaviour::Role;
 use fingerprints::{Attribute, Class};
@@ -16,53 +16,99 @@ use observations::{Endpoint, Mac};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-type Span = (i64, i64);
+/// A part of a device: what tells of it, and when else it answered.
+#[derive(Default)]
+pub(super) struct Part {
+    pub(super) telling: Vec<At>,
+    pub(super) span: Option<Span>,
+}
+
+/// A device's statements divided: its own, and its parts.
+pub(super) struct Division {
+    own: BTreeSet<At>,
+    pub(super) parts: BTreeMap<PartAt, Part>,
+    /// Other devices answer behind some of its ports.
+    many: bool,
+}
 
 impl<'a> View<'a> {
-    /// The device and its parts.
-    pub(super) fn devices(&self, at: usize, member: &Member<'_, 'a>, traffic: &Traffic, out: &mut Vec<Device>) {
-        let component = &self.resolved.components[at];
-        let (Some(id), Some(least)) = (self.ids[at].as_deref(), component.least()) else { return };
-        let claimed = member.claims.iter().map(|claim| (claim.endpoint, claim.path.as_slice()));
-        let units = Units::of(member.parts.keys().copied().chain(claimed));
-        let behind = self.several_behind(at, member, &units);
-        let mut own: Vec<&ClaimAt<'_>> = Vec::new();
-        let mut of_parts: BTreeMap<PartAt, (Vec<&ClaimAt<'_>>, Option<Span>)> = BTreeMap::new();
-        for claim in member.claims.iter().copied() {
-            let path = units.reduce(claim.endpoint, &claim.path);
-            match claim.endpoint.filter(|endpoint| behind.contains(endpoint)) {
-                Some(endpoint) => of_parts.entry(PartAt::Port(endpoint.port)).or_default().0.push(claim),
-                None if path.is_empty() => own.push(claim),
-                None => of_parts.entry(PartAt::Path(path.to_vec())).or_default().0.push(claim),
+    /// Whether a component may have parts: most are one device, and need not be read to know it.
+    pub(super) fn may_have_parts(&self, at: usize, members: &Members) -> bool {
+        let (mut serials, mut services) = (0, 0);
+        for tell in members.telling(at) {
+            if tell.of_part {
+                return true;
             }
+            services += usize::from(tell.of_service);
+            serials += usize::from(tell.of_service && tell.serial);
+        }
+        let answers = |number: &u32| self.facts.hosts.get(*number as usize).is_some_and(|(_, host)| !host.parts().is_empty());
+        serials > 1 || members.hosts(at).iter().any(answers) || services > 1 && self.is_translated(at)
+    }
+
+    /// Which of a component's statements are about itself, and which about parts of it.
+    pub(super) fn divide(&self, at: usize, member: &Member<'_>, told: &[Told<'a>], claims: &[ClaimAt<'_, 'a>]) -> Division {
+        let claimed = claims.iter().map(|claim| (claim.endpoint(), claim.path()));
+        let units = Units::of(member.parts.keys().copied().chain(claimed));
+        let behind = self.several_behind(at, claims, &units);
+        let mut parts: BTreeMap<PartAt, Part> = BTreeMap::new();
+        let mut own = BTreeSet::new();
+        // What presents a key and claims nothing makes no part.
+        let claiming: BTreeSet<At> = claims.iter().map(|claim| claim.told.at).collect();
+        for one in told.iter().filter(|one| claiming.contains(&one.at)) {
+            let (endpoint, path) = (one.said.about.endpoint, one.said.about.path.as_slice());
+            let path = units.reduce(endpoint, path);
+            let part = match endpoint.filter(|endpoint| behind.contains(endpoint)) {
+                Some(endpoint) => PartAt::Port(endpoint.port),
+                None if path.is_empty() => {
+                    own.insert(one.at);
+                    continue;
+                }
+                None => PartAt::Path(path.to_vec()),
+            };
+            parts.entry(part).or_default().telling.push(one.at);
         }
         for ((endpoint, path), span) in &member.parts {
             let path = units.reduce(*endpoint, path);
             if !path.is_empty() && endpoint.is_none_or(|endpoint| !behind.contains(&endpoint)) {
-                let known = &mut of_parts.entry(PartAt::Path(path.to_vec())).or_default().1;
+                let known = &mut parts.entry(PartAt::Path(path.to_vec())).or_default().span;
                 *known = Some(known.map_or(*span, |known| wider(known, *span)));
             }
         }
-        let mut device = self.device(at, component, member, traffic, id);
-        self.decide_all(&mut device, &own, traffic.roles(at));
+        Division { own, parts, many: !behind.is_empty() }
+    }
+
+    /// The device without its parts.
+    pub(super) fn whole(&self, at: usize, members: &Members, traffic: &Traffic<'_>) -> Device {
+        let component = &self.resolved.components[at];
+        let member = self.member(members.hosts(at));
+        let told = self.told(members.telling(at).iter().map(|tell| tell.at));
+        let claims = self.claims(&told);
+        let division = self.may_have_parts(at, members).then(|| self.divide(at, &member, &told, &claims));
+        let of = traffic.component_of(at);
+        let mut device = self.device(at, component, &member, &of, &told);
+        let own: Vec<&ClaimAt<'_, '_>> = match &division {
+            None => claims.iter().collect(),
+            Some(division) => claims.iter().filter(|claim| division.own.contains(&claim.told.at)).collect(),
+        };
+        self.decide_all(&mut device, &own, &of.roles);
         self.mac_vendor(&mut device, component);
-        if !behind.is_empty() {
+        if division.is_some_and(|division| division.many) {
             device.kind = "represents_many".into();
         }
-        out.extend(of_parts.iter().map(|(part, (claims, span))| self.part(&device, at, least, part, claims, *span)));
-        out.push(device);
+        device
     }
 
     /// Endpoints behind which other devices answer: those of one protocol that show different serial numbers, and, where frames show
     /// that the address is translated or forwarded, those that show different makers.
-    fn several_behind(&self, at: usize, member: &Member<'_, 'a>, units: &Units) -> BTreeSet<Endpoint> {
+    fn several_behind(&self, at: usize, claims: &[ClaimAt<'_, 'a>], units: &Units) -> BTreeSet<Endpoint> {
         let mut serials: BTreeMap<&str, BTreeMap<Endpoint, BTreeSet<&str>>> = BTreeMap::new();
         let mut makers: BTreeMap<Endpoint, BTreeSet<String>> = BTreeMap::new();
-        for claim in member.claims.iter().filter(|claim| claim.claim.class <= Class::Declared) {
-            let Some(endpoint) = claim.endpoint.filter(|_| units.reduce(claim.endpoint, &claim.path).is_empty()) else { continue };
+        for claim in claims.iter().filter(|claim| claim.claim.class <= Class::Declared) {
+            let Some(endpoint) = claim.endpoint().filter(|_| units.reduce(claim.endpoint(), claim.path()).is_empty()) else { continue };
             match claim.claim.attribute {
                 Attribute::Serial => {
-                    serials.entry(claim.protocol).or_default().entry(endpoint).or_default().insert(&claim.claim.value);
+                    serials.entry(claim.protocol()).or_default().entry(endpoint).or_default().insert(&claim.claim.value);
                 }
                 Attribute::Vendor => {
                     makers.entry(endpoint).or_default().insert(normal(Attribute::Vendor, &claim.claim.value));
@@ -80,66 +126,82 @@ impl<'a> View<'a> {
     }
 
     fn is_translated(&self, at: usize) -> bool {
-        self.addresses_of[at].iter().any(|(_, holder)| holder.mixed)
+        self.addresses_of(at).any(|(_, holder)| holder.mixed)
     }
 
-    fn part(&self, whole: &Device, at: usize, least: &Key, part: &PartAt, claims: &[&ClaimAt<'_>], span: Option<Span>) -> Device {
-        let site = self.resolved.components[at].site();
-        let (key, name) = match part {
-            PartAt::Path(path) => (Key::Part(Box::new(least.clone()), path.clone()), parts::name(path)),
-            PartAt::Port(port) => (Key::Behind(Box::new(least.clone()), *port), format!("port {port}")),
+    /// The id of a part.
+    pub(super) fn id_of_part(&self, at: usize, part: &PartAt) -> Option<uuid::Uuid> {
+        let component = self.resolved.components.get(at)?;
+        let least = Box::new(component.least()?.clone());
+        let key = match part {
+            PartAt::Path(path) => Key::Part(least, path.clone()),
+            PartAt::Port(port) => Key::Behind(least, *port),
         };
-        let told = claims.iter().map(|claim| (claim.at.entry.first.time, claim.at.entry.last.time)).chain(span).reduce(wider);
-        let keys = self.resolved.part_keys.get(&(at, part.clone()));
-        let mut aliases: Vec<String> = keys.into_iter().flatten().map(|key| self.id_of(site, key)).collect();
+        Some(self.uuid_of(component.site(), &key))
+    }
+
+    /// A part of a device.
+    pub(super) fn part(&self, at: usize, members: &Members, place: &PartAt, part: &Part) -> Device {
+        let component = &self.resolved.components[at];
+        let told = self.told(part.telling.iter().copied());
+        let claims = self.claims(&told);
+        let span = claims.iter().map(ClaimAt::span).chain(part.span).reduce(wider);
+        let keys = self.resolved.part_keys.get(&(at, place.clone()));
+        let mut aliases: Vec<String> = keys.into_iter().flatten().map(|key| self.id_of(component.site(), key)).collect();
         aliases.sort();
         let mut device = Device {
-            id: self.id_of(site, &key),
+            id: self.id_of_part(at, place).map(|id| id.to_string()).unwrap_or_default(),
             aliases,
             kind: "component".into(),
-            site: whole.site.clone(),
-            segments: whole.segments.clone(),
-            reach: whole.reach.clone(),
-            parent: Some(whole.id.clone()),
-            part: Some(name),
-            first_seen: told.and_then(|span| time(span.0)),
-            last_seen: told.and_then(|span| time(span.1)),
+            site: self.site(component.site()).to_owned(),
+            segments: self.segments(&self.member(members.hosts(at))),
+            reach: self.reach(at, component).into(),
+            parent: self.id(at),
+            part: Some(match place {
+                PartAt::Path(path) => parts::name(path),
+                PartAt::Port(port) => format!("port {port}"),
+            }),
+            first_seen: span.and_then(|span| time(span.0)),
+            last_seen: span.and_then(|span| time(span.1)),
             managed: unmanaged(),
             ..Device::default()
         };
-        self.decide_all(&mut device, claims, &[]);
+        self.decide_all(&mut device, &claims.iter().collect::<Vec<_>>(), &[]);
         device
     }
 
-    fn device(&self, at: usize, component: &Component, member: &Member<'_, 'a>, traffic: &Traffic, id: &str) -> Device {
-        let mut aliases: Vec<String> = component.keys.keys().map(|key| self.id_of(component.site(), key)).filter(|alias| alias != id).collect();
+    fn segments(&self, member: &Member<'_>) -> Vec<String> {
+        let segments = member.segments.iter().map(|segment| self.segment(*segment)).filter(|name| !name.is_empty());
+        segments.map(str::to_owned).chain(member.vlans.iter().map(|vlan| format!("vlan {vlan}"))).collect()
+    }
+
+    fn device(&self, at: usize, component: &Component, member: &Member<'_>, of: &Of<'_>, told: &[Told<'a>]) -> Device {
+        let id = self.ids[at];
+        let aliases = component.keys.iter().map(|(key, _)| self.uuid_of(component.site(), key)).filter(|alias| Some(*alias) != id);
+        let mut aliases: Vec<String> = aliases.map(|alias| alias.to_string()).collect();
         aliases.sort();
         let (ips, bindings) = self.addresses(at, component);
-        let active = traffic.span(at).into_iter().chain(member.active).reduce(wider);
-        let span = active.or(component.span);
-        let segments = member.segments.iter().map(|segment| self.segment(*segment)).filter(|name| !name.is_empty());
-        let vlans = member.vlans.iter().filter(|vlan| **vlan != 0).map(|vlan| format!("vlan {vlan}"));
-        let roles = traffic.roles(at);
+        let span = of.span.into_iter().chain(member.active).reduce(wider).or(component.span);
         Device {
-            id: id.to_owned(),
+            id: self.id(at).unwrap_or_default(),
             aliases,
             kind: "device".into(),
-            reach: self.reach(component, &ips).into(),
-            behind: self.behind(component).filter(|hop| hop != id),
-            segments: segments.map(str::to_owned).chain(vlans).collect(),
+            reach: self.reach(at, component).into(),
+            behind: self.behind(component).filter(|hop| Some(*hop) != id).map(|hop| hop.to_string()),
+            segments: self.segments(member),
             macs: component.macs().map(|mac| mac.to_string()).collect(),
             ips: ips.iter().map(IpAddr::to_string).collect(),
             bindings,
-            roles: roles.iter().map(Role::text).collect(),
+            roles: of.roles.iter().map(Role::text).collect(),
             annotations: self.annotations(component),
-            services: traffic.services(at),
+            services: of.services(),
             protocols: member.protocols.iter().map(|name| (*name).to_owned()).collect(),
-            identities: certificate::identities(self, component.site(), &member.presented),
+            identities: certificate::identities(self, component.site(), told),
             managed: unmanaged(),
             first_seen: span.and_then(|span| time(span.0)),
             last_seen: span.and_then(|span| time(span.1)),
-            sent: traffic.sent(at),
-            received: traffic.received(at),
+            sent: of.sent.clone(),
+            received: of.received.clone(),
             site: self.site(component.site()).to_owned(),
             ..Device::default()
         }
@@ -149,7 +211,7 @@ impl<'a> View<'a> {
         if self.decisions.annotations.is_empty() {
             return BTreeMap::new();
         }
-        let keys: BTreeSet<String> = component.keys.keys().map(Key::text).collect();
+        let keys: BTreeSet<String> = component.keys.iter().map(|(key, _)| key.text()).collect();
         let of = self.decisions.annotations.iter().filter(|((key, _), _)| keys.contains(key));
         of.map(|((_, name), value)| (name.clone(), value.clone())).collect()
     }
@@ -157,7 +219,7 @@ impl<'a> View<'a> {
     /// Addresses and when they were used.
     fn addresses(&self, at: usize, component: &Component) -> (BTreeSet<IpAddr>, Vec<document::Binding>) {
         let mut bindings: Vec<(IpAddr, Name, Span, Class)> = Vec::new();
-        for (address, holder) in &self.addresses_of[at] {
+        for (address, holder) in self.addresses_of(at) {
             let class = if holder.declared {
                 Class::Declared
             } else if holder.confirmed {
@@ -167,7 +229,7 @@ impl<'a> View<'a> {
             };
             bindings.push((address.2, address.1, holder.span, class));
         }
-        for (node, span) in component.nodes.iter().zip(&component.spans) {
+        for (node, span) in &component.nodes {
             if let (Node::Ip(address), Some(span)) = (node, span) {
                 bindings.push((address.2, address.1, *span, Class::Inferred));
             }
@@ -184,13 +246,17 @@ impl<'a> View<'a> {
         (bindings.iter().map(|binding| binding.0).collect(), bindings.iter().map(binding).collect())
     }
 
-    fn reach(&self, component: &Component, ips: &BTreeSet<IpAddr>) -> &'static str {
-        let behind = component.nodes.iter().any(|node| matches!(node, Node::Ip(address) if self.places.behind.contains_key(address)));
+    fn reach(&self, at: usize, component: &Component) -> &'static str {
         if component.heard {
-            "local"
-        } else if component.macs().next().is_none() && !ips.is_empty() && ips.iter().all(is_public) {
+            return "local";
+        }
+        let own = component.nodes.iter().filter_map(|(node, span)| if let Node::Ip(address) = node { span.map(|_| address.2) } else { None });
+        let mut ips = self.addresses_of(at).map(|(address, _)| address.2).chain(own).peekable();
+        let without_mac = component.macs().next().is_none();
+        let behind = || component.nodes.iter().any(|(node, _)| matches!(node, Node::Ip(address) if self.places.behind.contains_key(address)));
+        if without_mac && ips.peek().is_some() && ips.all(|ip| is_public(&ip)) {
             "external"
-        } else if behind || component.macs().next().is_some() {
+        } else if !without_mac || behind() {
             "routed"
         } else {
             "local"
@@ -198,39 +264,42 @@ impl<'a> View<'a> {
     }
 
     /// The next hop, or the relay, that it is behind.
-    fn behind(&self, component: &Component) -> Option<String> {
+    fn behind(&self, component: &Component) -> Option<uuid::Uuid> {
         if component.heard {
             return None;
         }
-        let hops = component.nodes.iter().filter_map(|node| if let Node::Ip(address) = node { Some(address) } else { None });
+        let hops = component.nodes.iter().filter_map(|(node, _)| if let Node::Ip(address) = node { Some(address) } else { None });
         let hops = hops.flat_map(|address| self.places.behind.get(address).into_iter().flatten().map(|mac| (address.0, *mac)));
         let hops = hops.filter_map(|(site, mac)| self.component_of_mac(site, mac));
         let relays = component.relays.iter().filter_map(|relay| self.component_at(relay, component.span.map_or(0, |span| span.0)));
-        hops.chain(relays).filter_map(|at| self.ids[at].clone()).min()
+        hops.chain(relays).filter_map(|at| self.ids[at]).min()
     }
 
-    /// Addresses that were only asked for, or only leased.
-    pub(super) fn ghosts(&self, ghosts: &Ghosts, document: &mut document::Document) {
-        for ((site, segment, ip), macs) in ghosts {
-            let name = self.segment(*segment);
-            document.coverage.asked_for_only.push(ip.to_string());
-            document.devices.push(Device {
-                id: self.id_of(*site, &Key::Ip(name.to_owned(), *ip)),
-                kind: "ghost".into(),
-                site: self.site(*site).to_owned(),
-                segments: Some(name.to_owned()).filter(|name| !name.is_empty()).into_iter().collect(),
-                reach: "local".into(),
-                macs: macs.iter().map(Mac::to_string).collect(),
-                ips: vec![ip.to_string()],
-                class: "unknown".into(),
-                kind_of_device: "unknown".into(),
-                would_tell_more: vec!["nothing at this address has answered: it may be off, moved, or never have existed".into()],
-                managed: unmanaged(),
-                ..Device::default()
-            });
+    /// An address that was only asked for, or only leased.
+    pub(super) fn ghost(&self, (site, segment, ip): &Address, macs: &BTreeSet<Mac>) -> Device {
+        let name = self.segment(*segment);
+        Device {
+            id: self.id_of(*site, &Key::Ip(name.to_owned(), *ip)),
+            kind: "ghost".into(),
+            site: self.site(*site).to_owned(),
+            segments: Some(name.to_owned()).filter(|name| !name.is_empty()).into_iter().collect(),
+            reach: "local".into(),
+            macs: macs.iter().map(Mac::to_string).collect(),
+            ips: vec![ip.to_string()],
+            class: "unknown".into(),
+            kind_of_device: "unknown".into(),
+            would_tell_more: vec!["nothing at this address has answered: it may be off, moved, or never have existed".into()],
+            managed: unmanaged(),
+            ..Device::default()
         }
-        document.coverage.asked_for_only.sort();
-        document.coverage.asked_for_only.dedup();
+    }
+
+    /// Addresses of ghosts, as text.
+    pub(super) fn asked_for_only(ghosts: &Ghosts) -> Vec<String> {
+        let mut addresses: Vec<String> = ghosts.keys().map(|(_, _, ip)| ip.to_string()).collect();
+        addresses.sort();
+        addresses.dedup();
+        addresses
     }
 }
 

@@ -7,16 +7,16 @@ use fingerprints::{Attribute, Claim};
 const UNKNOWN: &str = "unknown";
 
 /// Types of rules that do not say, of the same statement, another class than the one that stands.
-pub(super) fn agreeing<'c, 'a>(kinds: &[&'c ClaimAt<'a>], classes: Option<&Vec<&ClaimAt<'_>>>, class: &str) -> Vec<&'c ClaimAt<'a>> {
-    let contradicts = |kind: &ClaimAt<'_>| {
-        let same = |other: &&&ClaimAt<'_>| other.claim.rule == kind.claim.rule && other.at.key == kind.at.key;
-        class != UNKNOWN && classes.is_some_and(|classes| classes.iter().find(same).is_some_and(|other| other.claim.value != class))
+pub(super) fn agreeing<'c, 't, 'a>(kinds: &[&'c ClaimAt<'t, 'a>], classes: &[&ClaimAt<'_, '_>], class: &str) -> Vec<&'c ClaimAt<'t, 'a>> {
+    let contradicts = |kind: &ClaimAt<'_, '_>| {
+        let same = |other: &&&ClaimAt<'_, '_>| other.claim.rule == kind.claim.rule && other.told.entry.key == kind.told.entry.key;
+        class != UNKNOWN && classes.iter().find(same).is_some_and(|other| other.claim.value != class)
     };
     kinds.iter().copied().filter(|kind| !contradicts(kind)).collect()
 }
 
 /// The same for what behaviour says.
-pub(super) fn of_class(behaviour: &[Claim], class: &str) -> Vec<Claim> {
+pub(super) fn of_class<'c>(behaviour: &[Claim<'c>], class: &str) -> Vec<Claim<'c>> {
     let contradicts = |rule: &str| {
         let mut classes = behaviour.iter().filter(|claim| claim.attribute == Attribute::Class && claim.rule == rule);
         class != UNKNOWN && classes.any(|claim| claim.value != class)
@@ -55,7 +55,7 @@ mod tests {
                 last: stamp,
             };
             let entry = Entry { evidence: observation.evidence_bytes().into(), first: stamp, last: stamp, revision: 1 };
-            source.insert(observation.key().into(), entry);
+            source.insert(&observation.key(), &entry);
         }
         let prints = Fingerprints::new().unwrap_or_else(|e| panic!("{e}"));
         crate::inventory(&Said::of(source), &prints, &Decisions::default())

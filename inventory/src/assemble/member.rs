@@ -1,124 +1,163 @@
-//! What hosts say, gathered by the component that they are.
+//! What hosts say, by the component that they are.
 
 use super::View;
 use crate::attribute::normal;
-use crate::gather::{ClaimAt, Host, HostKey, Presented};
+use crate::gather::{At, ClaimAt, Host, HostKey, Span, Tell, Told, wider};
+use crate::grouped::Grouped;
 use crate::place::Address;
 use fingerprints::{Attribute, Class};
-use observations::said::Entry;
 use observations::{Endpoint, Mac, PathStep};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is gathered of one component.
+/// Who is in each component, what tells of it, and what is nobody's.
+pub(crate) struct Members {
+    /// Numbers of hosts, by component.
+    hosts: Grouped<u32>,
+    /// Statements, by component.
+    telling: Grouped<Tell>,
+    pub(super) ghosts: Ghosts,
+}
+
+/// What is known of one component.
 #[derive(Default)]
-pub(crate) struct Member<'v, 'a> {
-    pub(crate) claims: Vec<&'v ClaimAt<'a>>,
-    pub(super) presented: Vec<&'v Presented<'a>>,
+pub(crate) struct Member<'v> {
     /// When it spoke.
-    pub(super) active: Option<(i64, i64)>,
-    pub(super) protocols: BTreeSet<&'static str>,
-    pub(super) vlans: BTreeSet<u16>,
-    pub(super) segments: BTreeSet<u16>,
-    pub(super) parts: BTreeMap<PartOf<'v>, (i64, i64)>,
+    pub(super) active: Option<Span>,
+    pub(super) protocols: Vec<&'v str>,
+    pub(super) vlans: Vec<u16>,
+    pub(super) segments: Vec<u16>,
+    pub(super) parts: BTreeMap<PartOf<'v>, Span>,
 }
 
 /// An endpoint, and the way to a part behind it.
-type PartOf<'v> = (Option<Endpoint>, &'v [PathStep]);
+pub(super) type PartOf<'v> = (Option<Endpoint>, &'v [PathStep]);
 
 /// Addresses at which nobody was seen, and the MAC addresses that they were leased to.
 pub(super) type Ghosts = BTreeMap<Address, BTreeSet<Mac>>;
 
+impl Members {
+    /// Statements that tell of a component.
+    pub(crate) fn telling(&self, at: usize) -> &[Tell] {
+        self.telling.get(at)
+    }
+
+    /// Numbers of its hosts.
+    pub(super) fn hosts(&self, at: usize) -> &[u32] {
+        self.hosts.get(at)
+    }
+}
+
 impl<'a> View<'a> {
     /// Every component's, and what is nobody's.
-    pub(crate) fn members(&self) -> (Vec<Member<'_, 'a>>, Ghosts) {
-        let mut members: Vec<Member<'_, 'a>> = self.resolved.components.iter().map(|_| Member::default()).collect();
-        let mut ghosts = Ghosts::new();
-        for (key, host) in &self.facts.hosts {
-            let first = host.span.map_or(0, |span| span.0);
-            let at = self.component_at(key, first);
-            match (at, key.ip) {
-                (Some(at), _) => members[at].take(key, host),
+    pub(crate) fn members(&self) -> Members {
+        let (mut hosts, mut ghosts) = (Vec::with_capacity(self.facts.hosts.len()), Ghosts::new());
+        for (number, (key, host)) in (0u32..).zip(&self.facts.hosts) {
+            match (self.component_at(key, start(host)), key.ip) {
+                (Some(at), _) => hosts.push((at as u32, number)),
                 (None, Some(ip)) if (host.asked_for || host.leased) && !host.spoke => {
                     let address = (key.site, key.segment, ip);
-                    if crate::place::is_unicast(&ip) && !self.places.is_virtual(&address) && !self.is_somebodys(&address) {
+                    if crate::place::is_unicast(&ip) && !self.places.is_virtual(&address) && self.components_of(&address).is_empty() {
                         ghosts.entry(address).or_default().extend(key.mac.filter(|_| host.leased));
                     }
                 }
                 _ => {}
             }
-            self.scatter(&mut members, key, host, at);
         }
-        (members, ghosts)
-    }
-
-    fn is_somebodys(&self, address: &Address) -> bool {
-        !self.components_of(address).is_empty()
-    }
-
-    /// Claims go to the device that had the address when they were made.
-    fn scatter<'v>(&'v self, members: &mut [Member<'v, 'a>], key: &HostKey, host: &'v Host<'a>, at: Option<usize>) {
-        let address = key.ip.map(|ip| (key.site, key.segment, ip));
-        let direct = address.zip(key.mac).is_some_and(|(address, mac)| self.places.is_direct(&address, mac));
-        let moved = !direct && address.is_some_and(|address| self.places.has_moved(&address));
-        let owners = |entry: &Entry| -> [Option<usize>; 2] {
-            if !moved {
-                return [at, None];
+        let mut telling = Vec::new();
+        for (number, of_host) in self.facts.telling() {
+            if let Some((key, host)) = self.facts.hosts.get(number as usize) {
+                self.scatter(key, host, of_host, &mut telling);
             }
+        }
+        let components = self.resolved.components.len();
+        Members { hosts: Grouped::of(components, hosts), telling: Grouped::of(components, telling), ghosts }
+    }
+
+    /// What is told goes to the device that had the address at that time.
+    fn scatter(&self, key: &HostKey, host: &Host<'_>, telling: &[(u32, Tell)], to: &mut Vec<(u32, Tell)>) {
+        if self.is_settled(key) {
+            let at = self.component_at(key, start(host));
+            to.extend(at.into_iter().flat_map(|at| telling.iter().map(move |(_, tell)| (at as u32, *tell))));
+            return;
+        }
+        for (entry, tell) in telling.iter().filter_map(|(_, tell)| Some((self.facts.entry(tell.at)?, tell))) {
             let (first, last) = (self.component_at(key, entry.first.time), self.component_at(key, entry.last.time));
-            [first, last.filter(|_| first != last)]
-        };
-        for claim in &host.claims {
-            for owner in owners(claim.at.entry).into_iter().flatten() {
-                members[owner].claims.push(claim);
+            let owners = [first, last.filter(|_| first != last)];
+            to.extend(owners.into_iter().flatten().map(|at| (at as u32, *tell)));
+        }
+    }
+
+    /// What is known of one component.
+    pub(crate) fn member(&self, hosts: &[u32]) -> Member<'_> {
+        let mut member = Member::default();
+        for (key, host) in hosts.iter().filter_map(|number| self.facts.hosts.get(*number as usize)) {
+            member.active = member.active.into_iter().chain(host.active).reduce(wider);
+            member.protocols.extend(host.protocols().iter().filter_map(|number| self.facts.protocols.get(usize::from(*number))));
+            member.vlans.extend(host.vlans());
+            member.segments.push(key.segment);
+            for ((endpoint, path), span) in host.parts() {
+                let known = member.parts.entry((*endpoint, path)).or_insert(*span);
+                *known = wider(*known, *span);
             }
         }
-        for presented in &host.presented {
-            for owner in owners(presented.at.entry).into_iter().flatten() {
-                members[owner].presented.push(presented);
-            }
+        member.protocols.sort_unstable();
+        member.protocols.dedup();
+        for list in [&mut member.vlans, &mut member.segments] {
+            list.sort_unstable();
+            list.dedup();
         }
+        member
+    }
+
+    /// Statements, read.
+    pub(crate) fn told(&self, telling: impl Iterator<Item = At>) -> Vec<Told<'a>> {
+        telling.filter_map(|at| self.facts.told(at)).collect()
+    }
+
+    /// What statements mean.
+    pub(crate) fn claims<'t>(&self, told: &'t [Told<'a>]) -> Vec<ClaimAt<'t, 'a>> {
+        let mut all = Vec::with_capacity(2 * told.len());
+        for told in told {
+            let claims = self.fingerprints.claims(&told.said).into_iter().chain(self.facts.inferred(told.at));
+            all.extend(claims.map(|claim| ClaimAt { claim, told }));
+        }
+        all
     }
 
     /// Devices that took another's place: by the earlier one, the later. The same address and a name that both give themselves, one
     /// after the other.
-    pub(super) fn replacements(&self, members: &[Member<'_, 'a>]) -> BTreeMap<usize, usize> {
+    pub(super) fn replacements(&self, members: &Members) -> BTreeMap<usize, usize> {
         let mut replaced = BTreeMap::new();
-        for (address, holders) in self.places.holders.iter().filter(|(_, holders)| holders.len() > 1) {
+        let mut known: BTreeMap<usize, (Option<Span>, BTreeSet<String>)> = BTreeMap::new();
+        for (address, holders) in self.places.holders().filter(|(_, holders)| holders.len() > 1) {
             let mut holders: Vec<_> =
-                holders.iter().filter_map(|holder| Some((holder.span, self.component_of_mac(address.0, holder.mac)?))).collect();
+                holders.iter().filter_map(|(_, holder)| Some((holder.span, self.component_of_mac(address.0, holder.mac)?))).collect();
             holders.sort_unstable();
             for pair in holders.windows(2) {
                 let (((_, old_until), old), ((new_from, _), new)) = (pair[0], pair[1]);
-                let gone = members[old].active.is_none_or(|active| active.1 < new_from) && old_until < new_from;
-                if old != new && gone && !members[old].names().is_disjoint(&members[new].names()) {
+                for at in [old, new] {
+                    known.entry(at).or_insert_with(|| (self.member(members.hosts(at)).active, self.names(members.telling(at))));
+                }
+                let (active, names) = &known[&old];
+                let gone = active.is_none_or(|active| active.1 < new_from) && old_until < new_from;
+                if old != new && gone && !names.is_disjoint(&known[&new].1) {
                     replaced.insert(old, new);
                 }
             }
         }
         replaced
     }
-}
 
-impl<'v, 'a> Member<'v, 'a> {
-    fn take(&mut self, key: &HostKey, host: &'v Host<'a>) {
-        self.active = self.active.into_iter().chain(host.active).reduce(wider);
-        self.protocols.extend(&host.protocols);
-        self.vlans.extend(&host.vlans);
-        self.segments.insert(key.segment);
-        for ((endpoint, path), span) in &host.parts {
-            let known = self.parts.entry((*endpoint, path)).or_insert(*span);
-            *known = wider(*known, *span);
-        }
-    }
-
-    /// Names that it gives itself.
-    fn names(&self) -> BTreeSet<String> {
-        let own = self.claims.iter().map(|claim| &claim.claim).filter(|claim| claim.class <= Class::Declared);
+    /// Names that a component gives itself.
+    fn names(&self, telling: &[Tell]) -> BTreeSet<String> {
+        let told = self.told(telling.iter().map(|tell| tell.at));
+        let claims = self.claims(&told);
+        let own = claims.iter().map(|claim| &claim.claim).filter(|claim| claim.class <= Class::Declared);
         let names = own.filter(|claim| matches!(claim.attribute, Attribute::Hostname | Attribute::StationName));
         names.map(|claim| normal(claim.attribute, &claim.value)).collect()
     }
 }
 
-pub(super) fn wider(a: (i64, i64), b: (i64, i64)) -> (i64, i64) {
-    (a.0.min(b.0), a.1.max(b.1))
+fn start(host: &Host<'_>) -> i64 {
+    host.span.map_or(0, |span| span.0)
 }

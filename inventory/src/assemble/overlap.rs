@@ -3,7 +3,7 @@
 use super::View;
 use crate::gather::Name;
 use crate::place::{Address, Holder, is_link_local, overlap};
-use observations::{Mac, Subject};
+use observations::Mac;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// With whom each MAC address exchanges frames on its link.
@@ -13,12 +13,11 @@ impl View<'_> {
     /// Addresses that several devices have again and again at the same time, each toward peers of its own: two address spaces in one
     /// capture. Toward the same peers it is one address space, in which two devices claim an address, or one takes another's.
     pub(super) fn overlapping_addresses(&self) -> Vec<String> {
-        let several: Vec<(&Address, &[Holder])> =
-            self.places.holders.iter().map(|(address, holders)| (address, holders.as_slice())).filter(|(_, holders)| holders.len() > 1).collect();
+        let several: Vec<(&Address, &[(Address, Holder)])> = self.places.holders().filter(|(_, holders)| holders.len() > 1).collect();
         let suspects: BTreeSet<(Name, Mac)> = several
             .iter()
             .filter(|(address, holders)| self.is_used_by_several(address, holders, |_, _| true))
-            .flat_map(|(address, holders)| holders.iter().map(|holder| (address.0, holder.mac)))
+            .flat_map(|(address, holders)| holders.iter().map(|(_, holder)| (address.0, holder.mac)))
             .collect();
         if suspects.is_empty() {
             return Vec::new();
@@ -30,8 +29,8 @@ impl View<'_> {
             _ => false,
         };
         let overlapping = several.iter().filter(|(address, holders)| self.is_used_by_several(address, holders, apart));
-        let text = |(address, holders): &(&Address, &[Holder])| {
-            let macs: Vec<String> = holders.iter().map(|holder| holder.mac.to_string()).collect();
+        let text = |(address, holders): &(&Address, &[(Address, Holder)])| {
+            let macs: Vec<String> = holders.iter().map(|(_, holder)| holder.mac.to_string()).collect();
             format!("{}: {}", address.2, macs.join(", "))
         };
         let mut overlapping: Vec<String> = overlapping.map(text).collect();
@@ -40,11 +39,12 @@ impl View<'_> {
     }
 
     /// Whether two devices that are `apart` show an address as theirs, again and again, at the same time.
-    fn is_used_by_several(&self, address: &Address, holders: &[Holder], apart: impl Fn((Name, Mac), (Name, Mac)) -> bool) -> bool {
+    fn is_used_by_several(&self, address: &Address, holders: &[(Address, Holder)], apart: impl Fn((Name, Mac), (Name, Mac)) -> bool) -> bool {
         if is_link_local(&address.2) {
             return false;
         }
-        let lasting: Vec<&Holder> = holders.iter().filter(|holder| (holder.declared || holder.initial) && holder.span.0 != holder.span.1).collect();
+        let holders = holders.iter().map(|(_, holder)| holder);
+        let lasting: Vec<&Holder> = holders.filter(|holder| (holder.declared || holder.initial) && holder.span.0 != holder.span.1).collect();
         let component = |holder: &Holder| self.component_of_mac(address.0, holder.mac);
         let two = |a: &Holder, b: &Holder| overlap(a.span, b.span) && component(a) != component(b) && apart((address.0, a.mac), (address.0, b.mac));
         lasting.iter().enumerate().any(|(index, a)| lasting[index + 1..].iter().any(|b| two(a, b)))
@@ -53,16 +53,14 @@ impl View<'_> {
     /// The peers of some MAC addresses, by MAC address: whoever shares a router shares its network.
     fn peers(&self, of: &BTreeSet<(Name, Mac)>) -> Peers {
         let mut peers = Peers::new();
-        for one in self.said.sources.values() {
-            let Some(site) = self.facts.sites.iter().position(|site| *site == one.source.site).and_then(|at| Name::try_from(at).ok()) else {
-                continue;
-            };
-            let mac = |subject: &Subject| subject.mac.filter(|mac| mac.is_device());
-            for pair in one.tallies.keys() {
-                let (Some(client), Some(server)) = (mac(&pair.client), pair.server.as_ref().and_then(mac)) else { continue };
+        for source in &self.facts.sources {
+            let tallies = &source.said.tallies;
+            let mac = |host: u32| tallies.hosts().get(host as usize).and_then(|host| host.mac).filter(|mac| mac.is_device());
+            for row in tallies.rows() {
+                let (Some(client), Some(server)) = (mac(row.client()), row.server().and_then(mac)) else { continue };
                 for (one, other) in [(client, server), (server, client)] {
-                    if of.contains(&(site, one)) {
-                        peers.entry((site, one)).or_default().insert(other);
+                    if of.contains(&(source.site, one)) {
+                        peers.entry((source.site, one)).or_default().insert(other);
                     }
                 }
             }

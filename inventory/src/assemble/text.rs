@@ -1,9 +1,10 @@
 //! Times and evidence in the document's spelling.
 
+use super::View;
 use crate::document::{Evidence, Span};
-use crate::gather::{At, Facts};
+use crate::gather::Told;
+use observations::Stamp;
 use observations::value::hex;
-use observations::{Observation, Said, Stamp};
 
 /// RFC 3339 UTC with nanoseconds. Every instant that 64 bits of nanoseconds hold lies between the years 1677 and 2262.
 #[must_use]
@@ -22,12 +23,14 @@ pub fn time(nanoseconds: i64) -> Option<String> {
     Some(out)
 }
 
-/// Appends a number with leading zeros.
-fn put(out: &mut String, number: i64, digits: u32) {
-    for place in (0..digits).rev() {
-        let digit = number / 10i64.pow(place) % 10;
-        out.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+/// Appends a number with leading zeros, from its last digit.
+fn put(out: &mut String, mut number: i64, digits: usize) {
+    let mut text = [b'0'; 9];
+    for digit in text.iter_mut().take(digits).rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
+    out.push_str(std::str::from_utf8(&text[..digits]).unwrap_or_default());
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar: in eras of 400 years that begin in March,
@@ -44,37 +47,42 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year + era * 400 + i64::from(month <= 2), month, date)
 }
 
-/// Where one field of an observation stands; without a field, the PDU alone.
-#[must_use]
-pub fn evidence(said: &Said, facts: &Facts<'_>, at: At<'_>, observation: &Observation, field: Option<usize>) -> Evidence {
-    let key = facts.sources.get(at.source as usize).copied().unwrap_or_default();
-    let source = said.sources.get(&key).map(|one| &one.source);
-    let stamp = observation.first.stamp;
-    let part = field.and_then(|index| observation.fields_first.get(index));
-    let several = source.is_some_and(|source| source.parts.len() > 1);
-    let name = |part: u16| source.filter(|_| several).and_then(|source| source.parts.get(usize::from(part))).map(|part| part.name.clone());
-    let file = name(stamp.part());
-    let own = part.and_then(|part| part.derivation.as_deref()).into_iter().flat_map(|names| names.split(' ')).map(str::to_owned);
-    let spans = part.map(|part| {
-        let span = |span: &observations::Span| {
+impl View<'_> {
+    /// Where one field of a statement stands; without a field, the PDU alone. None if it cannot be read.
+    #[must_use]
+    pub fn evidence(&self, told: &Told<'_>, field: Option<usize>) -> Option<Evidence> {
+        let (said, first) = (&told.said, told.entry.first);
+        let found = said.evidence(told.entry.evidence, field).ok()?;
+        let source = self.facts.sources.get(told.at.source as usize);
+        let parts = source.map_or(&[][..], |source| &source.said.source.parts);
+        let name = |part: u16| parts.get(usize::from(part)).filter(|_| parts.len() > 1).map(|part| part.name.clone());
+        let span = |span: observations::Span| {
             let packet = Stamp { time: 0, packet: span.packet };
-            let file = if packet.part() == stamp.part() { None } else { name(packet.part()) };
+            let file = if packet.part() == first.part() { None } else { name(packet.part()) };
             Span { file, packet: packet.number(), offset: span.offset, length: span.length }
         };
-        part.spans.iter().map(span).collect()
-    });
-    Evidence {
-        source: key.to_string(),
-        file,
-        protocol: observation.protocol.clone(),
-        field: field.and_then(|index| observation.fields.get(index)).map(|said| said.field.name().to_owned()).unwrap_or_default(),
-        time: time(stamp.time),
-        spans: spans.unwrap_or_default(),
-        derivation: observation.first.derivation.iter().cloned().chain(own).collect(),
-        quote: part.map(|part| quote(&part.quote)).unwrap_or_default(),
-        frame_sha256: hex(&observation.first.frame_sha256),
-        dissector: format!("{}@{}", observation.protocol, observation.revision),
+        let own = found.own.split(' ').filter(|name| !name.is_empty());
+        Some(Evidence {
+            source: source.map(|source| source.key.clone()).unwrap_or_default(),
+            file: name(first.part()),
+            protocol: said.protocol.to_owned(),
+            field: field.and_then(|index| said.fields.get(index)).map(|one| one.field.name().to_owned()).unwrap_or_default(),
+            time: time(first.time),
+            spans: found.spans(first).map(span).collect(),
+            derivation: found.derivation.iter().copied().chain(own).map(str::to_owned).collect(),
+            quote: quote(found.quote),
+            frame_sha256: hex(found.frame_sha256),
+            dissector: dissector(said.protocol, told.entry.revision),
+        })
     }
+}
+
+fn dissector(protocol: &str, revision: u16) -> String {
+    let mut out = String::with_capacity(protocol.len() + 6);
+    out.push_str(protocol);
+    out.push('@');
+    out.push_str(&revision.to_string());
+    out
 }
 
 /// Printable text as it is, all else in hexadecimal.

@@ -113,7 +113,7 @@ fn named(table: &Table<'_>) -> Vec<Edge> {
             }
         }
     }
-    let edge = |(own, speakers): (&u32, &BTreeMap<u32, BTreeSet<&'static str>>)| {
+    let edge = |(own, speakers): (&u32, &BTreeMap<u32, BTreeSet<&str>>)| {
         let macs: Vec<Mac> = speakers.keys().filter_map(|node| table.mac(*node)).collect();
         let mut nodes: Vec<u32> = speakers.keys().copied().chain([*own]).collect();
         nodes.sort_unstable();
@@ -159,8 +159,8 @@ impl Named {
             known.1 &= joins && known.0.is_empty();
             known.0.extend(nodes);
         }
-        for (address, holders) in &places.holders {
-            let macs: BTreeSet<u32> = holders.iter().filter_map(|holder| table.index(&Node::Mac(address.0, holder.mac))).collect();
+        for (address, holders) in places.holders() {
+            let macs: BTreeSet<u32> = holders.iter().filter_map(|(_, holder)| table.index(&Node::Mac(address.0, holder.mac))).collect();
             let known = named.entry(text(&Node::Ip(*address), facts)).or_insert((BTreeSet::new(), true));
             known.1 &= macs.len() <= 1 && known.0.is_empty();
             known.0.extend(macs);

@@ -1,7 +1,7 @@
 //! Of several claims the one that stands.
 
 use crate::wire::*;
-use observations::{Field, Kind};
+use observations::{Field, Kind, Value};
 
 const A: &str = "00:80:f4:01:00:01";
 
@@ -51,4 +51,20 @@ fn spellings_of_one_maker_corroborate() {
     assert!(vendor.rivals.is_empty() && vendor.confidence > alone);
     wire.tells(&device, "http", Kind::Identity, &[text(Field::VendorName, "Siemens Energy")]);
     assert_eq!(record(&wire, "vendor").rivals.len(), 1);
+}
+
+#[test]
+fn a_server_that_agrees_on_nothing_older_hides_its_certificates() {
+    let mut wire = Wire::new("plant");
+    let agrees = |wire: &mut Wire, ip: &str, port: u16, version: u64| {
+        let server = at_port(&host("00:80:f4:01:02:03", ip), port);
+        wire.tells(&server, "tls", Kind::Security, &[(Field::TlsVersion, Value::Number(version))]);
+    };
+    assert_eq!(wire.seen().0.coverage.tls13_share, None);
+    agrees(&mut wire, "10.0.0.1", 443, 0x0304);
+    agrees(&mut wire, "10.0.0.1", 443, 0x0303);
+    agrees(&mut wire, "10.0.0.2", 8443, 0x0304);
+    agrees(&mut wire, "10.0.0.2", 5684, 0xfefd);
+    agrees(&mut wire, "10.0.0.3", 443, 0x0304);
+    assert_eq!(wire.seen().0.coverage.tls13_share, Some(50));
 }

@@ -107,7 +107,7 @@ impl Wire {
             last: stamp,
         };
         let entry = Entry { evidence: observation.evidence_bytes().into(), first: stamp, last: stamp, revision: 1 };
-        self.said.insert(observation.key().into(), entry);
+        self.said.insert(&observation.key(), &entry);
         let source = &mut self.said.source;
         source.first_seen = Some(source.first_seen.map_or(stamp.time, |time| time.min(stamp.time)));
         source.last_seen = source.last_seen.max(Some(stamp.time));
@@ -219,7 +219,7 @@ impl Wire {
             roles_known: endpoint.transport == Transport::Tcp,
             ..Tally::default()
         };
-        self.said.tallies.entry(pair).or_default().add(&tally);
+        self.said.tallies.take(&pair, &tally, Tally::add);
         self
     }
 

@@ -48,17 +48,22 @@ impl Source {
         let (mut reader, mut budget) = start(bytes)?;
         let reader = &mut reader;
         let key = SourceKey(reader.take(16)?.try_into().map_err(|_| reader.fail("key"))?);
-        let mut source = Self { key, name: reader.text()?, site: reader.text()?, tap: read_text(reader)?, ..Self::default() };
+        let mut source = Self { key, name: reader.text()?.to_owned(), site: reader.text()?.to_owned(), tap: read_text(reader)?, ..Self::default() };
         for _ in 0..reader.number()? {
             spend(&mut budget, RECORD_WEIGHT, reader)?;
-            source.segments.push(reader.text()?);
+            source.segments.push(reader.text()?.to_owned());
         }
         for _ in 0..reader.number()? {
             spend(&mut budget, 2 * RECORD_WEIGHT, reader)?;
-            source.parts.push(Part { name: reader.text()?, packets: reader.number()?, damage: read_text(reader)?, sha256: read_text(reader)? });
+            source.parts.push(Part {
+                name: reader.text()?.to_owned(),
+                packets: reader.number()?,
+                damage: read_text(reader)?,
+                sha256: read_text(reader)?,
+            });
         }
         for _ in 0..reader.number()? {
-            source.link_types.insert(reader.text()?);
+            source.link_types.insert(reader.text()?.to_owned());
         }
         source.packets = reader.number()?;
         source.bytes = reader.number()?;

@@ -9,8 +9,8 @@ mod writing;
 use super::{Store, Writer};
 use observations::said::Entry;
 use observations::{
-    Endpoint, Evidence, Field, FieldEvidence, Kind, Mac, Observation, OperationClass, Pair, Said, SaidField, Segment, Source, SourceKey, SourceSaid,
-    Span, Stamp, Subject, Tally, Transport, Uses, Value,
+    Endpoint, EntryRef, Evidence, Field, FieldEvidence, Kind, Mac, Observation, OperationClass, Pair, Said, SaidField, Segment, Source, SourceKey,
+    SourceSaid, Span, Stamp, Subject, Tally, Transport, Uses, Value,
 };
 use tempfile::TempDir;
 
@@ -75,9 +75,9 @@ fn heard(number: u8, packets: u64) -> SourceSaid {
         let service = Endpoint { transport: Transport::Tcp, port: 502 };
         let about = Subject { endpoint: (packet % 5 == 1).then_some(service), ..host(device) };
         let (key, entry) = observation(about, &name, packet, packet);
-        said.insert(key, entry);
+        said.insert(&key, &entry);
         let tally = Tally { packets_out: 1, flows: 1, first: stamp(packet), last: stamp(packet), directions: 1, ..Tally::default() };
-        said.tallies.entry(pair(device, number)).or_default().add(&tally);
+        said.tallies.take(&pair(device, number), &tally, Tally::add);
     }
     said.bound_groups();
     said
@@ -98,8 +98,7 @@ fn complete(number: u8, packets: u64) -> SourceSaid {
 /// The same with evidence that fills pages.
 fn large(number: u8) -> SourceSaid {
     let mut said = complete(number, 200);
-    for (entry, filler) in said.observations.values_mut().zip(0..) {
-        entry.evidence = vec![filler; 4_000].into();
-    }
+    let filled = |(one, filler): (EntryRef<'_>, u8)| (one.key.to_vec(), Entry { evidence: vec![filler; 4_000].into(), ..one.entry() });
+    said.observations = said.observations.iter().zip((0..=u8::MAX).cycle()).map(filled).collect();
     said
 }

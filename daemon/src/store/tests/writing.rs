@@ -44,11 +44,11 @@ fn a_commit_may_hold_only_what_is_new() {
     let mut writer = writer(&path);
     let whole = complete(1, 200);
     for chunk in whole.observations.iter().collect::<Vec<_>>().chunks(7) {
-        let observations = chunk.iter().map(|(key, entry)| ((*key).clone(), (*entry).clone())).collect();
+        let observations = chunk.iter().map(|one| (one.key, one.entry())).collect();
         writer.commit(&SourceSaid { source: source(1), observations, ..SourceSaid::default() }).unwrap();
     }
-    for (pair, tally) in &whole.tallies {
-        writer.commit(&SourceSaid { source: source(1), tallies: [(pair.clone(), tally.clone())].into(), ..SourceSaid::default() }).unwrap();
+    for one in whole.tallies.iter() {
+        writer.commit(&SourceSaid { source: source(1), tallies: [one].into_iter().collect(), ..SourceSaid::default() }).unwrap();
     }
     writer.commit(&SourceSaid { source: whole.source.clone(), crowded: whole.crowded.clone(), ..SourceSaid::default() }).unwrap();
     assert_eq!(read(writer.store()), Said::of(whole));
@@ -63,10 +63,10 @@ fn what_a_kill_leaves_in_the_middle_of_a_commit_opens_and_holds_all_but_the_last
     let more = heard(1, 400);
     // A small cache, so that pages of the unfinished transaction are in the log already.
     writer.store().connection.pragma_update(None, "cache_size", 1).unwrap();
-    let lent: Vec<(&[u8], &Entry)> = more.observations.iter().filter(|(key, _)| key[0] & 0x18 == 0).map(|(key, entry)| (&**key, entry)).collect();
+    let lent: Vec<EntryRef<'_>> = more.observations.iter().filter(|one| one.key[0] & 0x18 == 0).collect();
     let mut subject = Vec::new();
     observations::bytes::put_subject(&mut subject, &host(1));
-    let lent: Vec<_> = lent.into_iter().filter(|(key, _)| key.starts_with(&subject)).collect();
+    let lent: Vec<_> = lent.into_iter().filter(|one| one.key.starts_with(&subject)).collect();
     writer
         .in_transaction(&more.source, |batch| {
             batch.said(&subject, &lent, &[])?;
@@ -108,7 +108,7 @@ fn one_device_is_looked_up_by_either_address() {
     let only = &by_ip.said.sources[&SourceKey([1; 16])];
     assert!(by_ip.said.sources.len() == 1 && !only.observations.is_empty());
     assert!(only.decoded().all(|said| said.unwrap().about.host() == host(3)));
-    assert!(only.tallies.keys().all(|pair| pair.client == host(3)) && only.tallies.len() == 1);
+    assert!(only.tallies.iter().all(|(pair, _)| pair.client == host(3)) && only.tallies.len() == 1);
     assert!(writer.store().said_of(Identifier::Ip([10, 9, 9, 9].into())).unwrap().said.sources.is_empty());
 }
 
@@ -121,14 +121,14 @@ fn a_row_of_unbearable_weight_is_thinned_and_the_source_says_so() {
     for number in 0..5 {
         let (key, mut entry) = observation(host(3), &format!("loud {number}"), 1, 1);
         entry.evidence = vec![number; 15 << 20].into();
-        shouting.insert(key, entry);
+        shouting.insert(&key, &entry);
     }
     writer.commit(&shouting).unwrap();
     let said = read(writer.store());
     let source = &said.sources[&SourceKey([1; 16])];
     assert_eq!(source.source.limits, [(ROW_LIMIT.to_owned(), 1)].into());
     assert!(source.observations.len() >= shouting.observations.len() - 2);
-    assert!(source.observations.keys().all(|key| shouting.observations.contains_key(key)));
+    assert!(source.observations.keys().all(|key| shouting.observations.find(key).is_some()));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn counters_of_unbearable_weight_are_thinned_too() {
     let mut said = heard(1, 1);
     for number in 0..3 {
         let operations = [("x".repeat(30 << 20), Uses { class: OperationClass::Read, count: 1 })].into();
-        said.tallies.insert(pair(9, number), Tally { flows: 1, operations, ..Tally::default() });
+        said.tallies.take(&pair(9, number), &Tally { flows: 1, operations, ..Tally::default() }, Tally::add);
     }
     writer.commit(&said).unwrap();
     let read = read(writer.store());
@@ -163,7 +163,7 @@ fn what_is_no_observation_is_refused_whole() {
     let mut writer = writer(&path);
     let mut said = heard(1, 20);
     let (_, entry) = observation(host(1), "", 1, 1);
-    said.insert(Box::from(&[0xff, 1][..]), entry);
+    said.insert(&[0xff, 1], &entry);
     assert!(matches!(writer.commit(&said), Err(StoreError::Encoding { .. })));
     assert!(read(writer.store()).sources.is_empty());
 }
