@@ -421,9 +421,9 @@ impl Engine {
         // What is done is freed before the next is made: the end of a capture is when memory is fullest.
         self.flows = Table::default();
         (self.readers, self.free_readers) = (Vec::new(), Vec::new());
-        let mut said = SourceSaid { tallies: self.tallies.pairs(&self.registry), ..SourceSaid::default() };
-        said.source.opaque = self.tallies.opaque_bytes();
-        self.tallies = Tallies::default();
+        let (mut said, tallies) = (SourceSaid::default(), std::mem::take(&mut self.tallies));
+        said.source.opaque = tallies.opaque_bytes();
+        said.tallies = tallies.pairs(&self.registry);
         said.bound_peers(Tally::add);
         (said.observations, said.crowded) = self.ledger.take();
         said.source.duplicates = self.duplicates;

@@ -124,15 +124,16 @@ impl Tallies {
         self.opaque.iter().map(|((transport, port), bytes)| (format!("{}/{port}", transport.name()), *bytes)).collect()
     }
 
-    /// Everything, by pair.
-    pub(crate) fn pairs(&self, registry: &Registry) -> packed::Tallies {
+    /// Everything, by pair. Cells are freed as they are packed.
+    pub(crate) fn pairs(mut self, registry: &Registry) -> packed::Tallies {
         let mut packing = Packing::default();
         let mut hosts: HashMap<(Host, u16), u32, RandomState> = HashMap::default();
         let mut names: HashMap<&'static str, u32, RandomState> = HashMap::default();
         let mut operations: Vec<(&'static str, Uses)> = Vec::new();
-        for (at, cell) in (0u32..).zip(self.cells.iter()) {
+        self.index = HashTable::new();
+        for (at, cell) in (0u32..).zip(self.cells.take()) {
             operations.clear();
-            for ((row, operation), count) in self.operations(at, cell) {
+            for ((row, operation), count) in self.operations(at, &cell) {
                 let (name, class) = registry.operation(row, operation);
                 // Two layers of a conversation may call an operation alike.
                 match operations.iter_mut().find(|(known, _)| *known == name) {
