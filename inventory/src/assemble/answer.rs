@@ -1,53 +1,62 @@
-//! Whose service a one-way UDP conversation is: answers to a question that was put to a group come from any port to the port of the one who asked.
+//! Whose service a one-way UDP conversation is. Who answers a question may do so from any port, to the port that it was put from: then
+//! question and answer are two conversations, and neither tells of itself where the service is.
 
 use super::conversation::{Address, Side};
 use observations::{Endpoint, Tally, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// RFC 6335 §6: ports from here on are never assigned. Where one is only answered from, nobody is known to be served there.
+/// RFC 6335 §6: ports from here on are never assigned. Where something only comes from one, nobody is known to be served there.
 const DYNAMIC_PORTS: u16 = 49152;
 
-/// Who put questions to a group, in which protocol, and to which ports.
+/// Who put questions, in which protocol, to whom (`None`: to a group), and to which ports.
 #[derive(Default)]
-pub(super) struct Questions<'s>(BTreeMap<(Side, &'s str), BTreeSet<u16>>);
+pub(super) struct Questions<'s>(BTreeMap<(Side, &'s str, Option<Side>), BTreeSet<u16>>);
 
-/// Where a conversation shows a service.
+/// What a conversation shows of a service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Serves {
-    /// At the server's port, or another of its ports.
+    /// The server serves at this port: the conversation's, or that which was asked.
     Server(u16),
+    /// The server serves; where is not known.
+    ServerSomewhere,
     /// The side that spoke was taken for the client and is the one that answers; it serves at this port.
     Client(u16),
-    /// Nowhere.
-    Nowhere,
+    /// Nothing.
+    Nothing,
 }
 
 impl<'s> Questions<'s> {
     /// Notes a conversation.
     pub(super) fn hear<O>(&mut self, client: &Side, server: &Side, protocol: &'s str, endpoint: Endpoint, tally: &Tally<O>) {
-        if endpoint.transport == Transport::Udp && tally.packets_out > 0 && is_group(&server.address) {
-            self.0.entry((*client, protocol)).or_default().insert(endpoint.port);
+        if endpoint.transport != Transport::Udp || tally.packets_out == 0 {
+            return;
+        }
+        // Which address is a subnet's broadcast is not known: it is nobody's and never answers.
+        let group = is_group(&server.address) || (server.component.is_none() && tally.packets_in == 0);
+        if group || tally.packets_in == 0 {
+            self.0.entry((*client, protocol, (!group).then_some(*server))).or_default().insert(endpoint.port);
         }
     }
 
-    /// Where a conversation of UDP shows a service, by which side spoke in it. Who answers a group's question was asked at the port of
-    /// the group: there it serves (SSDP, UDA 2.0 §1.3.3; WS-Discovery 1.1 §3.1; RFC 6762 §6.7), whatever port it answers from.
+    /// What a conversation shows, by which side spoke in it. Who answers serves where it was asked, whatever port it answers from:
+    /// searches of SSDP (UDA 2.0 §1.3.3) and WS-Discovery, legacy queries of mDNS (RFC 6762 §6.7), calls of PROFINET IO.
     pub(super) fn served<O>(&self, client: &Side, server: &Side, protocol: &str, endpoint: Endpoint, tally: &Tally<O>) -> Serves {
-        let asked = |side: &Side| self.0.get(&(*side, protocol));
+        let asked = |by: &Side, of: Option<Side>| self.0.get(&(*by, protocol, of));
+        let at = |ports: &BTreeSet<u16>| if ports.contains(&endpoint.port) { Some(endpoint.port) } else { ports.first().copied() };
         match (endpoint.transport, tally.packets_out > 0, tally.packets_in > 0) {
-            (Transport::Udp, false, true) => match asked(client) {
-                Some(ports) if !ports.contains(&endpoint.port) => ports.first().map_or(Serves::Nowhere, |port| Serves::Server(*port)),
-                None if endpoint.port >= DYNAMIC_PORTS => Serves::Nowhere,
-                _ => Serves::Server(endpoint.port),
+            (Transport::Udp, false, true) => match asked(client, Some(*server)).or_else(|| asked(client, None)).and_then(at) {
+                Some(port) => Serves::Server(port),
+                None if endpoint.port >= DYNAMIC_PORTS => Serves::ServerSomewhere,
+                None => Serves::Server(endpoint.port),
             },
             // The port that was taken for a service's is the one that the question was put from.
-            (Transport::Udp, true, false) if !tally.roles_known => match asked(server) {
-                Some(ports) if !ports.contains(&endpoint.port) => ports.first().map_or(Serves::Nowhere, |port| Serves::Client(*port)),
-                _ => Serves::Nowhere,
+            (Transport::Udp, true, false) if !tally.roles_known => match asked(server, None) {
+                Some(ports) if !ports.contains(&endpoint.port) => ports.first().map_or(Serves::Nothing, |port| Serves::Client(*port)),
+                _ => Serves::Nothing,
             },
             (_, _, true) => Serves::Server(endpoint.port),
-            _ => Serves::Nowhere,
+            _ => Serves::Nothing,
         }
     }
 }
@@ -102,15 +111,29 @@ mod tests {
         // The answer came from the higher port: by the ports alone it would be the question.
         let guessed = |port, tally: Tally| questions.served(&side(DEVICE), &side(SEARCHER), "wsdd", udp(port), &tally);
         assert_eq!(guessed(40000, tally(1, 0)), Serves::Client(3702));
-        assert_eq!(guessed(3702, tally(1, 0)), Serves::Nowhere, "it may itself be asked there");
-        assert_eq!(guessed(40000, Tally { roles_known: true, ..tally(1, 0) }), Serves::Nowhere);
+        assert_eq!(guessed(3702, tally(1, 0)), Serves::Nothing, "it may itself be asked there");
+        assert_eq!(guessed(40000, Tally { roles_known: true, ..tally(1, 0) }), Serves::Nothing);
         assert_eq!(guessed(40000, tally(1, 1)), Serves::Server(40000), "it has answered");
+    }
+
+    #[test]
+    fn who_is_asked_and_answers_from_another_port_serves_where_it_was_asked() {
+        let mut questions = Questions::default();
+        questions.hear(&side(SEARCHER), &side("10.0.0.255"), "ccief-basic", udp(61450), &tally(9, 0));
+        let mut server = side(DEVICE);
+        server.component = Some(1);
+        questions.hear(&side(SEARCHER), &server, "pn_io", udp(34964), &tally(1, 0));
+        let served = |protocol, port| questions.served(&side(SEARCHER), &server, protocol, udp(port), &tally(0, 1));
+        assert_eq!(served("ccief-basic", 61450), Serves::Server(61450), "a subnet's broadcast");
+        assert_eq!(served("pn_io", 49161), Serves::Server(34964));
+        let other = Side { component: Some(2), ..side("10.0.0.23") };
+        assert_eq!(questions.served(&side(SEARCHER), &other, "pn_io", udp(49161), &tally(0, 1)), Serves::ServerSomewhere, "another was asked");
     }
 
     #[test]
     fn an_answer_from_a_port_that_is_never_assigned_shows_no_service_where_no_question_is_seen() {
         let served = |port| Questions::default().served(&side(SEARCHER), &side(DEVICE), "ssdp", udp(port), &tally(0, 3));
-        assert_eq!((served(1900), served(47808), served(49152)), (Serves::Server(1900), Serves::Server(47808), Serves::Nowhere));
+        assert_eq!((served(1900), served(47808), served(49152)), (Serves::Server(1900), Serves::Server(47808), Serves::ServerSomewhere));
         let tcp = Endpoint { transport: Transport::Tcp, port: 54255 };
         assert_eq!(Questions::default().served(&side(SEARCHER), &side(DEVICE), "ftp-data", tcp, &tally(0, 3)), Serves::Server(54255));
     }

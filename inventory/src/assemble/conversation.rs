@@ -33,7 +33,8 @@ pub(super) struct Traffic<'v> {
 #[derive(Clone, Copy, Default)]
 struct Shown {
     number: u32,
-    port: u16,
+    /// Where, if that is known.
+    port: Option<u16>,
     /// The side that was taken for the client serves.
     by_client: bool,
 }
@@ -190,22 +191,24 @@ impl<'v> Traffic<'v> {
             let serves = if is_known(protocol, endpoint, &sum) {
                 questions.served(&self.client(row), &self.server(row), protocol, endpoint, &sum)
             } else {
-                Serves::Nowhere
+                Serves::Nothing
             };
             let shown = |port, by_client| Shown { number: number as u32, port, by_client };
             if let Some(at) = self.component(row.client) {
                 let of = &mut sums[at as usize];
                 of.add(out, back, span);
                 if let Serves::Client(port) = serves {
-                    served.push((at, shown(port, true)));
+                    served.push((at, shown(Some(port), true)));
                 } else if sum.packets_out > 0 && !NO_ROLES.contains(&protocol) && !of.asks.contains(&protocol) {
                     of.asks.push(protocol);
                 }
             }
             if let Some(at) = self.component(row.server) {
                 sums[at as usize].add(back, out, span);
-                if let Serves::Server(port) = serves {
-                    served.push((at, shown(port, false)));
+                match serves {
+                    Serves::Server(port) => served.push((at, shown(Some(port), false))),
+                    Serves::ServerSomewhere => served.push((at, shown(None, false))),
+                    Serves::Client(_) | Serves::Nothing => {}
                 }
             }
             let unicast = row.server != 0 || endpoint.transport == Transport::Tcp;
@@ -316,12 +319,13 @@ impl<'v> Traffic<'v> {
         for Shown { number, port, by_client } in self.served.get(at) {
             let number = *number as usize;
             let Some(said) = self.first(number) else { continue };
+            of.serves(said.protocol());
+            let Some(port) = *port else { continue };
             let (row, sum) = (self.row(number), self.counters(number));
             let span = (sum.first.time, sum.last.time);
-            let served = of.services.entry((said.protocol(), Endpoint { port: *port, ..said.endpoint() })).or_default();
+            let served = of.services.entry((said.protocol(), Endpoint { port, ..said.endpoint() })).or_default();
             served.clients.push(if *by_client { ((row.order >> 64) as u32, row.server) } else { ((row.order >> 96) as u32, row.client) });
             served.span = Some(served.span.map_or(span, |known| wider(known, span)));
-            of.serves(said.protocol());
         }
         of.roles.sort();
         of
