@@ -2,7 +2,7 @@
 //!
 //! Rules are TOML tables (`data/*.toml`, and folders of the user's own): which observed fields they read, a regular expression, what they
 //! claim, where that is known from, and an example that must match. A text is first searched for the words that expressions need
-//! ([`words`]), all at once, so that a thousand more rules do not slow it; the few expressions whose word is there are tried, and
+//! (`words`), all at once, so that a thousand more rules do not slow it; the few expressions whose word is there are tried, and
 //! compiled when they are first tried. The built-in ones were checked by a test; a user's own are checked when they are read.
 
 use crate::attribute::is_filler;
