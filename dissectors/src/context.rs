@@ -300,7 +300,7 @@ impl<'a> Context<'a> {
         };
         let (start, troubles) = (self.scratch.told.len(), self.troubles.count);
         let result = read(self);
-        if twice && result.is_ok() && self.troubles.count == troubles && !self.timely {
+        if twice && result.is_ok() && self.is_only_said(troubles) {
             self.remember(hash, start);
         }
         result
@@ -316,7 +316,12 @@ impl<'a> Context<'a> {
 
     /// Whether a reading did nothing but say things that hold at any time: it handed nothing on, and met with no trouble.
     pub(crate) fn said_only(&self, troubles: u64) -> bool {
-        self.troubles.count == troubles && !self.timely && self.layers.is_empty() && self.rename.is_none()
+        self.is_only_said(troubles) && self.layers.is_empty() && self.rename.is_none()
+    }
+
+    /// Whether nothing was met or counted that must be met or counted the next time too.
+    fn is_only_said(&self, troubles: u64) -> bool {
+        self.troubles.count == troubles && !self.timely && self.scratch.operations.is_empty()
     }
 
     /// Remembers a reading by what was said since `start`.

@@ -1,11 +1,14 @@
 //! Whole frames through decoder and engine: segments in fragments, copies of a mirror.
 
 use super::{Engine, Item};
+use crate::context::Context;
+use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Next, Row};
+use crate::frame::{Frame, Net};
 use crate::packet::{LinkType, Packet};
 use crate::reassembly::Pieces;
 use crate::registry::Registry;
 use crate::tunnel::Decoder;
-use observations::{Field, Observation, SourceSaid};
+use observations::{Field, Observation, OperationClass, SourceSaid};
 use std::sync::Arc;
 
 const DEVICE: u8 = 11;
@@ -137,4 +140,43 @@ fn the_copies_of_a_mirror_are_counted_apart_and_read_once() {
     // Fragments of one datagram have the same id, and here the same length.
     let said = hear(&fragments(500, &[7; 60], 40), 1_000);
     assert_eq!((said.source.duplicates, packets(&said)), (0, 2));
+}
+
+/// Counts by reading what no glance can see, as masked protocols do.
+struct Revealing;
+
+impl Dissector for Revealing {
+    type State = ();
+
+    const ROW: Row = Row {
+        name: "revealing",
+        revision: 1,
+        spec: "none: made for this test",
+        tells: "nothing",
+        bindings: &[Binding::Udp(4000)],
+        shapes: &[],
+        operations: &[("ask", OperationClass::Read)],
+    };
+
+    fn gate(&self, _: &[u8], _: &At) -> Gate {
+        Gate::Mine
+    }
+
+    fn read(&self, _: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
+        cx.operation(0);
+        Ok(Next::Watch)
+    }
+}
+
+#[test]
+fn what_only_reading_can_count_is_read_each_time() {
+    let mut engine = Engine::new(Arc::new(Registry::of(&[&Revealing])), None, None);
+    for number in 1..=5u16 {
+        let mut frame = Frame { net: Net::V4, has_macs: true, ttl: 64, vlan: Frame::NO_VLAN, protocol: 17, payload_len: 3, ..Frame::default() };
+        (frame.src, frame.dst, frame.src_port, frame.dst_port, frame.ip_id) = ([1; 16], [2; 16], 50000, 4000, number);
+        let packet = Packet { data: b"ask", wire_len: 3, link: LinkType::ETHERNET, time: i64::from(number), id: u64::from(number) };
+        engine.feed(&[Item { packet, frame: &frame, detached: None }]);
+    }
+    let asked: Vec<u64> = engine.finish().tallies.rows().flat_map(|row| row.operations().map(|(_, uses)| uses.count).collect::<Vec<_>>()).collect();
+    assert_eq!(asked, [5]);
 }
