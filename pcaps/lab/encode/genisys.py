@@ -1,21 +1,10 @@
 """Genisys by SM-6900B: two stations behind one server, polls, indications, controls that are checked back and executed."""
-import struct
-
-from wire import Capture
-
-
-def checksum(data):
-    register = 0xFFFF
-    for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0xA001 if register & 1 else 0)
-    return struct.pack("<H", register)
+from wire import Capture, crc16_modbus
 
 
 def message(header, station, data=b""):
     body = bytes([station]) + data
-    body += checksum(bytes([header]) + body)
+    body += crc16_modbus(bytes([header]) + body)
     escaped = b"".join(bytes([0xF0, byte & 15]) if byte >= 0xF0 else bytes([byte]) for byte in body)
     return bytes([header]) + escaped + b"\xf6"
 

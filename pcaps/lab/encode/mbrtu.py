@@ -2,21 +2,12 @@
 that nobody would look at."""
 import struct
 
-from wire import Capture
-
-
-def checksum(data):
-    register = 0xFFFF
-    for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0xA001 if register & 1 else 0)
-    return struct.pack("<H", register)
+from wire import Capture, crc16_modbus
 
 
 def frame(unit, function, data):
     body = bytes([unit, function]) + data
-    return body + checksum(body)
+    return body + crc16_modbus(body)
 
 
 def identification(*texts):

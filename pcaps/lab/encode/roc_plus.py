@@ -1,21 +1,12 @@
 """ROC Plus by D301180X012: configuration, station name, login, polls, a write, a file."""
 import struct
 
-from wire import Capture
-
-
-def checksum(data):
-    register = 0xFFFF
-    for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0xA001 if register & 1 else 0)
-    return struct.pack("<H", register)
+from wire import Capture, crc16_modbus
 
 
 def message(destination, source, opcode, data=b""):
     frame = bytes([*destination, *source, opcode, len(data)]) + data
-    return frame + checksum(frame)
+    return frame + crc16_modbus(frame)
 
 
 HOST, FLOW = (3, 1), (12, 2)

@@ -40,6 +40,16 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
+def crc16_modbus(data):
+    """The check of MODBUS over Serial Line V1.02 section 6.2.2, low byte first; ROC Plus and Genisys end their messages with it too."""
+    register = 0xFFFF
+    for byte in data:
+        register ^= byte
+        for _ in range(8):
+            register = register >> 1 ^ (0xA001 if register & 1 else 0)
+    return struct.pack("<H", register)
+
+
 class Host:
     def __init__(self, mac, ip, ttl):
         self.mac, self.ip, self.ttl = mac, ip, ttl
