@@ -7,12 +7,12 @@ use crate::gather::{Span, wider};
 use crate::grouped::Grouped;
 use fingerprints::behaviour::Role;
 use foldhash::fast::RandomState;
-use observations::{Endpoint, Mac, Subject, Tally, TallyRef, Transport, Uses};
+use observations::{Endpoint, Mac, Stamp, Subject, Tally, TallyRef, Transport, Uses};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 /// Every conversation, in the document's order: rows point into what was said, and are read when they are shown.
-pub(super) struct Traffic<'v> {
+pub(crate) struct Traffic<'v> {
     view: &'v View<'v>,
     /// As they are shown, in that order.
     addresses: Vec<(Box<str>, Address)>,
@@ -27,6 +27,27 @@ pub(super) struct Traffic<'v> {
     /// By the component that serves, what shows it.
     served: Grouped<Shown>,
     one_way: u64,
+}
+
+/// A conversation, for those who ask what it means.
+pub(crate) struct Talk<'t> {
+    pub(crate) protocol: &'t str,
+    pub(crate) transport: Transport,
+    /// The server's.
+    pub(crate) port: u16,
+    /// Who asks; none is known of groups, and of those whose address was several devices'.
+    pub(crate) client: Option<usize>,
+    /// Who answers.
+    pub(crate) server: Option<usize>,
+    pub(crate) client_address: &'t str,
+    pub(crate) server_address: &'t str,
+    /// Packets went both ways.
+    pub(crate) both: bool,
+    pub(crate) span: Span,
+    /// Its first packet.
+    pub(crate) first: Stamp,
+    /// The source that the packet is of.
+    pub(crate) source: &'t str,
 }
 
 /// A conversation that shows a service.
@@ -234,12 +255,12 @@ impl<'v> Traffic<'v> {
     }
 
     /// How many conversations there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.starts.len()
     }
 
     /// Conversations of which only one direction was seen.
-    pub(super) fn one_way(&self) -> u64 {
+    pub(crate) fn one_way(&self) -> u64 {
         self.one_way
     }
 
@@ -276,7 +297,7 @@ impl<'v> Traffic<'v> {
         }
     }
 
-    fn operations(&self, number: usize) -> Vec<(&'v str, Uses)> {
+    pub(crate) fn operations(&self, number: usize) -> Vec<(&'v str, Uses)> {
         let mut operations: Vec<(&str, Uses)> = self.said(number).flat_map(TallyRef::operations).collect();
         operations.sort_by_key(|(name, _)| *name);
         operations.dedup_by(|next, sum| {
@@ -287,6 +308,34 @@ impl<'v> Traffic<'v> {
             same
         });
         operations
+    }
+
+    /// Conversations in protocols of which `wanted` says so, with their numbers.
+    pub(crate) fn talks(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (u32, Talk<'_>)> {
+        let of_interest = move |number: &u32| self.first(*number as usize).is_some_and(|row| wanted(row.protocol()));
+        (0..self.starts.len() as u32).filter(of_interest).filter_map(|number| Some((number, self.talk(number)?)))
+    }
+
+    /// A conversation by its number.
+    pub(crate) fn talk(&self, number: u32) -> Option<Talk<'_>> {
+        let (row, sum) = (self.row(number as usize), self.counters(number as usize));
+        let said = self.first(number as usize)?;
+        let address = |shift: u32| self.addresses.get((row.order >> shift) as u32 as usize).map_or("", |(text, _)| text);
+        let of = |whose| self.component(whose).map(|at| at as usize);
+        let endpoint = said.endpoint();
+        Some(Talk {
+            protocol: said.protocol(),
+            transport: endpoint.transport,
+            port: endpoint.port,
+            client: of(row.client),
+            server: of(row.server),
+            client_address: address(96),
+            server_address: address(64),
+            both: sum.directions == 3,
+            span: (sum.first.time, sum.last.time),
+            first: sum.first,
+            source: self.view.facts.sources.get(row.source as usize).map_or("", |one| &one.key),
+        })
     }
 
     /// A conversation, as the document has it.
