@@ -21,7 +21,7 @@ use crate::ledger::Ledger;
 use crate::packet::{LinkType, Packet};
 use crate::reassembly::{Pieces, Stream};
 use crate::registry::{Registry, RowId};
-use crate::seats::{Seat, Seats, Taken};
+use crate::seats::{Seat, Seats, Told};
 use crate::tallies::Tallies;
 use observations::{Segment, SourceSaid, Stamp, Tally, Transport};
 use std::sync::Arc;
@@ -209,7 +209,12 @@ impl Engine {
 
     /// Ends a conversation: its counters go to the tallies, its reader is freed.
     fn end(&mut self, at: u32) {
-        let Some(flow) = self.flows.remove(at) else { return };
+        if let Some(flow) = self.flows.remove(at) {
+            self.ended(&flow);
+        }
+    }
+
+    fn ended(&mut self, flow: &Flow) {
         let mut operations = Vec::new();
         if let Some(slot) = flow.reader.checked_sub(1) {
             if let Some(reader) = self.readers.get_mut(slot as usize).and_then(Option::take) {
@@ -217,8 +222,8 @@ impl Engine {
             }
             self.free_readers.push(slot);
         }
-        self.touch(&flow);
-        self.tallies.add(&flow, &operations);
+        self.touch(flow);
+        self.tallies.add(flow, &operations);
     }
 
     /// The places that a conversation's ends were seen at still held when it ended.
@@ -233,18 +238,15 @@ impl Engine {
 
     /// Tells the ledger of all that was seen and said again.
     fn settle_all(&mut self) {
-        let seen = self.seats.changed();
-        self.settle(&seen);
+        self.settle_seats();
         for (last, told) in self.again.changed() {
             told.iter().for_each(|hash| self.ledger.touch_hash(*hash, last));
         }
     }
 
-    /// Tells the ledger of places that were seen again.
-    fn settle(&mut self, seats: &[Taken]) {
-        for taken in seats {
-            crate::place::touch(&mut self.ledger, &taken.seat, taken.last);
-        }
+    fn settle_seats(&mut self) {
+        let Self { seats, ledger, .. } = self;
+        seats.changed().for_each(|(last, told)| told.iter().for_each(|hash| ledger.touch_hash(*hash, last)));
     }
 
     /// An end shows a MAC, VLAN or TTL that this conversation did not show before.
@@ -253,9 +255,6 @@ impl Engine {
         let (known, plain) = (self.seats.seen(&seat, stamp), crate::place::is_plain(item.frame, item.packet.data));
         if known && (plain || item.packet.link != LinkType::ETHERNET) {
             return;
-        }
-        if !known && let Some(left) = self.seats.take(seat, stamp) {
-            self.settle(&left);
         }
         let at = At { transport: Transport::Ethernet, src_port: 0, dst_port: 0, from_client: None };
         let sheet = Sheet { registry, frame: item.frame, data: item.packet.data, pieces: None, stamp, at, direction: 0, segment };
@@ -270,11 +269,20 @@ impl Engine {
             RowId::of(u16::MAX),
             &mut rename,
         );
+        let mut told = Told::default();
         if !known {
             crate::place::say(&mut cx);
+            told.iter_mut().zip(cx.told()).for_each(|(to, hash)| *to = *hash);
         }
         if item.packet.link == LinkType::ETHERNET {
             crate::place::say_outer(&mut cx);
+        }
+        if !known {
+            if self.seats.is_full() {
+                self.settle_seats();
+                self.seats.leave();
+            }
+            self.seats.take(seat, stamp, told);
         }
     }
 
@@ -396,9 +404,7 @@ impl Engine {
     pub fn changes(&mut self, counters: bool) -> SourceSaid {
         let mut said = SourceSaid::default();
         self.settle_all();
-        let (rows, crowded) = self.ledger.changed();
-        said.observations = rows.into_iter().collect();
-        said.crowded = crowded;
+        (said.observations, said.crowded) = self.ledger.changed();
         if counters {
             let mut tallies = self.tallies.clone();
             for at in self.flows.open() {
@@ -414,12 +420,11 @@ impl Engine {
 
     /// Ends every conversation and gives all that was heard. Source-wide figures other than these are the caller's.
     pub fn finish(&mut self) -> SourceSaid {
-        for at in self.flows.open() {
-            self.end(at);
-        }
+        self.flows.take().for_each(|flow| self.ended(&flow));
         self.settle_all();
         // What is done is freed before the next is made: the end of a capture is when memory is fullest.
-        self.flows = Table::default();
+        self.seats = Seats::default();
+        self.again = Again::default();
         (self.readers, self.free_readers) = (Vec::new(), Vec::new());
         let (mut said, tallies) = (SourceSaid::default(), std::mem::take(&mut self.tallies));
         said.source.opaque = tallies.opaque_bytes();

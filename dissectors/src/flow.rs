@@ -251,6 +251,13 @@ impl Table {
         Some(std::mem::take(flow))
     }
 
+    /// Every conversation that is still open, leaving nothing behind: what was looked at is freed as one goes on.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Flow> + use<> {
+        self.index = HashTable::new();
+        self.free = Vec::new();
+        self.flows.take().filter(|flow| flow.live)
+    }
+
     /// Looks at up to `slots` more conversations and names one that has been idle for longer than twice its time-out: sweeping only frees
     /// memory, so it waits until no packet that is merely out of order can come any more.
     pub(crate) fn sweep(&mut self, slots: &mut usize, now: i64) -> Option<u32> {
