@@ -23,6 +23,22 @@ impl View<'_> {
         device.zone = Some(zone.name);
     }
 
+    /// Why a finding of a component counts no longer, if somebody answers for it: by a key of the device, or by its zone.
+    pub(crate) fn suppressed(&self, at: usize, rule: &str, zone: &str) -> Option<String> {
+        if self.decisions.suppressions.is_empty() {
+            return None;
+        }
+        let keys = self.resolved.components.get(at).map_or(&[][..], |component| &component.keys);
+        let of_key = keys.iter().find_map(|(key, _)| self.suppression(&key.text(), rule));
+        of_key.or_else(|| self.suppression(&format!("zone:{zone}"), rule))
+    }
+
+    /// The same by the text of a key.
+    pub(crate) fn suppression(&self, key: &str, rule: &str) -> Option<String> {
+        let one = self.decisions.suppressions.get(&(key.to_owned(), rule.to_owned()))?;
+        one.text(&super::time(self.as_of()).unwrap_or_default())
+    }
+
     /// The Purdue level that a component's class suggests.
     pub(crate) fn level(&self, at: usize, members: &Members, traffic: &Traffic<'_>) -> Option<&'static str> {
         let device = self.whole(at, members, traffic);

@@ -22,6 +22,9 @@ pub(crate) struct RawCondition {
     /// Whether the speaker must, or must not, speak of itself.
     #[serde(default)]
     itself: Option<bool>,
+    /// Whether it must be about a service: what the side that serves says or does.
+    #[serde(default)]
+    service: bool,
     /// What is looked up when the rule is judged.
     #[serde(default)]
     listed: Option<Listed>,
@@ -34,8 +37,9 @@ enum RawTest {
     Text(String),
     Number(u64),
     Any(Vec<RawTest>),
-    Between { min: Option<u64>, max: Option<u64> },
+    // Before what has no key that must be there: that takes any table.
     Contains { contains: Vec<String> },
+    Between { min: Option<u64>, max: Option<u64> },
 }
 
 /// Whose finding it is.
@@ -83,6 +87,7 @@ pub(crate) struct Condition {
     pub(crate) listed: Option<Listed>,
     kind: Kind,
     itself: Option<bool>,
+    service: bool,
     tests: Vec<(Field, Test)>,
     absent: Vec<Field>,
 }
@@ -103,12 +108,13 @@ impl Condition {
         let kind = Kind::from_name(&raw.kind).ok_or(format!("there is no kind {}", raw.kind))?;
         let tests = raw.fields.iter().map(|(name, test)| Ok((field(name)?, Test::of(test)))).collect::<Result<Vec<_>, String>>()?;
         let absent = raw.absent.iter().map(field).collect::<Result<_, _>>()?;
-        Ok(Self { rule, role, whom: raw.whom, listed: raw.listed, kind, itself: raw.itself, tests, absent })
+        Ok(Self { rule, role, whom: raw.whom, listed: raw.listed, kind, itself: raw.itself, service: raw.service, tests, absent })
     }
 
     /// Whether a statement, in a protocol that the condition is on, meets it.
     pub(crate) fn holds(&self, said: &Statement<'_>, itself: bool) -> bool {
         self.kind == said.kind
+            && (!self.service || said.about.endpoint.is_some())
             && self.itself.is_none_or(|wanted| wanted == itself)
             && self.tests.iter().all(|(field, test)| said.all(*field).any(|value| test.holds(value)))
             && !self.absent.iter().any(|field| said.get(*field).is_some())

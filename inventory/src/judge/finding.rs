@@ -6,7 +6,7 @@ use super::zone::Zone;
 use super::{Bench, Judged, Note, Shown};
 use crate::assemble::{Traffic, View, time};
 use crate::document::{Evidence, Finding, Remedy, Score, Span as DocumentSpan};
-use crate::gather::{Span, wider};
+use crate::gather::{Span, Told, wider};
 use observations::ValueRef;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -46,6 +46,15 @@ impl Case {
     fn show(&mut self, evidence: Option<Evidence>) {
         self.evidence.extend(evidence.filter(|_| self.evidence.len() < EVIDENCE_MAX));
     }
+
+    /// Where a statement stands; of what follows from its presence alone, the packet.
+    fn quote(&mut self, view: &View<'_>, told: &Told<'_>, field: Option<usize>) {
+        let mut evidence = view.evidence(told, field);
+        if let Some(evidence) = evidence.as_mut().filter(|evidence| evidence.spans.is_empty()) {
+            evidence.spans.push(DocumentSpan { packet: told.entry.first.number(), ..DocumentSpan::default() });
+        }
+        self.show(evidence);
+    }
 }
 
 impl Judged {
@@ -66,7 +75,8 @@ impl Judged {
                 Scope::Device => self.id(view, component, rule),
                 Scope::Zone | Scope::Site => zone_id(view, component, rule, &zone.name),
             };
-            all.push(finding(rule, view.policy(), id, Some(zone), mended, case));
+            let suppressed = view.suppressed(component, &rule.id, &zone.name);
+            all.push(Finding { suppressed, ..finding(rule, view.policy(), id, Some(zone), mended, case) });
         }
         sort(&mut all);
         all
@@ -93,7 +103,8 @@ impl Judged {
         for ((rule, id), (zone, case, mut devices)) in zones {
             let Some(rule) = catalogue.rule(rule) else { continue };
             devices.sort();
-            all.push(Finding { devices, ..finding(rule, bench.policy, id, Some(&zone), None, case) });
+            let suppressed = bench.view.suppression(&format!("zone:{}", zone.name), &rule.id);
+            all.push(Finding { devices, suppressed, ..finding(rule, bench.policy, id, Some(&zone), None, case) });
         }
         for (number, note) in &self.of_site {
             let Some(rule) = catalogue.rule(*number) else { continue };
@@ -120,7 +131,7 @@ impl Judged {
                 if let Some(one) = field.and_then(|index| told.said.fields.get(index)) {
                     case.tell(format!("{} {}: {}", told.said.protocol, one.field.name(), fingerprints::text::safe(one.value)));
                 }
-                case.show(view.evidence(&told, field));
+                case.quote(view, &told, field);
             }
             Shown::Certificate(at, test) => {
                 let Some((told, test)) = view.facts.told(at).zip(rule.certificates.get(usize::from(test))) else { return };
@@ -131,7 +142,7 @@ impl Judged {
                 if let Some(one) = field.and_then(|index| told.said.fields.get(index)) {
                     case.tell(format!("{}: {} {}", subject.unwrap_or_default(), one.field.name(), plain(one.value)));
                 }
-                case.show(view.evidence(&told, field));
+                case.quote(view, &told, field);
             }
             Shown::Talk(number, place) => self.add_talk(traffic, number, place, case),
             Shown::Note(number) => {
@@ -169,7 +180,7 @@ impl Note {
         case.tell(self.text.clone());
         for told in self.at.iter().filter_map(|at| view.facts.told(*at)) {
             let first = (!told.said.fields.is_empty()).then_some(0);
-            case.show(view.evidence(&told, first));
+            case.quote(view, &told, first);
         }
     }
 }
