@@ -10,6 +10,7 @@
 //! | `promise` | the millionth poll is watched as the first |
 //! | `cli` | what the command says and how it ends |
 //! | `cli_database` | databases: killed, completed, decided upon, compared |
+//! | `lab_truth` | the devices of the lab's larger plant, each found once |
 //! | `hostile` | names made to harm a terminal, a page or a spreadsheet |
 //! | `secrets` | no secret of the lab in anything that comes out |
 //! | `architecture` | which crate and which module may know which |
@@ -25,6 +26,7 @@ mod evidence;
 mod findings;
 mod golden;
 mod hostile;
+mod lab_truth;
 mod packets;
 mod promise;
 mod registry;
