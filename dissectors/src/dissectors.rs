@@ -20,25 +20,35 @@ mod it {
     pub(super) mod dtls;
     pub(super) mod ftp;
     pub(super) mod http;
+    pub(super) mod ipmi;
     pub(super) mod llmnr;
     pub(super) mod mdns;
+    pub(super) mod memcache;
+    pub(super) mod mongo;
+    pub(super) mod mysql;
     pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
+    pub(super) mod ntp;
+    pub(super) mod pgsql;
     pub(super) mod ptp;
+    pub(super) mod resp;
     pub(super) mod sip;
-    pub(super) mod smb;
     pub(super) mod smb2;
+    pub(super) mod smb;
     mod smb_commands;
     mod smb_token;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
     pub(super) mod stun;
+    pub(super) mod syslog;
+    pub(super) mod tds;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
     mod tls_ssl2;
+    pub(super) mod tns;
     pub(super) mod websocket;
 }
 
@@ -162,12 +172,19 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::dtls::Dtls,
     &it::ftp::Ftp,
     &it::http::Http,
+    &it::ipmi::Ipmi,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
+    &it::memcache::Memcache,
+    &it::mongo::Mongo,
+    &it::mysql::Mysql,
     &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
+    &it::ntp::Ntp,
+    &it::pgsql::Pgsql,
     &it::ptp::Ptp,
+    &it::resp::Resp,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
@@ -175,7 +192,10 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
     &it::stun::Stun,
+    &it::syslog::Syslog,
+    &it::tds::Tds,
     &it::tls::Tls,
+    &it::tns::Tns,
     &it::websocket::Websocket,
     &iot::amqp::AmqpBroker,
     &iot::coap::Coap,
