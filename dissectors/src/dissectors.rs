@@ -8,19 +8,31 @@ mod link {
     pub(super) mod cdp;
     pub(super) mod dhcp;
     pub(super) mod dhcpv6;
+    pub(super) mod edp;
+    pub(super) mod fdp;
     pub(super) mod icmpv6;
     pub(super) mod lldp;
+    pub(super) mod mndp;
     pub(super) mod stp;
 }
 
 /// Offices and networks.
 mod it {
+    pub(super) mod bfd;
+    pub(super) mod bgp;
     pub(super) mod browser;
+    pub(super) mod capwap;
+    pub(super) mod cflow;
     pub(super) mod dns;
     pub(super) mod dtls;
+    pub(super) mod eigrp;
     pub(super) mod ftp;
+    pub(super) mod glbp;
+    pub(super) mod hsrp;
     pub(super) mod http;
+    pub(super) mod igmp;
     pub(super) mod ipmi;
+    pub(super) mod isis;
     pub(super) mod llmnr;
     pub(super) mod mdns;
     pub(super) mod memcache;
@@ -30,9 +42,13 @@ mod it {
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
     pub(super) mod ntp;
+    pub(super) mod ospf;
     pub(super) mod pgsql;
+    pub(super) mod pim;
     pub(super) mod ptp;
     pub(super) mod resp;
+    pub(super) mod rip;
+    pub(super) mod sflow;
     pub(super) mod sip;
     pub(super) mod smb2;
     pub(super) mod smb;
@@ -49,6 +65,8 @@ mod it {
     mod tls_record;
     mod tls_ssl2;
     pub(super) mod tns;
+    pub(super) mod ubdp;
+    pub(super) mod vrrp;
     pub(super) mod websocket;
 }
 
@@ -164,15 +182,27 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::cdp::Cdp,
     &link::dhcp::Dhcp,
     &link::dhcpv6::Dhcpv6,
+    &link::edp::Edp,
+    &link::fdp::Fdp,
     &link::icmpv6::Icmpv6,
     &link::lldp::Lldp,
+    &link::mndp::Mndp,
     &link::stp::Stp,
+    &it::bfd::Bfd,
+    &it::bgp::Bgp,
     &it::browser::Browser,
+    &it::capwap::Capwap,
+    &it::cflow::Cflow,
     &it::dns::Dns,
     &it::dtls::Dtls,
+    &it::eigrp::Eigrp,
     &it::ftp::Ftp,
+    &it::glbp::Glbp,
+    &it::hsrp::Hsrp,
     &it::http::Http,
+    &it::igmp::Igmp,
     &it::ipmi::Ipmi,
+    &it::isis::Isis,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
     &it::memcache::Memcache,
@@ -182,9 +212,13 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
     &it::ntp::Ntp,
+    &it::ospf::Ospf,
     &it::pgsql::Pgsql,
+    &it::pim::Pim,
     &it::ptp::Ptp,
     &it::resp::Resp,
+    &it::rip::Rip,
+    &it::sflow::Sflow,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
@@ -196,6 +230,8 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::tds::Tds,
     &it::tls::Tls,
     &it::tns::Tns,
+    &it::ubdp::Ubdp,
+    &it::vrrp::Vrrp,
     &it::websocket::Websocket,
     &iot::amqp::AmqpBroker,
     &iot::coap::Coap,
