@@ -26,13 +26,16 @@ mod it {
     pub(super) mod dns;
     pub(super) mod dtls;
     pub(super) mod eigrp;
+    pub(super) mod esp;
     pub(super) mod ftp;
     pub(super) mod glbp;
     pub(super) mod hsrp;
     pub(super) mod http;
     pub(super) mod igmp;
     pub(super) mod ipmi;
+    pub(super) mod isakmp;
     pub(super) mod isis;
+    pub(super) mod l2tp;
     pub(super) mod llmnr;
     pub(super) mod mdns;
     pub(super) mod memcache;
@@ -42,9 +45,11 @@ mod it {
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
     pub(super) mod ntp;
+    pub(super) mod openvpn;
     pub(super) mod ospf;
     pub(super) mod pgsql;
     pub(super) mod pim;
+    pub(super) mod pptp;
     pub(super) mod ptp;
     pub(super) mod resp;
     pub(super) mod rip;
@@ -59,7 +64,9 @@ mod it {
     pub(super) mod ssh;
     pub(super) mod stun;
     pub(super) mod syslog;
+    pub(super) mod tailscale;
     pub(super) mod tds;
+    pub(super) mod teamviewer;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
@@ -68,6 +75,7 @@ mod it {
     pub(super) mod ubdp;
     pub(super) mod vrrp;
     pub(super) mod websocket;
+    pub(super) mod wg;
 }
 
 /// Things.
@@ -196,13 +204,16 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::dns::Dns,
     &it::dtls::Dtls,
     &it::eigrp::Eigrp,
+    &it::esp::Esp,
     &it::ftp::Ftp,
     &it::glbp::Glbp,
     &it::hsrp::Hsrp,
     &it::http::Http,
     &it::igmp::Igmp,
     &it::ipmi::Ipmi,
+    &it::isakmp::Isakmp,
     &it::isis::Isis,
+    &it::l2tp::L2tp,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
     &it::memcache::Memcache,
@@ -212,9 +223,11 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
     &it::ntp::Ntp,
+    &it::openvpn::Openvpn,
     &it::ospf::Ospf,
     &it::pgsql::Pgsql,
     &it::pim::Pim,
+    &it::pptp::Pptp,
     &it::ptp::Ptp,
     &it::resp::Resp,
     &it::rip::Rip,
@@ -227,12 +240,15 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssh::Ssh,
     &it::stun::Stun,
     &it::syslog::Syslog,
+    &it::tailscale::Tailscale,
     &it::tds::Tds,
+    &it::teamviewer::Teamviewer,
     &it::tls::Tls,
     &it::tns::Tns,
     &it::ubdp::Ubdp,
     &it::vrrp::Vrrp,
     &it::websocket::Websocket,
+    &it::wg::Wg,
     &iot::amqp::AmqpBroker,
     &iot::coap::Coap,
     &iot::dicom::Dicom,
