@@ -8,38 +8,74 @@ mod link {
     pub(super) mod cdp;
     pub(super) mod dhcp;
     pub(super) mod dhcpv6;
+    pub(super) mod edp;
+    pub(super) mod fdp;
     pub(super) mod icmpv6;
     pub(super) mod lldp;
+    pub(super) mod mndp;
     pub(super) mod stp;
 }
 
 /// Offices and networks.
 mod it {
+    pub(super) mod bfd;
+    pub(super) mod bgp;
     pub(super) mod browser;
+    pub(super) mod capwap;
+    pub(super) mod cflow;
     pub(super) mod dns;
     pub(super) mod dtls;
+    pub(super) mod eigrp;
+    pub(super) mod esp;
     pub(super) mod ftp;
+    pub(super) mod glbp;
+    pub(super) mod hsrp;
     pub(super) mod http;
+    pub(super) mod igmp;
+    pub(super) mod ipmi;
+    pub(super) mod isakmp;
+    pub(super) mod isis;
+    pub(super) mod l2tp;
     pub(super) mod llmnr;
     pub(super) mod mdns;
+    pub(super) mod memcache;
+    pub(super) mod mongo;
+    pub(super) mod mysql;
     pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
+    pub(super) mod ntp;
+    pub(super) mod openvpn;
+    pub(super) mod ospf;
+    pub(super) mod pgsql;
+    pub(super) mod pim;
+    pub(super) mod pptp;
     pub(super) mod ptp;
+    pub(super) mod resp;
+    pub(super) mod rip;
+    pub(super) mod sflow;
     pub(super) mod sip;
-    pub(super) mod smb;
     pub(super) mod smb2;
+    pub(super) mod smb;
     mod smb_commands;
     mod smb_token;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
     pub(super) mod stun;
+    pub(super) mod syslog;
+    pub(super) mod tailscale;
+    pub(super) mod tds;
+    pub(super) mod teamviewer;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
     mod tls_ssl2;
+    pub(super) mod tns;
+    pub(super) mod ubdp;
+    pub(super) mod vrrp;
     pub(super) mod websocket;
+    pub(super) mod wg;
 }
 
 /// Things.
@@ -154,20 +190,48 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::cdp::Cdp,
     &link::dhcp::Dhcp,
     &link::dhcpv6::Dhcpv6,
+    &link::edp::Edp,
+    &link::fdp::Fdp,
     &link::icmpv6::Icmpv6,
     &link::lldp::Lldp,
+    &link::mndp::Mndp,
     &link::stp::Stp,
+    &it::bfd::Bfd,
+    &it::bgp::Bgp,
     &it::browser::Browser,
+    &it::capwap::Capwap,
+    &it::cflow::Cflow,
     &it::dns::Dns,
     &it::dtls::Dtls,
+    &it::eigrp::Eigrp,
+    &it::esp::Esp,
     &it::ftp::Ftp,
+    &it::glbp::Glbp,
+    &it::hsrp::Hsrp,
     &it::http::Http,
+    &it::igmp::Igmp,
+    &it::ipmi::Ipmi,
+    &it::isakmp::Isakmp,
+    &it::isis::Isis,
+    &it::l2tp::L2tp,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
+    &it::memcache::Memcache,
+    &it::mongo::Mongo,
+    &it::mysql::Mysql,
     &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
+    &it::ntp::Ntp,
+    &it::openvpn::Openvpn,
+    &it::ospf::Ospf,
+    &it::pgsql::Pgsql,
+    &it::pim::Pim,
+    &it::pptp::Pptp,
     &it::ptp::Ptp,
+    &it::resp::Resp,
+    &it::rip::Rip,
+    &it::sflow::Sflow,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
@@ -175,8 +239,16 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
     &it::stun::Stun,
+    &it::syslog::Syslog,
+    &it::tailscale::Tailscale,
+    &it::tds::Tds,
+    &it::teamviewer::Teamviewer,
     &it::tls::Tls,
+    &it::tns::Tns,
+    &it::ubdp::Ubdp,
+    &it::vrrp::Vrrp,
     &it::websocket::Websocket,
+    &it::wg::Wg,
     &iot::amqp::AmqpBroker,
     &iot::coap::Coap,
     &iot::dicom::Dicom,

@@ -59,6 +59,7 @@ mod seats;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls_within;
 mod tlv;
 pub mod tunnel;
 mod websocket;
