@@ -76,7 +76,9 @@ impl Dissector for Eigrp {
             rest = behind;
             match (kind, value) {
                 (PARAMETERS, _) => is_hello = true,
-                (AUTHENTICATION, value) => method = value.get(..2).and_then(|slice| Some((METHODS.iter().find(|row| row.0 == number(slice))?.1, slice))),
+                (AUTHENTICATION, value) => {
+                    method = value.get(..2).and_then(|slice| Some((METHODS.iter().find(|row| row.0 == number(slice))?.1, slice)))
+                }
                 (SOFTWARE, &[major, minor, ..]) => {
                     let version = Value::Text(format!("{major}.{minor}").into_bytes());
                     saying = saying.decoded(Field::OsRelease, &version, value.get(..2).unwrap_or_default(), "major.minor");
@@ -86,7 +88,9 @@ impl Dissector for Eigrp {
         }
         drop(saying);
         match method {
-            Some((name, slice)) => drop(cx.say(&about, Kind::Security).decoded(Field::AuthenticationMethod, &word(name), slice, "eigrp-authentication")),
+            Some((name, slice)) => {
+                drop(cx.say(&about, Kind::Security).decoded(Field::AuthenticationMethod, &word(name), slice, "eigrp-authentication"))
+            }
             None if is_hello => drop(cx.say(&about, Kind::Security).implied(Field::AuthenticationMethod, &word("none"))),
             None => {}
         }

@@ -102,14 +102,16 @@ fn avps(bytes: &[u8]) -> Option<impl Iterator<Item = (u64, &[u8])>> {
     let typed = body.is_empty() || body.get(1..AVP) == Some(&[8, 0, 0, 0, 0]);
     let mut rest = body;
     (head.get(..2)? == CONTROL && whole && typed).then(move || {
-        std::iter::from_fn(move || loop {
-            let head = rest.get(..AVP)?;
-            let bits = number(head.get(..2)?);
-            let (one, behind) = rest.split_at_checked(usize::try_from(bits & 0x3ff).ok()?)?;
-            let value = one.get(AVP..)?;
-            rest = behind;
-            if bits & 0x4000 == 0 && number(head.get(2..4)?) == 0 {
-                return Some((number(head.get(4..AVP)?), value));
+        std::iter::from_fn(move || {
+            loop {
+                let head = rest.get(..AVP)?;
+                let bits = number(head.get(..2)?);
+                let (one, behind) = rest.split_at_checked(usize::try_from(bits & 0x3ff).ok()?)?;
+                let value = one.get(AVP..)?;
+                rest = behind;
+                if bits & 0x4000 == 0 && number(head.get(2..4)?) == 0 {
+                    return Some((number(head.get(4..AVP)?), value));
+                }
             }
         })
     })

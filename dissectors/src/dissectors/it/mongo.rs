@@ -74,8 +74,18 @@ impl Dissector for Mongo {
         bindings: &[Binding::Tcp(PORT)],
         // Operation code 2004 or 2013.
         shapes: &[
-            Shape { over: Transport::Tcp, bytes: &[(3, 0xfc, 0), (12, 0xff, 0xdd), (13, 0xff, 7), (14, 0xff, 0), (15, 0xff, 0)], min: 26, max: usize::MAX },
-            Shape { over: Transport::Tcp, bytes: &[(3, 0xfc, 0), (12, 0xff, 0xd4), (13, 0xff, 7), (14, 0xff, 0), (15, 0xff, 0)], min: 26, max: usize::MAX },
+            Shape {
+                over: Transport::Tcp,
+                bytes: &[(3, 0xfc, 0), (12, 0xff, 0xdd), (13, 0xff, 7), (14, 0xff, 0), (15, 0xff, 0)],
+                min: 26,
+                max: usize::MAX,
+            },
+            Shape {
+                over: Transport::Tcp,
+                bytes: &[(3, 0xfc, 0), (12, 0xff, 0xd4), (13, 0xff, 7), (14, 0xff, 0), (15, 0xff, 0)],
+                min: 26,
+                max: usize::MAX,
+            },
         ],
         operations: COMMANDS,
     };
@@ -328,7 +338,8 @@ mod tests {
     }
 
     fn talk(parts: &[(bool, Vec<u8>)]) -> Vec<observations::Observation> {
-        let parts: Vec<(u16, u16, &[u8])> = parts.iter().map(|(up, data)| if *up { (50000, PORT, &data[..]) } else { (PORT, 50000, &data[..]) }).collect();
+        let parts: Vec<(u16, u16, &[u8])> =
+            parts.iter().map(|(up, data)| if *up { (50000, PORT, &data[..]) } else { (PORT, 50000, &data[..]) }).collect();
         conversation(&Mongo, Transport::Tcp, &parts)
     }
 

@@ -295,7 +295,9 @@ mod tests {
 
     #[test]
     fn strangers_are_refused() {
-        for stranger in [&b"GET / HTTP/1.1\r\nHost: plc.example.org and a longer head\r\n\r\n"[..], &[0; 48], &[0x24; 47], &[0x24; 48], b"\x26\x82", &[]] {
+        for stranger in
+            [&b"GET / HTTP/1.1\r\nHost: plc.example.org and a longer head\r\n\r\n"[..], &[0; 48], &[0x24; 47], &[0x24; 48], b"\x26\x82", &[]]
+        {
             assert_eq!(gate(&Ntp, stranger, PORT), Gate::NotMine, "{stranger:?}");
         }
     }

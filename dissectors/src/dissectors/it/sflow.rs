@@ -52,7 +52,8 @@ impl Dissector for Sflow {
         let (ip, slice, sub_agent) = agent(pdu).ok_or(DissectError::NotMine)?;
         let (about, collector) = (cx.sender_host(), cx.receiver());
         let version = pdu.get(..4).unwrap_or_default();
-        let saying = cx.say(&about, Kind::Client).implied(Field::Role, &word("flow exporter")).number(Field::ProtocolVersion, number(version), version);
+        let saying =
+            cx.say(&about, Kind::Client).implied(Field::Role, &word("flow exporter")).number(Field::ProtocolVersion, number(version), version);
         let saying = if ip.is_unspecified() { saying } else { saying.ip(Field::ManagementAddress, ip, slice) };
         drop(saying.maybe(sub_agent, |s, v| s.number(Field::ObservationDomain, number(v), v)));
         cx.say(&collector, Kind::Security).implied(Field::SecurityLevel, &word("none"));

@@ -157,13 +157,15 @@ impl<'a> Message<'a> {
 fn tag(word: &[u8]) -> Option<&[u8]> {
     let end = word.iter().position(|byte| matches!(byte, b':' | b'['))?;
     let (name, rest) = word.split_at_checked(end)?;
-    let plain = (1..=NAME_MAX).contains(&name.len()) && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'.'));
+    let plain =
+        (1..=NAME_MAX).contains(&name.len()) && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'.'));
     (plain && (rest == b":" || rest.ends_with(b"]:") || rest.ends_with(b"]"))).then_some(name)
 }
 
 /// A name: an address in its place is known already.
 fn host_name(word: &[u8]) -> &[u8] {
-    let named = word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) && word.iter().any(u8::is_ascii_alphabetic);
+    let named =
+        word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) && word.iter().any(u8::is_ascii_alphabetic);
     if named && word.len() <= HOSTNAME_MAX { word } else { &[] }
 }
 

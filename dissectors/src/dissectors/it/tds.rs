@@ -136,7 +136,8 @@ impl Dissector for Tds {
         let Some((kind, _, body)) = packet(head) else { return Glance::READ };
         let operation = TYPES.iter().position(|row| row.0 == kind).and_then(|index| u16::try_from(index).ok());
         // Answers are rows; those that tell of a log-in begin with these tokens.
-        let telling = matches!(kind, 2 | LOGIN7 | 17 | PRELOGIN) || kind == RESPONSE && matches!(body.first(), Some(&(0 | LOGIN_ACK | ERROR | INFO | ENVIRONMENT)));
+        let telling = matches!(kind, 2 | LOGIN7 | 17 | PRELOGIN)
+            || kind == RESPONSE && matches!(body.first(), Some(&(0 | LOGIN_ACK | ERROR | INFO | ENVIRONMENT)));
         Glance { operation, look: if telling { Look::Always } else { Look::Never }, inner: None }
     }
 
