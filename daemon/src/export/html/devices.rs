@@ -53,10 +53,15 @@ fn rows(survey: &Survey) -> Vec<Row> {
         below.sort_by_key(|at| survey.entry(*at).map(|entry| { let label = entry.label(); (label.len(), label) }));
     }
     let mut rows = Vec::with_capacity(survey.entries.len());
-    for root in roots {
-        // A part is listed once, below the one whole that it names: a circle of parts has no root, and is not listed.
+    let mut listed = vec![false; survey.entries.len()];
+    // Parts that are parts of each other have no root: whoever comes first is taken for it.
+    let circles = survey.ordered().filter(|(_, entry)| entry.is_ours()).map(|(at, _)| at);
+    for root in roots.into_iter().chain(circles) {
         let mut below: Vec<Row> = vec![(root, 0)];
         while let Some((at, depth)) = below.pop() {
+            if std::mem::replace(&mut listed[at as usize], true) {
+                continue;
+            }
             rows.push((at, depth));
             below.extend(parts.get(&at).into_iter().flatten().rev().map(|part| (*part, (depth + 1).min(DEPTH_MAX))));
         }
@@ -71,11 +76,11 @@ fn row(entry: &Entry, device: &Device, depth: u8) -> Markup {
             td { (Wire(name(device))) }
             td { (vendor(device)) }
             td { (Wire(first(device, &["model", "order_number", "product"]))) }
-            td { (Wire(first(device, &["firmware", "os", "software"]))) }
+            td.version { (Wire(first(device, &["firmware", "os", "software"]))) }
             td { (class(device)) }
-            td { @if let Some(zone) = &device.zone { (Wire(zone)) } @if let Some(level) = &device.purdue_level { span.quiet { " level " (Wire(level)) } } }
+            td.zone { @if let Some(zone) = &device.zone { (Wire(zone)) } @if let Some(level) = &device.purdue_level { span.line.quiet { "level " (Wire(level)) } } }
             td.figure { @if entry.exposure > 0 { (entry.exposure) (bar(entry.exposure.into(), 100)) } @else { "0" } }
-            td { (chips(entry)) }
+            td { @if entry.notable { a.chips href={ "#w" (entry.number) } { (chips(entry)) @if entry.open == [0; 5] { "see" } } } }
         }
     }
 }
@@ -118,14 +123,13 @@ pub(super) fn class(device: &Device) -> Markup {
     }
 }
 
-/// Open findings by severity, leading to the device's own entry.
-fn chips(entry: &Entry) -> Markup {
-    let chips = html! {
+/// Open findings by severity.
+pub(super) fn chips(entry: &Entry) -> Markup {
+    html! {
         @for (name, count) in SEVERITIES.iter().zip(entry.open).filter(|(_, count)| *count > 0) {
             span class={ "severity " (severity_class(name)) } { (count) " " (name) } " "
         }
-    };
-    html! { @if entry.notable { a.chips href={ "#w" (entry.number) } { (chips) @if entry.open == [0; 5] { "see" } } } }
+    }
 }
 
 fn outside(contents: &dyn Contents, survey: &Survey, workers: usize, out: &mut dyn Write) -> io::Result<()> {

@@ -66,6 +66,8 @@ pub(super) struct Survey {
     pub(super) order: Vec<u32>,
     /// Findings, the gravest first.
     pub(super) groups: Vec<Group>,
+    /// Places in `groups`.
+    by_key: HashMap<Key, u32>,
     /// Places in `entries`, by id.
     by_id: HashMap<String, u32>,
     /// Hints what would tell more, with the number of devices.
@@ -82,7 +84,6 @@ type Key = (String, Option<String>, String);
 /// A survey that is being made.
 struct Surveyor<'d> {
     survey: Survey,
-    groups: HashMap<Key, u32>,
     /// Certificates by presenter.
     presented: HashMap<&'d str, Vec<u32>>,
     document: &'d Document,
@@ -100,12 +101,13 @@ impl Survey {
             entries: Vec::with_capacity(contents.devices()),
             order: Vec::new(),
             groups: Vec::new(),
+            by_key: HashMap::new(),
             by_id: HashMap::new(),
             hints: BTreeMap::new(),
             wrong: vec![BTreeSet::new(); document.certificates.len()],
             sources: document.sources.iter().map(|source| (source.key.clone(), source.name.clone())).collect(),
         };
-        let mut surveyor = Surveyor { survey, groups: HashMap::new(), presented, document };
+        let mut surveyor = Surveyor { survey, presented, document };
         for number in 0..contents.devices() {
             if let Some(device) = contents.device(number) {
                 surveyor.see(number, &device);
@@ -126,6 +128,11 @@ impl Survey {
     /// Entries in the order of their addresses.
     pub(super) fn ordered(&self) -> impl Iterator<Item = (u32, &Entry)> {
         self.order.iter().filter_map(|at| Some((*at, self.entry(*at)?)))
+    }
+
+    /// The place of what a device's finding is one of.
+    pub(super) fn group_of(&self, finding: &Finding) -> Option<usize> {
+        self.by_key.get(&key(finding)).map(|at| *at as usize)
     }
 
     /// Findings that count, with their places.
@@ -222,9 +229,8 @@ impl Surveyor<'_> {
     }
 
     fn group(&mut self, finding: &Finding) -> u32 {
-        let zone = finding.zone.clone().filter(|_| finding.scope != "device");
-        let key = (finding.rule.clone(), zone, finding.severity.clone());
-        if let Some(group) = self.groups.get(&key) {
+        let key = key(finding);
+        if let Some(group) = self.survey.by_key.get(&key) {
             return *group;
         }
         let number = self.survey.groups.len() as u32;
@@ -244,7 +250,7 @@ impl Surveyor<'_> {
             of_site: false,
             suppressed: None,
         });
-        self.groups.insert(key, number);
+        self.survey.by_key.insert(key, number);
         number
     }
 
@@ -289,9 +295,14 @@ fn sort(survey: &mut Survey) {
     (0u32..).zip(&order).for_each(|(new, old)| places[*old as usize] = new);
     let mut groups: Vec<Option<Group>> = std::mem::take(&mut survey.groups).into_iter().map(Some).collect();
     survey.groups = order.iter().filter_map(|old| groups[*old as usize].take()).collect();
+    survey.by_key.values_mut().for_each(|at| *at = places[*at as usize]);
     for wrong in &mut survey.wrong {
         *wrong = wrong.iter().filter_map(|old| places.get(*old as usize).copied()).collect();
     }
+}
+
+fn key(finding: &Finding) -> Key {
+    (finding.rule.clone(), finding.zone.clone().filter(|_| finding.scope != "device"), finding.severity.clone())
 }
 
 /// A finding that counts.

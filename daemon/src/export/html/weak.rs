@@ -1,7 +1,8 @@
 //! Devices that are weak, or that no list of managed devices knows: what was seen where, the way out, and what it interrupts.
 
 use super::super::{Contents, pieces};
-use super::devices::class;
+use super::devices::{chips, class};
+use super::findings::anchor;
 use super::survey::{Entry, Survey, is_not_as_listed, is_open, name};
 use super::wire::{Wire, bar, moment, number, severity};
 use inventory::document::{Device, Enrollability, Evidence, Finding};
@@ -33,7 +34,7 @@ pub(super) fn write(contents: &dyn Contents, survey: &Survey, workers: usize, ou
 fn card(entry: &Entry, device: &Device, survey: &Survey, open: bool) -> Markup {
     let title = html! {
         summary {
-            strong { (Wire(entry.label())) } " " span.quiet { (Wire(&entry.address)) } " " (class(device)) " "
+            strong { (Wire(entry.label())) } @if !entry.name.is_empty() { " " span.quiet { (Wire(&entry.address)) } } " " (class(device)) " " (chips(entry)) " "
             span.exposure { "exposure " (entry.exposure) (bar(entry.exposure.into(), 100)) }
         }
     };
@@ -72,15 +73,35 @@ fn one(finding: &Finding, survey: &Survey) -> Markup {
             }
             @if let Some(why) = &finding.suppressed { p { strong { "Suppressed: " } (Wire(why)) } }
             @if let Some(since) = &finding.resolved_since { p { strong { "Resolved since " } (moment(since)) } }
-            p.quiet { "Seen " (number(finding.count)) @if finding.count == 1 { " time" } @else { " times" }
-                @if let Some(first) = &finding.first_seen { ", first " (moment(first)) } @if let Some(last) = &finding.last_seen { ", last " (moment(last)) } }
+            (when(finding))
             @if !finding.details.is_empty() { ul { @for detail in &finding.details { li { (Wire(detail)) } } } }
             (evidence(&finding.evidence, survey))
-            p { strong { "Remedy: " } (Wire(&finding.remedy.text)) }
-            p.quiet {
-                "Risk to the process: " (Wire(&finding.remedy.process_risk)) "."
-                @if !finding.remedy.enrollment.is_empty() { " Ways to an identity: " (Wire(&finding.remedy.enrollment)) "." }
+            // What a protocol leaves open by design is one posture of the zone: the way out is told there, once.
+            @match survey.group_of(finding).filter(|_| finding.scope != "device") {
+                Some(at) => { p { a href={ "#" (anchor(at)) } { "Remedy, for the zone as a whole" } } },
+                None => { (remedy(finding)) },
             }
+        }
+    }
+}
+
+fn when(finding: &Finding) -> Markup {
+    let (first, last) = (finding.first_seen.as_ref(), finding.last_seen.as_ref());
+    html! {
+        p.quiet {
+            "Seen " (number(finding.count)) @if finding.count == 1 { " time" } @else { " times" }
+            @if let Some(first) = first { ", " @if first != last.unwrap_or(first) { "first " } (moment(first)) }
+            @if let Some(last) = last.filter(|last| Some(*last) != first) { ", last " (moment(last)) }
+        }
+    }
+}
+
+fn remedy(finding: &Finding) -> Markup {
+    html! {
+        p { strong { "Remedy: " } (Wire(&finding.remedy.text)) }
+        p.quiet {
+            "Risk to the process: " (Wire(&finding.remedy.process_risk)) "."
+            @if !finding.remedy.enrollment.is_empty() { " Ways to an identity: " (Wire(&finding.remedy.enrollment)) "." }
         }
     }
 }

@@ -32,8 +32,14 @@ const WORDS: &str = "\
     security session sha sha1 sha-1 sha256 sha-256 signing simple tls ssl unsigned user des 3des md5 rc4 ntlm ntlmv1 ntlmv2 lm \
     tcp udp eth sctp icmp true false yes self-signed key-bits not-after not-before certificate-key engine-id mac station-name \
     dhcp-client-id outside link vlan tag owner location criticality many state read write control program configure diagnose \
+    authorization community key route area protection token name remote signing-disabled signing-enabled signing-required ntlm-v1 \
+    rakp-hmac-sha1 ws-username-token-digest ws-username-token-text basic128rsa15 basic256 basic256sha256 ssh-dss ssh-rsa run stop \
+    programming mechanism oauth cram-md5 plaintext noauth authpriv noauthnopriv authnopriv \
     truncated malformed unsupported unknown version length checksum header frame payload type option options value field \
     retired expired unmanaged verified fault damaged rows end file cut middle record block interface timestamp clock backwards";
+
+/// Names that any network has, and no network is known by.
+const ANYBODYS: &[&str] = &["workgroup", "localhost", "localdomain", "local", "admin", "root"];
 
 /// What words may stay anywhere: ours, protocols, operations and fields.
 static OURS: LazyLock<HashSet<String>> = LazyLock::new(|| {
@@ -80,6 +86,7 @@ impl Known {
                 known.addresses.extend([&talk.client, &talk.server].into_iter().filter_map(|party| party.address.parse::<IpAddr>().ok()));
             }
         }
+        known.public.extend(ANYBODYS.iter().map(|&name| name.to_owned()));
         known.names.retain(|name| !known.public.contains(name));
         known
     }
@@ -193,13 +200,31 @@ pub(super) fn strict(text: &str, known: &Known, pseudonyms: &Pseudonyms<'_>) -> 
             return file(&text[..end], pseudonyms) + &strict(&text[end..], known, pseudonyms);
         }
     }
+    if let Some((said, value)) = text.split_once(": ").filter(|(said, _)| is_field(said)) {
+        let value = if is_ours(value, known) { value.to_owned() } else { pseudonyms.whole(value) };
+        return format!("{}: {value}", words(said, &|word| strict_word(word, known, pseudonyms, 0)));
+    }
     words(text, &|word| strict_word(word, known, pseudonyms, 0))
+}
+
+/// `snmp location`: a protocol and a field, after which the value stands as it was said.
+fn is_field(said: &str) -> bool {
+    said.split_once(' ').is_some_and(|(_, field)| Field::from_name(field).is_some())
+}
+
+/// Whether every word of a value is ours: a place in words of ours is a place.
+fn is_ours(value: &str, known: &Known) -> bool {
+    let ours = |word: &str| word.is_empty() || is_plain(word) || is_number(word) || OURS.contains(&word.to_lowercase()) || known.is_version(word);
+    value.split(is_between).all(|word| ours(word) && !known.names.contains(&word.to_lowercase()))
 }
 
 /// Words joined by slash, colon or equals sign are looked at apart, so deep.
 const JOINED_MAX: u8 = 4;
 
 fn strict_word(word: &str, known: &Known, pseudonyms: &Pseudonyms<'_>, depth: u8) -> String {
+    if is_plain(word) {
+        return word.to_owned();
+    }
     if let Some(address) = pseudonyms.address(word) {
         return address;
     }
@@ -207,7 +232,8 @@ fn strict_word(word: &str, known: &Known, pseudonyms: &Pseudonyms<'_>, depth: u8
         return file(word, pseudonyms);
     }
     let lower = word.to_lowercase();
-    if !known.names.contains(&lower) && (OURS.contains(&lower) || is_number(word) || word.chars().count() < NAME_MIN) {
+    let stays = OURS.contains(&lower) || is_number(word) || known.is_version(word) || word.chars().count() < NAME_MIN;
+    if stays && !known.names.contains(&lower) {
         return word.to_owned();
     }
     if let Some((at, between)) = word.char_indices().find(|(_, c)| matches!(c, '/' | ':' | '=')).filter(|_| depth < JOINED_MAX) {
@@ -215,6 +241,16 @@ fn strict_word(word: &str, known: &Known, pseudonyms: &Pseudonyms<'_>, depth: u8
         return format!("{}{between}{}", part(&word[..at]), part(&word[at + 1..]));
     }
     pseudonyms.name(word)
+}
+
+/// Arcs of object identifiers of algorithms: RSA's and ANSI X9.62's. Below others stand, at times, addresses.
+const ALGORITHMS: [&str; 2] = ["1.2.840.113549.", "1.2.840.10045."];
+
+/// A time of the document, or an algorithm.
+fn is_plain(word: &str) -> bool {
+    let time = word.len() >= 20 && word.ends_with('Z') && word.as_bytes().get(10) == Some(&b'T');
+    let algorithm = ALGORITHMS.iter().any(|arc| word.starts_with(arc));
+    (time || algorithm) && word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b'T' | b'Z'))
 }
 
 /// A count, a port, a short version: nothing that would be an address or a serial number.
@@ -237,10 +273,20 @@ fn is_version(word: &str) -> bool {
 }
 
 impl Known {
+    /// A version that stays where it is an attribute's value.
+    fn is_version(&self, word: &str) -> bool {
+        self.versions.contains(&word.to_lowercase())
+    }
+
     /// An address that is one here, or could be: a version of four numbers rarely begins as a private network does.
     fn is_address(&self, ip: &IpAddr) -> bool {
         self.addresses.contains(ip) || matches!(ip, IpAddr::V4(ip) if ip.is_private() || ip.is_link_local())
     }
+}
+
+/// `product/version` (RFC 9110 section 10.1.5): four numbers after a slash that are no address here are a version.
+fn is_products_version(before: &str, between: char, version: &str, known: &Known) -> bool {
+    !before.is_empty() && between == '/' && version.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4() && !known.is_address(&ip))
 }
 
 fn within_word(word: &str, known: &Known, pseudonyms: &Pseudonyms<'_>, depth: u8) -> String {
@@ -257,8 +303,10 @@ fn within_word(word: &str, known: &Known, pseudonyms: &Pseudonyms<'_>, depth: u8
     }
     let joined = word.char_indices().find(|(_, c)| matches!(c, '/' | ':' | '=' | '_')).filter(|_| depth < JOINED_MAX);
     if let Some((at, between)) = joined {
+        let (before, after) = (&word[..at], &word[at + 1..]);
         let part = |part: &str| if part.is_empty() { String::new() } else { within_word(part, known, pseudonyms, depth + 1) };
-        return format!("{}{between}{}", part(&word[..at]), part(&word[at + 1..]));
+        let after = if is_products_version(before, between, after, known) { after.to_owned() } else { part(after) };
+        return format!("{}{between}{after}", part(before));
     }
     word.to_owned()
 }
