@@ -76,7 +76,7 @@ fn row(entry: &Entry, device: &Device, depth: u8) -> Markup {
             td { (Wire(name(device))) }
             td { (vendor(device)) }
             td { (Wire(first(device, &["model", "order_number", "product"]))) }
-            td.version { (Wire(first(device, &["firmware", "os", "software"]))) }
+            td { (Wire(first(device, &["firmware", "os", "software"]))) }
             td { (class(device)) }
             td.zone { @if let Some(zone) = &device.zone { (Wire(zone)) } @if let Some(level) = &device.purdue_level { span.line.quiet { "level " (Wire(level)) } } }
             td.figure { @if entry.exposure > 0 { (entry.exposure) (bar(entry.exposure.into(), 100)) } @else { "0" } }

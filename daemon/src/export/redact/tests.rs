@@ -45,6 +45,9 @@ fn telling(document: &Document) -> BTreeSet<String> {
         all.extend([&certificate.sha256, &certificate.subject, &certificate.issuer, &certificate.serial].into_iter().cloned());
         all.extend(certificate.subject_alt_names.iter().filter_map(|name| name.split_once(':')).map(|(_, value)| value.to_owned()));
     }
+    // Who is called as a word of our own catalogue is not known by it.
+    let findings = document.devices.iter().flat_map(|device| &device.findings).chain(&document.findings);
+    kept.extend(findings.flat_map(|finding| [&finding.title, &finding.remedy.text, &finding.remedy.process_risk]).map(|text| text.to_lowercase()));
     all.extend(document.sources.iter().flat_map(|source| [source.key.clone(), source.name.clone()]));
     // A name that is the model's stays as the model's, and shorter ones are in any text.
     let stays = |text: &String| text.len() < 5 || kept.iter().any(|kept| kept.contains(&text.to_lowercase())) || text.eq_ignore_ascii_case("workgroup");
