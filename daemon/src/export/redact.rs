@@ -97,7 +97,8 @@ impl Contents for Redacted<'_> {
 impl Renamer<'_> {
     /// What stands before the devices, in the order of its new names.
     fn head(&self, document: &Document) -> Document {
-        let Document { schema, producer, as_of, complete, limits_hit, sources, coverage, findings, certificates, devices: _, conversations: _ } = document;
+        let Document { schema, producer, as_of, complete, limits_hit, sources, coverage, findings, certificates, devices: _, conversations: _ } =
+            document;
         let head = Document {
             schema: schema.clone(),
             producer: producer.clone(),
