@@ -87,6 +87,8 @@ pub struct Engine {
     troubles: Troubles,
     candidates: Vec<RowId>,
     duplicates: u64,
+    /// TCP conversations whose opening or whose end was not seen.
+    cut: u64,
     now: i64,
     /// Conversations begun since idle ones were last looked for.
     begun: usize,
@@ -125,6 +127,7 @@ impl Engine {
             troubles: Troubles::default(),
             candidates: Vec::new(),
             duplicates: 0,
+            cut: 0,
             now: i64::MIN,
             begun: 0,
             lookups: Vec::new(),
@@ -223,6 +226,7 @@ impl Engine {
             self.free_readers.push(slot);
         }
         self.touch(flow);
+        self.cut += u64::from(flow.is_cut());
         self.tallies.add(flow, &operations);
     }
 
@@ -432,6 +436,7 @@ impl Engine {
         said.bound_peers(Tally::add);
         (said.observations, said.crowded) = self.ledger.take();
         said.source.duplicates = self.duplicates;
+        said.source.cut = self.cut;
         said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();
         said.source.limits = self.troubles.limits.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         if self.ledger.dropped() > 0 {
