@@ -19,7 +19,7 @@ use crate::flow::{FLOWS_MAX, Flow, Key, Mode, Table};
 use crate::frame::Frame;
 use crate::ledger::Ledger;
 use crate::packet::{LinkType, Packet};
-use crate::reassembly::{Pieces, Stream};
+use crate::reassembly::{Idle, Pieces, Stream};
 use crate::registry::{Registry, RowId};
 use crate::seats::{Seat, Seats, Told};
 use crate::tallies::Tallies;
@@ -86,6 +86,7 @@ pub struct Engine {
     tallies: Tallies,
     troubles: Troubles,
     candidates: Vec<RowId>,
+    idle: Idle,
     duplicates: u64,
     /// TCP conversations whose opening or whose end was not seen.
     cut: u64,
@@ -126,6 +127,7 @@ impl Engine {
             tallies: Tallies::default(),
             troubles: Troubles::default(),
             candidates: Vec::new(),
+            idle: Idle::default(),
             duplicates: 0,
             cut: 0,
             now: i64::MIN,
@@ -134,7 +136,8 @@ impl Engine {
         }
     }
 
-    /// Takes packets in, in the order of the capture. Two passes, so that the table's look-ups overlap in memory.
+    /// Takes packets in, in the order of the capture. What each comes to is asked for in passes over all, one step of its way in memory
+    /// each, so that the ways overlap.
     pub fn feed(&mut self, items: &[Item<'_>]) {
         let mut lookups = std::mem::take(&mut self.lookups);
         lookups.clear();
@@ -143,13 +146,12 @@ impl Engine {
             let (key, direction) = Key::of(item.frame, segment);
             lookups.push((key, self.flows.hash(&key), direction, None));
         }
-        // What each packet will count is asked for ahead: its way from memory overlaps with that of the others.
-        let mut warm = 0u64;
-        for (key, hash, direction, found) in &mut lookups {
-            *found = self.flows.find(*hash, key);
-            warm = warm.wrapping_add(found.and_then(|at| self.flows.packets(at, *direction)).unwrap_or(0));
-        }
+        lookups.iter_mut().for_each(|(_, hash, _, found)| *found = self.flows.guess(*hash));
+        let warm = lookups.iter().filter_map(|(.., found)| *found).fold(0u64, |sum, at| sum.wrapping_add(self.flows.touch(at)));
         std::hint::black_box(warm);
+        for (key, hash, _, found) in &mut lookups {
+            *found = found.filter(|at| self.flows.is(*at, key)).or_else(|| self.flows.find(*hash, key));
+        }
         let registry = Arc::clone(&self.registry);
         for (item, (key, hash, direction, found)) in items.iter().zip(&lookups) {
             self.packet(&registry, item, key, *hash, *direction, *found);

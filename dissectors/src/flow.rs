@@ -3,9 +3,9 @@
 use crate::blocks::Blocks;
 use crate::copies::Last;
 use crate::frame::{Frame, Net};
+use crate::index::Index;
 use crate::registry::RowId;
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use observations::{Mac, Segment, Stamp};
 use std::hash::{BuildHasher, Hash, Hasher};
 
@@ -206,7 +206,7 @@ pub(crate) struct Table {
     hasher: FlowHasher,
     flows: Blocks<Flow>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: Index,
     hand: u32,
 }
 
@@ -229,12 +229,26 @@ impl Table {
     }
 
     pub(crate) fn find(&self, hash: u64, key: &Key) -> Option<u32> {
-        self.index.find(hash, |&at| self.flows.get(at).is_some_and(|flow| flow.key == *key)).copied()
+        self.index.find(hash, |at| self.is(at, key))
     }
 
-    /// What one end has sent.
-    pub(crate) fn packets(&self, at: u32, direction: usize) -> Option<u64> {
-        self.flows.get(at)?.ends.get(direction).map(|end| end.packets)
+    /// Where a conversation with this hash probably stands, without looking there.
+    pub(crate) fn guess(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |_| true)
+    }
+
+    /// Whether the conversation with this key stands there.
+    pub(crate) fn is(&self, at: u32, key: &Key) -> bool {
+        self.flows.get(at).is_some_and(|flow| flow.key == *key)
+    }
+
+    /// Reads something of each cache line of a conversation, so that they are on their way; what it gives means nothing.
+    pub(crate) fn touch(&self, at: u32) -> u64 {
+        let of = |flow: &Flow| {
+            let [low, high] = &flow.ends;
+            u64::from(flow.key.segment) ^ low.packets ^ high.payload
+        };
+        self.flows.get(at).map_or(0, of)
     }
 
     pub(crate) fn get(&mut self, at: u32) -> Option<&mut Flow> {
@@ -252,8 +266,7 @@ impl Table {
             }
             None => self.flows.push(flow),
         };
-        let (flows, hasher) = (&self.flows, &self.hasher);
-        self.index.insert_unique(hash, at, |&other| flows.get(other).map_or(0, |flow| hasher.0.hash_one(flow.key)));
+        self.index.insert(hash, at);
         at
     }
 
@@ -261,9 +274,7 @@ impl Table {
     pub(crate) fn remove(&mut self, at: u32) -> Option<Flow> {
         let flow = self.flows.get_mut(at).filter(|flow| flow.is_live())?;
         let hash = self.hasher.0.hash_one(flow.key);
-        if let Ok(found) = self.index.find_entry(hash, |&other| other == at) {
-            found.remove();
-        }
+        self.index.remove(hash, at);
         self.free.push(at);
         flow.marks &= !Flow::LIVE;
         Some(std::mem::take(flow))
@@ -271,7 +282,7 @@ impl Table {
 
     /// Every conversation that is still open, leaving nothing behind: what was looked at is freed as one goes on.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Flow> + use<> {
-        self.index = HashTable::new();
+        self.index = Index::default();
         self.free = Vec::new();
         self.flows.take().filter(|flow| flow.is_live())
     }

@@ -45,6 +45,7 @@ pub mod frame;
 mod http_auth;
 mod http_content;
 mod http_message;
+mod index;
 mod ja;
 mod json;
 mod labels;
