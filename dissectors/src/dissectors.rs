@@ -18,27 +18,41 @@ mod it {
     pub(super) mod browser;
     pub(super) mod dns;
     pub(super) mod dtls;
+    pub(super) mod finger;
     pub(super) mod ftp;
     pub(super) mod http;
+    pub(super) mod imap;
+    pub(super) mod kerberos;
+    pub(super) mod ldap;
+    mod ldap_attributes;
     pub(super) mod llmnr;
+    mod mail_log_in;
     pub(super) mod mdns;
     pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
+    pub(super) mod pop;
     pub(super) mod ptp;
+    pub(super) mod rdp;
+    pub(super) mod rlogin;
+    pub(super) mod rsh;
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
     mod smb_commands;
-    mod smb_token;
+    pub(super) mod smtp;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
     pub(super) mod stun;
+    pub(super) mod telnet;
+    mod terminal_log_in;
+    pub(super) mod tftp;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
     mod tls_ssl2;
+    pub(super) mod vnc;
     pub(super) mod websocket;
 }
 
@@ -160,22 +174,35 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::browser::Browser,
     &it::dns::Dns,
     &it::dtls::Dtls,
+    &it::finger::Finger,
     &it::ftp::Ftp,
     &it::http::Http,
+    &it::imap::Imap,
+    &it::kerberos::Kerberos,
+    &it::ldap::Ldap,
+    &it::ldap::Cldap,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
     &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
+    &it::pop::Pop,
     &it::ptp::Ptp,
+    &it::rdp::Rdp,
+    &it::rlogin::Rlogin,
+    &it::rsh::Rsh,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
+    &it::smtp::Smtp,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
     &it::stun::Stun,
+    &it::telnet::Telnet,
+    &it::tftp::Tftp,
     &it::tls::Tls,
+    &it::vnc::Vnc,
     &it::websocket::Websocket,
     &iot::amqp::AmqpBroker,
     &iot::coap::Coap,
