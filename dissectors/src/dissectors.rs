@@ -27,6 +27,7 @@ mod it {
     pub(super) mod dtls;
     pub(super) mod eigrp;
     pub(super) mod esp;
+    pub(super) mod finger;
     pub(super) mod ftp;
     pub(super) mod glbp;
     pub(super) mod hsrp;
@@ -36,7 +37,12 @@ mod it {
     pub(super) mod isakmp;
     pub(super) mod isis;
     pub(super) mod l2tp;
+    pub(super) mod imap;
+    pub(super) mod kerberos;
+    pub(super) mod ldap;
+    mod ldap_attributes;
     pub(super) mod llmnr;
+    mod mail_log_in;
     pub(super) mod mdns;
     pub(super) mod memcache;
     pub(super) mod mongo;
@@ -54,11 +60,16 @@ mod it {
     pub(super) mod resp;
     pub(super) mod rip;
     pub(super) mod sflow;
+    pub(super) mod pop;
+    pub(super) mod ptp;
+    pub(super) mod rdp;
+    pub(super) mod rlogin;
+    pub(super) mod rsh;
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
     mod smb_commands;
-    mod smb_token;
+    pub(super) mod smtp;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
@@ -67,6 +78,9 @@ mod it {
     pub(super) mod tailscale;
     pub(super) mod tds;
     pub(super) mod teamviewer;
+    pub(super) mod telnet;
+    mod terminal_log_in;
+    pub(super) mod tftp;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
@@ -74,6 +88,7 @@ mod it {
     pub(super) mod tns;
     pub(super) mod ubdp;
     pub(super) mod vrrp;
+    pub(super) mod vnc;
     pub(super) mod websocket;
     pub(super) mod wg;
 }
@@ -205,6 +220,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::dtls::Dtls,
     &it::eigrp::Eigrp,
     &it::esp::Esp,
+    &it::finger::Finger,
     &it::ftp::Ftp,
     &it::glbp::Glbp,
     &it::hsrp::Hsrp,
@@ -214,6 +230,10 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::isakmp::Isakmp,
     &it::isis::Isis,
     &it::l2tp::L2tp,
+    &it::imap::Imap,
+    &it::kerberos::Kerberos,
+    &it::ldap::Ldap,
+    &it::ldap::Cldap,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
     &it::memcache::Memcache,
@@ -232,9 +252,15 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::resp::Resp,
     &it::rip::Rip,
     &it::sflow::Sflow,
+    &it::pop::Pop,
+    &it::ptp::Ptp,
+    &it::rdp::Rdp,
+    &it::rlogin::Rlogin,
+    &it::rsh::Rsh,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
+    &it::smtp::Smtp,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
@@ -247,6 +273,10 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::tns::Tns,
     &it::ubdp::Ubdp,
     &it::vrrp::Vrrp,
+    &it::telnet::Telnet,
+    &it::tftp::Tftp,
+    &it::tls::Tls,
+    &it::vnc::Vnc,
     &it::websocket::Websocket,
     &it::wg::Wg,
     &iot::amqp::AmqpBroker,
