@@ -33,12 +33,12 @@ mod it {
     pub(super) mod hsrp;
     pub(super) mod http;
     pub(super) mod igmp;
+    pub(super) mod imap;
     pub(super) mod ipmi;
     pub(super) mod isakmp;
     pub(super) mod isis;
-    pub(super) mod l2tp;
-    pub(super) mod imap;
     pub(super) mod kerberos;
+    pub(super) mod l2tp;
     pub(super) mod ldap;
     mod ldap_attributes;
     pub(super) mod llmnr;
@@ -55,16 +55,15 @@ mod it {
     pub(super) mod ospf;
     pub(super) mod pgsql;
     pub(super) mod pim;
+    pub(super) mod pop;
     pub(super) mod pptp;
     pub(super) mod ptp;
+    pub(super) mod rdp;
     pub(super) mod resp;
     pub(super) mod rip;
-    pub(super) mod sflow;
-    pub(super) mod pop;
-    pub(super) mod ptp;
-    pub(super) mod rdp;
     pub(super) mod rlogin;
     pub(super) mod rsh;
+    pub(super) mod sflow;
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
@@ -87,8 +86,8 @@ mod it {
     mod tls_ssl2;
     pub(super) mod tns;
     pub(super) mod ubdp;
-    pub(super) mod vrrp;
     pub(super) mod vnc;
+    pub(super) mod vrrp;
     pub(super) mod websocket;
     pub(super) mod wg;
 }
@@ -226,14 +225,14 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::hsrp::Hsrp,
     &it::http::Http,
     &it::igmp::Igmp,
+    &it::imap::Imap,
     &it::ipmi::Ipmi,
     &it::isakmp::Isakmp,
     &it::isis::Isis,
-    &it::l2tp::L2tp,
-    &it::imap::Imap,
     &it::kerberos::Kerberos,
-    &it::ldap::Ldap,
+    &it::l2tp::L2tp,
     &it::ldap::Cldap,
+    &it::ldap::Ldap,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
     &it::memcache::Memcache,
@@ -247,16 +246,15 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ospf::Ospf,
     &it::pgsql::Pgsql,
     &it::pim::Pim,
+    &it::pop::Pop,
     &it::pptp::Pptp,
     &it::ptp::Ptp,
+    &it::rdp::Rdp,
     &it::resp::Resp,
     &it::rip::Rip,
-    &it::sflow::Sflow,
-    &it::pop::Pop,
-    &it::ptp::Ptp,
-    &it::rdp::Rdp,
     &it::rlogin::Rlogin,
     &it::rsh::Rsh,
+    &it::sflow::Sflow,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
@@ -269,14 +267,13 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::tailscale::Tailscale,
     &it::tds::Tds,
     &it::teamviewer::Teamviewer,
-    &it::tls::Tls,
-    &it::tns::Tns,
-    &it::ubdp::Ubdp,
-    &it::vrrp::Vrrp,
     &it::telnet::Telnet,
     &it::tftp::Tftp,
     &it::tls::Tls,
+    &it::tns::Tns,
+    &it::ubdp::Ubdp,
     &it::vnc::Vnc,
+    &it::vrrp::Vrrp,
     &it::websocket::Websocket,
     &it::wg::Wg,
     &iot::amqp::AmqpBroker,
