@@ -18,6 +18,8 @@ mod it {
     pub(super) mod browser;
     pub(super) mod dns;
     pub(super) mod dtls;
+    pub(super) mod eap;
+    pub(super) mod eapol;
     pub(super) mod finger;
     pub(super) mod ftp;
     pub(super) mod http;
@@ -33,6 +35,7 @@ mod it {
     pub(super) mod ntlmssp;
     pub(super) mod pop;
     pub(super) mod ptp;
+    pub(super) mod radius;
     pub(super) mod rdp;
     pub(super) mod rlogin;
     pub(super) mod rsh;
@@ -45,6 +48,7 @@ mod it {
     pub(super) mod ssdp;
     pub(super) mod ssh;
     pub(super) mod stun;
+    pub(super) mod tacplus;
     pub(super) mod telnet;
     mod terminal_log_in;
     pub(super) mod tftp;
@@ -174,6 +178,8 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::browser::Browser,
     &it::dns::Dns,
     &it::dtls::Dtls,
+    &it::eap::Eap,
+    &it::eapol::Eapol,
     &it::finger::Finger,
     &it::ftp::Ftp,
     &it::http::Http,
@@ -188,6 +194,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ntlmssp::Ntlmssp,
     &it::pop::Pop,
     &it::ptp::Ptp,
+    &it::radius::Radius,
     &it::rdp::Rdp,
     &it::rlogin::Rlogin,
     &it::rsh::Rsh,
@@ -199,6 +206,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
     &it::stun::Stun,
+    &it::tacplus::Tacplus,
     &it::telnet::Telnet,
     &it::tftp::Tftp,
     &it::tls::Tls,
