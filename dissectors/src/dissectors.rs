@@ -27,6 +27,8 @@ mod it {
     pub(super) mod dtls;
     pub(super) mod eigrp;
     pub(super) mod esp;
+    pub(super) mod eap;
+    pub(super) mod eapol;
     pub(super) mod finger;
     pub(super) mod ftp;
     pub(super) mod glbp;
@@ -58,6 +60,7 @@ mod it {
     pub(super) mod pop;
     pub(super) mod pptp;
     pub(super) mod ptp;
+    pub(super) mod radius;
     pub(super) mod rdp;
     pub(super) mod resp;
     pub(super) mod rip;
@@ -77,6 +80,7 @@ mod it {
     pub(super) mod tailscale;
     pub(super) mod tds;
     pub(super) mod teamviewer;
+    pub(super) mod tacplus;
     pub(super) mod telnet;
     mod terminal_log_in;
     pub(super) mod tftp;
@@ -219,6 +223,8 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::dtls::Dtls,
     &it::eigrp::Eigrp,
     &it::esp::Esp,
+    &it::eap::Eap,
+    &it::eapol::Eapol,
     &it::finger::Finger,
     &it::ftp::Ftp,
     &it::glbp::Glbp,
@@ -249,6 +255,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::pop::Pop,
     &it::pptp::Pptp,
     &it::ptp::Ptp,
+    &it::radius::Radius,
     &it::rdp::Rdp,
     &it::resp::Resp,
     &it::rip::Rip,
@@ -267,6 +274,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::tailscale::Tailscale,
     &it::tds::Tds,
     &it::teamviewer::Teamviewer,
+    &it::tacplus::Tacplus,
     &it::telnet::Telnet,
     &it::tftp::Tftp,
     &it::tls::Tls,
