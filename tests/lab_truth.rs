@@ -56,7 +56,8 @@ fn every_device_of_the_plant_is_found_once_and_nothing_else() {
     }
     let local = devices().into_iter().filter(|device| device.reach == "local" && ["device", "represents_many"].contains(&device.kind.as_str()));
     assert_eq!(local.count(), truth.len());
-    let routed: Vec<&str> = devices().into_iter().filter(|device| device.reach != "local").flat_map(|device| &device.ips).map(String::as_str).collect();
+    let routed: Vec<&str> =
+        devices().into_iter().filter(|device| device.reach != "local").flat_map(|device| &device.ips).map(String::as_str).collect();
     assert_eq!(routed, ["203.0.113.10"], "the one web server beyond the router");
 }
 
@@ -81,11 +82,8 @@ fn units_are_components_of_their_own_gateway_each() {
     let truth = truth();
     for name in ["a-mgate", "b-mgate"] {
         let gateway = found(&truth[name]).expect("one device");
-        let units: BTreeSet<&str> = devices()
-            .into_iter()
-            .filter(|device| device.parent.as_ref() == Some(&gateway.id))
-            .filter_map(|device| device.part.as_deref())
-            .collect();
+        let units: BTreeSet<&str> =
+            devices().into_iter().filter(|device| device.parent.as_ref() == Some(&gateway.id)).filter_map(|device| device.part.as_deref()).collect();
         assert_eq!(units, BTreeSet::from(["unit 1", "unit 2", "unit 3"]), "{name}");
     }
 }

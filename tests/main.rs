@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `golden` | the document of each capture, as text, against `tests/golden/` |
 //! | `evidence` | each declared value cut out of its capture by a script of its own, and the schema |
+//! | `findings` | each rule is triggered, its near misses are not |
 //! | `registry` | what is asked of every dissector |
 //! | `determinism` | workers, order, packing and cuts change nothing |
 //! | `promise` | the millionth poll is watched as the first |
@@ -22,6 +23,7 @@ mod cli_database;
 mod command;
 mod determinism;
 mod evidence;
+mod findings;
 mod golden;
 mod hostile;
 mod lab_truth;

@@ -11,7 +11,7 @@ pub(crate) use sight::{Sight, span};
 use crate::again::{Again, Known};
 use crate::dissector::{At, DissectError, Gate};
 use crate::frame::{Frame, Net};
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::registry::{Registry, RowId};
 use observations::bytes::{put_bytes_value, put_field, put_key_head, put_text_value, put_value};
 use observations::{Endpoint, Field, Kind, Mac, PathStep, Span, StepKind, Subject, Value};
@@ -324,6 +324,11 @@ impl<'a> Context<'a> {
         self.troubles.count == troubles && !self.timely && self.scratch.operations.is_empty()
     }
 
+    /// Hashes of the keys of what was said up to now.
+    pub(crate) fn told(&self) -> &[u64] {
+        &self.scratch.told
+    }
+
     /// Remembers a reading by what was said since `start`.
     pub(crate) fn remember(&mut self, hash: u64, start: usize) {
         let told = self.scratch.told.get(start..).unwrap_or_default();
@@ -391,7 +396,8 @@ impl<'a> Context<'a> {
     fn commit(&mut self) {
         let revision = self.registry.revision(self.row);
         let (sight, scratch) = (&self.sight, &*self.scratch);
-        let hash = self.ledger.say(&scratch.key, scratch.group, sight.stamp, revision, &|| sight.evidence(scratch));
+        let evidence = |out: &mut Vec<u8>| sight.evidence(scratch, out);
+        let hash = self.ledger.say(&scratch.key, scratch.group, &ledger::Saying { stamp: sight.stamp, revision, evidence });
         self.scratch.told.push(hash);
     }
 }

@@ -8,38 +8,89 @@ mod link {
     pub(super) mod cdp;
     pub(super) mod dhcp;
     pub(super) mod dhcpv6;
+    pub(super) mod edp;
+    pub(super) mod fdp;
     pub(super) mod icmpv6;
     pub(super) mod lldp;
+    pub(super) mod mndp;
     pub(super) mod stp;
 }
 
 /// Offices and networks.
 mod it {
+    pub(super) mod bfd;
+    pub(super) mod bgp;
     pub(super) mod browser;
+    pub(super) mod capwap;
+    pub(super) mod cflow;
     pub(super) mod dns;
     pub(super) mod dtls;
+    pub(super) mod eigrp;
+    pub(super) mod esp;
+    pub(super) mod finger;
     pub(super) mod ftp;
+    pub(super) mod glbp;
+    pub(super) mod hsrp;
     pub(super) mod http;
+    pub(super) mod igmp;
+    pub(super) mod ipmi;
+    pub(super) mod isakmp;
+    pub(super) mod isis;
+    pub(super) mod l2tp;
+    pub(super) mod imap;
+    pub(super) mod kerberos;
+    pub(super) mod ldap;
+    mod ldap_attributes;
     pub(super) mod llmnr;
+    mod mail_log_in;
     pub(super) mod mdns;
+    pub(super) mod memcache;
+    pub(super) mod mongo;
+    pub(super) mod mysql;
     pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
+    pub(super) mod ntp;
+    pub(super) mod openvpn;
+    pub(super) mod ospf;
+    pub(super) mod pgsql;
+    pub(super) mod pim;
+    pub(super) mod pptp;
     pub(super) mod ptp;
+    pub(super) mod resp;
+    pub(super) mod rip;
+    pub(super) mod sflow;
+    pub(super) mod pop;
+    pub(super) mod ptp;
+    pub(super) mod rdp;
+    pub(super) mod rlogin;
+    pub(super) mod rsh;
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
     mod smb_commands;
-    mod smb_token;
+    pub(super) mod smtp;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
     pub(super) mod stun;
+    pub(super) mod syslog;
+    pub(super) mod tailscale;
+    pub(super) mod tds;
+    pub(super) mod teamviewer;
+    pub(super) mod telnet;
+    mod terminal_log_in;
+    pub(super) mod tftp;
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_record;
     mod tls_ssl2;
+    pub(super) mod tns;
+    pub(super) mod ubdp;
+    pub(super) mod vrrp;
+    pub(super) mod vnc;
     pub(super) mod websocket;
+    pub(super) mod wg;
 }
 
 /// Things.
@@ -154,29 +205,80 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::cdp::Cdp,
     &link::dhcp::Dhcp,
     &link::dhcpv6::Dhcpv6,
+    &link::edp::Edp,
+    &link::fdp::Fdp,
     &link::icmpv6::Icmpv6,
     &link::lldp::Lldp,
+    &link::mndp::Mndp,
     &link::stp::Stp,
+    &it::bfd::Bfd,
+    &it::bgp::Bgp,
     &it::browser::Browser,
+    &it::capwap::Capwap,
+    &it::cflow::Cflow,
     &it::dns::Dns,
     &it::dtls::Dtls,
+    &it::eigrp::Eigrp,
+    &it::esp::Esp,
+    &it::finger::Finger,
     &it::ftp::Ftp,
+    &it::glbp::Glbp,
+    &it::hsrp::Hsrp,
     &it::http::Http,
+    &it::igmp::Igmp,
+    &it::ipmi::Ipmi,
+    &it::isakmp::Isakmp,
+    &it::isis::Isis,
+    &it::l2tp::L2tp,
+    &it::imap::Imap,
+    &it::kerberos::Kerberos,
+    &it::ldap::Ldap,
+    &it::ldap::Cldap,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
+    &it::memcache::Memcache,
+    &it::mongo::Mongo,
+    &it::mysql::Mysql,
     &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
+    &it::ntp::Ntp,
+    &it::openvpn::Openvpn,
+    &it::ospf::Ospf,
+    &it::pgsql::Pgsql,
+    &it::pim::Pim,
+    &it::pptp::Pptp,
     &it::ptp::Ptp,
+    &it::resp::Resp,
+    &it::rip::Rip,
+    &it::sflow::Sflow,
+    &it::pop::Pop,
+    &it::ptp::Ptp,
+    &it::rdp::Rdp,
+    &it::rlogin::Rlogin,
+    &it::rsh::Rsh,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
+    &it::smtp::Smtp,
     &it::snmp::Snmp,
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
     &it::stun::Stun,
+    &it::syslog::Syslog,
+    &it::tailscale::Tailscale,
+    &it::tds::Tds,
+    &it::teamviewer::Teamviewer,
     &it::tls::Tls,
+    &it::tns::Tns,
+    &it::ubdp::Ubdp,
+    &it::vrrp::Vrrp,
+    &it::telnet::Telnet,
+    &it::tftp::Tftp,
+    &it::tls::Tls,
+    &it::vnc::Vnc,
     &it::websocket::Websocket,
+    &it::wg::Wg,
     &iot::amqp::AmqpBroker,
     &iot::coap::Coap,
     &iot::dicom::Dicom,

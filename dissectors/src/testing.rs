@@ -123,3 +123,17 @@ fn said(engine: &mut Engine) -> Vec<Observation> {
 pub(crate) fn field(said: &[Observation], kind: Kind, field: Field) -> Vec<String> {
     said.iter().filter(|said| said.kind == kind && said.protocol != "ip").flat_map(|said| said.all(field)).map(observations::Value::display).collect()
 }
+
+/// Log-ins and protections with what became of them, `password accepted`, in alphabetical order.
+pub(crate) fn outcomes(said: &[Observation]) -> Vec<String> {
+    let of = |said: &Observation, field| said.get(field).map(observations::Value::display).unwrap_or_default();
+    let told = said.iter().filter(|said| said.kind == Kind::Security && said.get(Field::Outcome).is_some());
+    let mut words: Vec<String> = told
+        .map(|said| {
+            let method = of(said, Field::AuthenticationMethod) + &of(said, Field::SecurityLevel);
+            format!("{method} {}", of(said, Field::Outcome))
+        })
+        .collect();
+    words.sort();
+    words
+}

@@ -2,6 +2,7 @@
 //! mean is asked for one device at a time, when it is written.
 
 use crate::attribute::normal;
+use crate::judge::{Conditions, Mark};
 use crate::key::Key;
 use fingerprints::{Attribute, Claim, Fingerprints};
 use foldhash::fast::RandomState;
@@ -186,6 +187,10 @@ pub struct Facts<'a> {
     presence: HashMap<(Name, Mac), At, RandomState>,
     /// Statements that tell something of a host, sorted.
     telling: Vec<(u32, Tell)>,
+    /// What the catalogue of findings asks of each protocol, by its number.
+    conditions: Vec<Conditions>,
+    /// Statements that it asks for, by host, sorted.
+    marks: Vec<(u32, Mark)>,
 }
 
 /// Protocols of the link layer whose frames no router passes on: an address in them is the sender's own.
@@ -265,6 +270,7 @@ impl<'a> Facts<'a> {
             host.speaks(protocol);
             host.see(span, true);
         }
+        self.mark(said, at, itself, protocol, (about, speaker));
         let (number, host) = self.host(about);
         if !itself && about.mac.is_some() && RELAYED.contains(&said.protocol) && matches!(said.kind, Kind::Identity | Kind::Client | Kind::Request) {
             host.relayed_by(speaker);
@@ -303,6 +309,22 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Notes what the catalogue of findings asks for.
+    fn mark(&mut self, said: &Statement<'_>, at: At, itself: bool, protocol: u16, (about, speaker): (HostKey, HostKey)) {
+        let Some(conditions) = self.conditions.get(usize::from(protocol)) else { return };
+        let mut met: Vec<(u16, bool, bool)> = conditions.met(said, itself).collect();
+        if said.kind == Kind::Certificate {
+            met.push((Mark::CERTIFICATE, true, false));
+        }
+        for (condition, of_subject, of_speaker) in met {
+            let whose = [Some(about).filter(|_| of_subject), Some(speaker).filter(|speaker| of_speaker && !(of_subject && *speaker == about))];
+            for key in whose.into_iter().flatten() {
+                let number = self.host(key).0;
+                self.marks.push((number, Mark { condition, at }));
+            }
+        }
+    }
+
     fn protocol(&mut self, name: &'a str) -> u16 {
         if let Some(number) = self.protocol_numbers.get(name) {
             return *number;
@@ -310,6 +332,7 @@ impl<'a> Facts<'a> {
         let number = self.protocols.len().min(PROTOCOLS_MAX);
         if number == self.protocols.len() {
             self.protocols.push(if number == PROTOCOLS_MAX { "unknown" } else { name });
+            self.conditions.push(Conditions::on(name));
             self.protocol_numbers.insert(name, number as u16);
         }
         number as u16
@@ -365,6 +388,8 @@ impl<'a> Facts<'a> {
         self.telling.iter_mut().for_each(|(host, _)| *host = numbers[*host as usize]);
         self.telling.sort_unstable();
         self.telling.shrink_to_fit();
+        self.marks.iter_mut().for_each(|(host, _)| *host = numbers[*host as usize]);
+        self.marks.sort_unstable();
     }
 
     /// Forgets what only says who is who.
@@ -408,6 +433,11 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn presence(&self, site: Name, mac: Mac) -> Option<At> {
         self.presence.get(&(site, mac)).copied()
+    }
+
+    /// Statements that the catalogue of findings asks for, by the number of their host.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (u32, &[(u32, Mark)])> {
+        self.marks.chunk_by(|a, b| a.0 == b.0).map(|of| (of[0].0, of))
     }
 
     /// Statements that tell something of a host, by its number, in their order.

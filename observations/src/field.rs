@@ -692,6 +692,124 @@ table! {
         SipUserAgent = 656, "sip-user-agent";
         /// SIP Server header.
         SipServer = 657, "sip-server";
+
+        // Infrastructure: 700 to 749.
+        /// NTP stratum of a server: 1 has a clock of its own.
+        NtpStratum = 700, "ntp-stratum";
+        /// NTP reference identifier: letters of a clock at stratum 1, else the server that is followed or a hash of it.
+        NtpReference = 701, "ntp-reference";
+        /// HOSTNAME of a syslog message: its first sender's, where no relay passed it on.
+        SyslogHostname = 702, "syslog-hostname";
+        /// APP-NAME or tag of a syslog message.
+        SyslogAppName = 703, "syslog-app-name";
+        /// IPMI product id: a maker's number of a board.
+        IpmiProductId = 704, "ipmi-product-id";
+        /// An authentication method that a server offers, as the protocol words it; whether it is used is said elsewhere.
+        OfferedAuthentication = 705, "offered-authentication";
+        /// SNMP trap or notification, dotted.
+        TrapOid = 706, "trap-oid";
+        /// Enterprise of an SNMPv1 trap, dotted: of its agent as a rule, of a standard's trap that of the standard.
+        TrapEnterprise = 707, "trap-enterprise";
+        /// A router's identifier in its routing protocol, written as an IPv4 address.
+        RouterId = 708, "router-id";
+        /// An area of a routing protocol.
+        AreaId = 709, "area-id";
+        /// Number of an autonomous system.
+        AutonomousSystem = 710, "autonomous-system";
+        /// An address that a group of routers shares.
+        VirtualAddress = 711, "virtual-address";
+        /// Number of a group of routers that share an address.
+        RedundancyGroup = 712, "redundancy-group";
+        /// A router's priority in such a group.
+        RedundancyPriority = 713, "redundancy-priority";
+        /// IS-IS system id.
+        IsisSystemId = 714, "isis-system-id";
+        /// A multicast group that a host is a member of.
+        MulticastGroup = 715, "multicast-group";
+        /// An identifier that a licence is bound to (MNDP).
+        SoftwareId = 716, "software-id";
+        /// Observation domain, source id or sub-agent of a flow exporter.
+        ObservationDomain = 717, "observation-domain";
+        /// An IKE vendor id payload.
+        IkeVendorId = 718, "ike-vendor-id";
+        /// A Diffie-Hellman group, as the protocol numbers it.
+        DhGroup = 719, "dh-group";
+        /// An integrity or hash method, as the protocol words it.
+        IntegrityMethod = 720, "integrity-method";
+        /// Name of a wireless network.
+        Ssid = 721, "ssid";
+        /// A pseudo-random function, as the protocol words it.
+        PseudoRandomFunction = 722, "prf";
+        /// A remote access tool or tunnel that a message is of.
+        RemoteAccess = 723, "remote-access";
+        /// How an attempt ended, as the protocol words it: accepted or refused.
+        Acceptance = 724, "acceptance";
+        /// How long a device is up, in seconds.
+        UptimeSeconds = 725, "uptime-seconds";
+        /// What became of a log-in, or of a protection that was asked for: `offered`, `attempted`, `accepted`, `refused`, `required`.
+        Outcome = 660, "outcome";
+        /// Kerberos encryption type of a ticket (RFC 3961 section 8).
+        TicketEncryption = 661, "ticket-encryption";
+        /// Kerberos encryption type of a session's answer.
+        SessionEncryption = 662, "session-encryption";
+        /// A naming context of a directory, as a distinguished name.
+        NamingContext = 663, "naming-context";
+        /// Functional level of a domain controller (MS-ADTS section 3.1.1.3.2.25).
+        FunctionalLevel = 664, "functional-level";
+        /// Greeting of a mail server.
+        MailBanner = 665, "mail-banner";
+        /// A name by which a host greets a mail server (RFC 5321 section 4.1.1.1).
+        MailClient = 666, "mail-client";
+        /// Greeting or prompt of a terminal server, before anybody logs in.
+        TelnetBanner = 667, "telnet-banner";
+        /// Type of a terminal (RFC 1091).
+        TerminalType = 668, "terminal-type";
+        /// Name of a file that is fetched or left.
+        FileName = 669, "file-name";
+        /// RFB security type.
+        RfbSecurityType = 670, "rfb-security-type";
+        /// RDP security protocols: bits in a request, a number in an answer (MS-RDPBCGR section 2.2.1.1.1).
+        RdpProtocol = 671, "rdp-protocol";
+        /// RDP encryption method of a session without TLS (MS-RDPBCGR section 2.2.1.4.3).
+        RdpEncryptionMethod = 672, "rdp-encryption-method";
+        /// RDP encryption level of such a session.
+        RdpEncryptionLevel = 673, "rdp-encryption-level";
+        /// RADIUS NAS-Identifier.
+        NasIdentifier = 674, "nas-identifier";
+        /// Station that a network access server was called at: its own MAC address, often with an SSID (RADIUS Called-Station-Id).
+        CalledStation = 675, "called-station";
+        /// RADIUS Service-Type.
+        ServiceTypeNumber = 676, "service-type-number";
+        /// EAP method type (RFC 3748 section 5).
+        EapType = 677, "eap-type";
+        /// RTSP Server header.
+        RtspServer = 678, "rtsp-server";
+        /// RTSP User-Agent header.
+        RtspUserAgent = 679, "rtsp-user-agent";
+        /// Name of a session that a stream's description gives (RFC 8866 section 5.3).
+        SessionName = 680, "session-name";
+        /// The group of a TLS key exchange (RFC 8422 section 5.1.1, RFC 8446 section 4.2.7).
+        TlsGroup = 681, "tls-group";
+        /// Length in bits of the prime of a Diffie-Hellman key exchange.
+        DhPrimeBits = 682, "dh-prime-bits";
+        /// 1 if a TLS session was resumed.
+        TlsResumption = 683, "tls-resumption";
+        /// Identity of a pre-shared key.
+        PskIdentity = 684, "psk-identity";
+        /// SSH key exchange method that both sides agree on (RFC 4253 section 7.1).
+        SshKeyExchange = 685, "ssh-key-exchange";
+        /// SSH host key algorithm that both sides agree on.
+        SshHostKeyAlgorithm = 686, "ssh-host-key-algorithm";
+        /// SSH cipher that both sides agree on, of one direction.
+        SshCipher = 687, "ssh-cipher";
+        /// SSH message authentication code that both sides agree on, of one direction.
+        SshMac = 688, "ssh-mac";
+        /// QUIC version.
+        QuicVersion = 689, "quic-version";
+        /// Version, or number of the build, of a client's program.
+        ClientBuild = 690, "client-build";
+        /// Name of the desktop that a server shows.
+        DesktopName = 691, "desktop-name";
     }
 }
 

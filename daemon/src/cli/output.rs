@@ -24,6 +24,12 @@ impl Output {
         Ok(Self { out: Box::new(BufWriter::new(file)), name })
     }
 
+    /// Writes a text.
+    pub(super) fn text(&mut self, text: &str) -> Done {
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        unless_closed(written, &self.name)
+    }
+
     /// Writes an inventory, made by so many threads.
     pub(super) fn inventory(&mut self, format: Format, contents: &dyn Contents, workers: usize) -> Done {
         let written = format.write(contents, workers, &mut self.out).and_then(|()| self.out.flush());

@@ -4,6 +4,7 @@ pub mod csv;
 pub mod json;
 pub mod ndjson;
 pub mod pieces;
+pub mod sarif;
 pub mod table;
 
 use inventory::document::{Conversation, Device};
@@ -22,6 +23,8 @@ pub enum Format {
     Ndjson,
     /// Devices, one a row.
     Csv,
+    /// Findings, as static analysis tools give theirs (SARIF 2.1.0).
+    Sarif,
 }
 
 /// What is exported: a document, or the outline of one whose devices are made as they are written.
@@ -103,6 +106,7 @@ impl Format {
             Self::Json => json::write(contents, workers, out),
             Self::Ndjson => ndjson::write(contents, workers, out),
             Self::Csv => csv::write(contents, workers, out),
+            Self::Sarif => sarif::write(contents, out),
         }
     }
 }

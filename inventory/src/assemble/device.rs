@@ -85,7 +85,7 @@ impl<'a> View<'a> {
     }
 
     /// The device without its parts.
-    pub(super) fn whole(&self, at: usize, members: &Members, traffic: &Traffic<'_>) -> Device {
+    pub(crate) fn whole(&self, at: usize, members: &Members, traffic: &Traffic<'_>) -> Device {
         let component = &self.resolved.components[at];
         let member = self.member(members.hosts(at));
         let told = self.told(members.telling(at).iter().map(|tell| tell.at));
@@ -257,7 +257,7 @@ impl<'a> View<'a> {
         (bindings.iter().map(|binding| binding.0).collect(), bindings.iter().map(binding).collect())
     }
 
-    fn reach(&self, at: usize, component: &Component) -> &'static str {
+    pub(crate) fn reach(&self, at: usize, component: &Component) -> &'static str {
         if component.heard {
             return "local";
         }

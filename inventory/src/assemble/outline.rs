@@ -6,6 +6,7 @@ use super::device::Part;
 use super::member::Members;
 use super::{View, certificate};
 use crate::document::{Certificate, Conversation, Device, Document};
+use crate::judge::{Bench, Judged};
 use crate::place::Address;
 use crate::resolve::PartAt;
 use observations::Mac;
@@ -18,6 +19,7 @@ pub struct Outline<'v> {
     head: Document,
     members: Members,
     traffic: Traffic<'v>,
+    judged: Judged,
     /// Every device, in the order of ids.
     devices: Vec<Planned>,
     /// Parts, with the component that each is of.
@@ -64,7 +66,10 @@ impl<'a> View<'a> {
         devices.sort_by_key(|(id, _)| *id);
         head.certificates = self.certificates(&members);
         let replaced = self.replaced(&members);
-        Outline { view: self, head, members, traffic, devices, parts, ghosts, replaced }
+        let bench = Bench::of(self, &members, &traffic, &head.coverage.overlapping_addresses);
+        let judged = bench.judge();
+        head.findings = judged.of_zones(&bench);
+        Outline { view: self, head, members, traffic, judged, devices, parts, ghosts, replaced }
     }
 
     fn plan_parts(&self, at: usize, members: &Members, devices: &mut Vec<Planned>, parts: &mut Vec<(u32, PartAt, Part)>) {
@@ -118,6 +123,7 @@ impl Outline<'_> {
             What::Whole(at) => {
                 let at = at as usize;
                 let mut device = self.view.whole(at, &self.members, &self.traffic);
+                self.view.judge_device(&mut device, at, &self.members, &self.traffic, &self.judged);
                 if let Some((by, replaces)) = self.replaced.get(&at) {
                     device.replaced_by.clone_from(by);
                     device.replaces.clone_from(replaces);
