@@ -19,7 +19,7 @@ use crate::flow::{FLOWS_MAX, Flow, Key, Mode, Table};
 use crate::frame::Frame;
 use crate::ledger::Ledger;
 use crate::packet::{LinkType, Packet};
-use crate::reassembly::{Pieces, Stream};
+use crate::reassembly::{Idle, Pieces, Stream};
 use crate::registry::{Registry, RowId};
 use crate::seats::{Seat, Seats, Told};
 use crate::tallies::Tallies;
@@ -86,11 +86,16 @@ pub struct Engine {
     tallies: Tallies,
     troubles: Troubles,
     candidates: Vec<RowId>,
+    idle: Idle,
     duplicates: u64,
+    /// TCP conversations whose opening or whose end was not seen.
+    cut: u64,
     now: i64,
     /// Conversations begun since idle ones were last looked for.
     begun: usize,
     lookups: Vec<(Key, u64, usize, Option<u32>)>,
+    /// Places of seats.
+    guessed: Vec<u32>,
 }
 
 /// The bytes at hand, and where they stand.
@@ -124,14 +129,18 @@ impl Engine {
             tallies: Tallies::default(),
             troubles: Troubles::default(),
             candidates: Vec::new(),
+            idle: Idle::default(),
             duplicates: 0,
+            cut: 0,
             now: i64::MIN,
             begun: 0,
             lookups: Vec::new(),
+            guessed: Vec::new(),
         }
     }
 
-    /// Takes packets in, in the order of the capture. Two passes, so that the table's look-ups overlap in memory.
+    /// Takes packets in, in the order of the capture. What each comes to is asked for in passes over all, one step of its way in memory
+    /// each, so that the ways overlap.
     pub fn feed(&mut self, items: &[Item<'_>]) {
         let mut lookups = std::mem::take(&mut self.lookups);
         lookups.clear();
@@ -140,19 +149,32 @@ impl Engine {
             let (key, direction) = Key::of(item.frame, segment);
             lookups.push((key, self.flows.hash(&key), direction, None));
         }
-        // What each packet will count is asked for ahead: its way from memory overlaps with that of the others.
-        let mut warm = 0u64;
-        for (key, hash, direction, found) in &mut lookups {
-            *found = self.flows.find(*hash, key);
-            warm = warm.wrapping_add(found.and_then(|at| self.flows.packets(at, *direction)).unwrap_or(0));
-        }
+        lookups.iter_mut().for_each(|(_, hash, _, found)| *found = self.flows.guess(*hash));
+        let warm = lookups.iter().filter_map(|(.., found)| *found).fold(0u64, |sum, at| sum.wrapping_add(self.flows.touch(at)));
         std::hint::black_box(warm);
+        for (key, hash, _, found) in &mut lookups {
+            *found = found.filter(|at| self.flows.is(*at, key)).or_else(|| self.flows.find(*hash, key));
+        }
+        self.touch_seats(items, &lookups);
         let registry = Arc::clone(&self.registry);
         for (item, (key, hash, direction, found)) in items.iter().zip(&lookups) {
             self.packet(&registry, item, key, *hash, *direction, *found);
         }
         self.lookups = lookups;
         self.tidy(items.len());
+    }
+
+    /// The seats of senders from whom their conversation hears for the first time are looked up when they are counted: they are asked
+    /// for ahead.
+    fn touch_seats(&mut self, items: &[Item<'_>], lookups: &[(Key, u64, usize, Option<u32>)]) {
+        self.guessed.clear();
+        for (item, (key, _, direction, found)) in items.iter().zip(lookups) {
+            if found.is_none_or(|at| self.flows.is_silent(at, *direction)) {
+                self.guessed.extend(self.seats.guess(&Seat::of_frame(item.frame, key.segment)));
+            }
+        }
+        let warm = self.guessed.iter().fold(0u64, |sum, at| sum.wrapping_add(self.seats.touch(*at)));
+        std::hint::black_box(warm);
     }
 
     /// One packet: find or begin its conversation, count, read.
@@ -223,6 +245,7 @@ impl Engine {
             self.free_readers.push(slot);
         }
         self.touch(flow);
+        self.cut += u64::from(flow.is_cut());
         self.tallies.add(flow, &operations);
     }
 
@@ -432,6 +455,7 @@ impl Engine {
         said.bound_peers(Tally::add);
         (said.observations, said.crowded) = self.ledger.take();
         said.source.duplicates = self.duplicates;
+        said.source.cut = self.cut;
         said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();
         said.source.limits = self.troubles.limits.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         if self.ledger.dropped() > 0 {

@@ -1,8 +1,8 @@
 //! What one engine has heard, each observation once: facts are de-duplicated where they are born.
 
 use crate::blocks::Blocks;
+use crate::index::Index;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use observations::entries::{Kept, Pieces};
 use observations::said::order;
 use observations::{Entries, EntryRef, SourceSaid, Stamp};
@@ -53,9 +53,9 @@ pub(crate) struct Ledger {
     hasher: RandomState,
     pieces: Pieces,
     rows: Blocks<Row>,
-    /// (hash, row): a look-up touches the table and the row that it is about, nothing else.
-    by_key: HashTable<(u64, u32)>,
-    groups: HashTable<Group>,
+    by_key: Index,
+    groups: Blocks<Group>,
+    by_group: Index,
     /// Of groups that are crowded, by their hash: the greatest by [`order`] among those kept, and its row.
     worst: HashMap<u64, (u64, u32)>,
     dropped: u64,
@@ -102,7 +102,7 @@ impl Ledger {
     }
 
     fn find(&self, hash: u64) -> Option<u32> {
-        self.by_key.find(hash, |known| known.0 == hash).map(|known| known.1)
+        self.by_key.find(hash, |at| self.rows.get(at).is_some_and(|row| row.hash == hash))
     }
 
     fn add(&mut self, hash: u64, key: &[u8], group_len: usize, saying: &Saying<impl Fn(&mut Vec<u8>)>) {
@@ -112,35 +112,36 @@ impl Ledger {
         }
         let of_group = self.hasher.hash_one(key.get(..group_len).unwrap_or(key));
         // Two groups whose 64-bit hashes agree are bounded together: the seed is random, so nobody can aim at that.
-        let place = self.groups.entry(of_group, |group| group.hash == of_group, |group| group.hash);
-        let mut place = place.or_insert_with(|| Group { hash: of_group, head: 0, count: 0 });
-        let group = place.get_mut();
+        let at = self.group(of_group).unwrap_or_else(|| {
+            let at = self.groups.push(Group { hash: of_group, head: 0, count: 0 });
+            self.by_group.insert(of_group, at);
+            at
+        });
+        let Some(group) = self.groups.get_mut(at) else { return };
         if usize::from(group.count) < SourceSaid::GROUP_MAX {
             let next = group.head;
             group.head = u32::try_from(self.rows.len()).unwrap_or(u32::MAX).saturating_add(1);
             group.count += 1;
             let kept = self.keep(key, saying, saying.stamp);
             let index = self.rows.push(Row { kept, hash, next, dirty: true });
-            self.index(hash, index);
+            self.by_key.insert(hash, index);
             return;
         }
         let head = group.head;
         let (mut worst, mut row) = self.worst.get(&of_group).copied().unwrap_or_else(|| self.worst(head));
         if order(key) < worst {
-            if let Some(old) = self.rows.get(row).map(|row| row.hash)
-                && let Ok(found) = self.by_key.find_entry(old, |known| known.1 == row)
-            {
-                found.remove();
+            if let Some(old) = self.rows.get(row).map(|row| row.hash) {
+                self.by_key.remove(old, row);
             }
             self.replace(row, hash, key, saying, saying.stamp);
-            self.index(hash, row);
+            self.by_key.insert(hash, row);
             (worst, row) = self.worst(head);
         }
         self.worst.insert(of_group, (worst, row));
     }
 
-    fn index(&mut self, hash: u64, index: u32) {
-        self.by_key.insert_unique(hash, (hash, index), |known| known.0);
+    fn group(&self, hash: u64) -> Option<u32> {
+        self.by_group.find(hash, |at| self.groups.get(at).is_some_and(|group| group.hash == hash))
     }
 
     fn keep(&mut self, key: &[u8], saying: &Saying<impl Fn(&mut Vec<u8>)>, last: Stamp) -> Kept {
@@ -191,8 +192,8 @@ impl Ledger {
     /// Everything, leaving nothing behind.
     pub(crate) fn take(&mut self) -> (Entries, BTreeSet<Bytes>) {
         let crowded = self.crowded();
-        self.by_key = HashTable::new();
-        self.groups = HashTable::new();
+        (self.by_key, self.by_group) = (Index::default(), Index::default());
+        self.groups = Blocks::default();
         let mut rows = Vec::with_capacity(self.rows.len());
         // Each block of rows is freed when it is copied.
         rows.extend(self.rows.take().map(|row| row.kept));
@@ -211,7 +212,7 @@ impl Ledger {
     }
 
     fn crowded(&self) -> BTreeSet<Bytes> {
-        let heads = self.worst.keys().filter_map(|hash| self.groups.find(*hash, |group| group.hash == *hash));
+        let heads = self.worst.keys().filter_map(|hash| self.groups.get(self.group(*hash)?));
         let rows = heads.filter_map(|group| self.rows.get(group.head.checked_sub(1)?));
         rows.filter_map(|row| observations::bytes::group(self.pieces.entry(&row.kept).key).ok().map(Box::from)).collect()
     }

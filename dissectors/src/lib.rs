@@ -18,6 +18,8 @@
 //! | [`reassembly`] | TCP streams in order |
 //! | `der`, `dn`, `x509` | certificates and what they are made of |
 //! | `ja` | JA3 and JA4 of a TLS client's hello |
+//! | `login`, `spnego`, `starttls` | how log-ins are told; log-ins that are negotiated; TLS that begins within another protocol |
+//! | `lines` | lines of text: mail, terminals |
 //! | `base64`, `crc`, `cbor`, `json`, `protobuf`, `xml` | wire forms that several protocols share |
 //! | `codes` | tables of codes, of which a row's operations are made |
 //! | `websocket` | frames of WebSockets, and what is spoken in them |
@@ -45,10 +47,13 @@ pub mod frame;
 mod http_auth;
 mod http_content;
 mod http_message;
+mod index;
 mod ja;
 mod json;
 mod labels;
 mod ledger;
+mod lines;
+mod login;
 mod netbios;
 pub mod packet;
 mod place;
@@ -56,6 +61,8 @@ mod protobuf;
 pub mod reassembly;
 pub mod registry;
 mod seats;
+mod spnego;
+mod starttls;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;

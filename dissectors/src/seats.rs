@@ -3,10 +3,11 @@
 //! A seat is one MAC, VLAN, IP address and TTL together. What was said of it stands in the ledger; until the seat is left only the time
 //! of its last packet is kept here.
 
+use crate::blocks::Blocks;
 use crate::flow::{End, Flow};
 use crate::frame::Frame;
+use crate::index::Index;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use observations::{Mac, Stamp};
 use std::hash::{BuildHasher, Hash, Hasher};
 
@@ -77,7 +78,8 @@ struct Taken {
 #[derive(Default)]
 pub(crate) struct Seats {
     hasher: RandomState,
-    seats: HashTable<Taken>,
+    seats: Blocks<Taken>,
+    index: Index,
 }
 
 impl Seats {
@@ -85,7 +87,7 @@ impl Seats {
     /// comes first.
     pub(crate) fn seen(&mut self, seat: &Seat, stamp: Stamp) -> bool {
         let hash = self.hasher.hash_one(seat);
-        match self.seats.find_mut(hash, |taken| taken.seat == *seat) {
+        match self.find(hash, seat).and_then(|at| self.seats.get_mut(at)) {
             Some(taken) if stamp >= taken.first => {
                 if stamp > taken.last {
                     taken.last = stamp;
@@ -99,14 +101,25 @@ impl Seats {
 
     /// Remembers a seat that was just said.
     pub(crate) fn take(&mut self, seat: Seat, stamp: Stamp, told: Told) {
-        let (hash, hasher) = (self.hasher.hash_one(seat), &self.hasher);
-        match self.seats.find_mut(hash, |taken| taken.seat == seat) {
+        let hash = self.hasher.hash_one(seat);
+        match self.find(hash, &seat).and_then(|at| self.seats.get_mut(at)) {
             Some(taken) => taken.first = taken.first.min(stamp),
-            None => {
-                let taken = Taken { seat, first: stamp, last: stamp, told, dirty: false };
-                self.seats.insert_unique(hash, taken, |other| hasher.hash_one(other.seat));
-            }
+            None => self.index.insert(hash, self.seats.push(Taken { seat, first: stamp, last: stamp, told, dirty: false })),
         }
+    }
+
+    /// Where a seat probably stands, without looking there.
+    pub(crate) fn guess(&self, seat: &Seat) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(seat), |_| true)
+    }
+
+    /// Reads something of a seat, so that it is on its way; what it gives means nothing.
+    pub(crate) fn touch(&self, at: u32) -> u64 {
+        self.seats.get(at).map_or(0, |taken| u64::from(taken.seat.vlan) ^ taken.last.packet)
+    }
+
+    fn find(&self, hash: u64, seat: &Seat) -> Option<u32> {
+        self.index.find(hash, |at| self.seats.get(at).is_some_and(|taken| taken.seat == *seat))
     }
 
     /// Whether all must be left before another finds room.
@@ -121,7 +134,7 @@ impl Seats {
 
     /// Forgets all.
     pub(crate) fn leave(&mut self) {
-        self.seats.clear();
+        (self.seats, self.index) = (Blocks::default(), Index::default());
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::blocks::Blocks;
 use crate::flow::{Client, Flow};
+use crate::index::Index;
 use crate::registry::{Registry, RowId};
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use observations::tallies as packed;
 use observations::{Endpoint, Mac, Packing, Segment, Stamp, Subject, Tally, Transport, Uses};
 use std::collections::{BTreeMap, HashMap};
@@ -61,9 +61,9 @@ struct Cell {
 pub(crate) struct Tallies {
     hasher: RandomState,
     hosts: Blocks<Host>,
-    numbers: HashTable<u32>,
+    numbers: Index,
     cells: Blocks<Cell>,
-    index: HashTable<u32>,
+    index: Index,
     /// By cell, the operations beyond the first: as many as a protocol has, a few dozen at most.
     operations: HashMap<u32, Vec<Counted>, RandomState>,
     opaque: BTreeMap<(Transport, u16), u64>,
@@ -75,7 +75,7 @@ impl Tallies {
         let client = usize::from(client_of(flow));
         let key = self.pair_key(flow, client);
         let hash = self.hasher.hash_one(key);
-        let found = self.index.find(hash, |&at| self.cells.get(at).is_some_and(|cell| cell.key == key)).copied();
+        let found = self.index.find(hash, |at| self.cells.get(at).is_some_and(|cell| cell.key == key));
         let at = found.unwrap_or_else(|| self.insert(hash, key, flow));
         let Some(cell) = self.cells.get_mut(at) else { return };
         let ends = if client == 0 { [flow.ends[0], flow.ends[1]] } else { [flow.ends[1], flow.ends[0]] };
@@ -106,8 +106,7 @@ impl Tallies {
             known: false,
             operation: ((RowId::of(0), 0), 0),
         });
-        let (cells, hasher) = (&self.cells, &self.hasher);
-        self.index.insert_unique(hash, at, |&other| cells.get(other).map_or(0, |cell| hasher.hash_one(cell.key)));
+        self.index.insert(hash, at);
         at
     }
 
@@ -122,11 +121,11 @@ impl Tallies {
     fn number(&mut self, host: Host) -> u32 {
         let Self { hosts, numbers, hasher, .. } = self;
         let hash = hasher.hash_one(host);
-        if let Some(number) = numbers.find(hash, |&at| hosts.get(at) == Some(&host)) {
-            return *number;
+        if let Some(number) = numbers.find(hash, |at| hosts.get(at) == Some(&host)) {
+            return number;
         }
         let number = hosts.push(host);
-        numbers.insert_unique(hash, number, |&other| hosts.get(other).map_or(0, |host| hasher.hash_one(host)));
+        numbers.insert(hash, number);
         number
     }
 
@@ -156,7 +155,7 @@ impl Tallies {
     /// Everything, by pair. Cells are freed as they are packed.
     pub(crate) fn pairs(mut self, registry: &Registry) -> packed::Tallies {
         let mut packing = Packing::with_capacity(self.cells.len());
-        (self.index, self.numbers) = (HashTable::new(), HashTable::new());
+        (self.index, self.numbers) = (Index::default(), Index::default());
         // In the order of their numbers.
         self.hosts.take().for_each(|host| _ = packing.host(host.subject()));
         let mut names: HashMap<&'static str, u32, RandomState> = HashMap::default();

@@ -46,6 +46,11 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("lifx", "building", "light", 60),
     ("wiz", "building", "light", 55),
     ("ipmi", "server", "bmc", 60),
+    ("kerberos", "server", "server", 55),
+    ("ldap", "server", "server", 50),
+    ("radius", "server", "server", 50),
+    ("imap", "server", "server", 50),
+    ("pop", "server", "server", 50),
 ];
 
 /// What asking in a protocol says: that of engineering and operating of one maker's controllers, of being a fieldbus's master, and where

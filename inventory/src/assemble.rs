@@ -131,6 +131,7 @@ impl<'a> View<'a> {
         let mut coverage = document::Coverage {
             one_way_conversations: traffic.one_way(),
             conversations: traffic.len() as u64,
+            cut: self.said.sources.values().map(|one| one.source.cut).sum(),
             overlapping_addresses: self.overlapping_addresses(),
             virtual_addresses: self.places.virtual_addresses.iter().map(|((_, _, ip), mac)| format!("{ip} at {mac}")).collect(),
             ..document::Coverage::default()

@@ -116,7 +116,7 @@ schema! {
         one_way_conversations: u64,
         /// All conversations.
         conversations: u64,
-        /// Conversations that were open when a source began or ended.
+        /// TCP connections that were open when a source began or ended: their opening or their end is not in it.
         cut: u64,
         /// Addresses that were only asked for.
         asked_for_only: Vec<String>,

@@ -1,6 +1,6 @@
 //! Conversations, services, roles and traffic, from tallies. Totals are sums over sources; within one source counters are absolute.
 
-use crate::assemble::answer::{Questions, Serves};
+use crate::assemble::answer::{Questions, Serves, Side};
 use crate::assemble::{View, time};
 use crate::document;
 use crate::gather::{Span, wider};
@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 use observations::{Endpoint, Mac, Stamp, Subject, Tally, TallyRef, Transport, Uses};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 /// Every conversation, in the document's order: rows point into what was said, and are read when they are shown.
 pub(crate) struct Traffic<'v> {
@@ -80,15 +81,15 @@ struct Row {
     index: u32,
 }
 
+impl Row {
+    /// The protocol's number.
+    const fn protocol(&self) -> u32 {
+        (self.order >> 32) as u32
+    }
+}
+
 /// Whose an address is: nobody's, or the rank of its component's id and one.
 type Whose = u32;
-
-/// One side of a conversation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Side {
-    pub(super) component: Option<usize>,
-    pub(super) address: Address,
-}
 
 /// An address as it is shown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,6 +98,16 @@ pub(super) enum Address {
     Mac(Mac),
     Unknown,
     Many,
+}
+
+impl Address {
+    const fn is_group(&self) -> bool {
+        match self {
+            Self::Ip(IpAddr::V4(ip)) => ip.is_multicast() || ip.is_broadcast(),
+            Self::Ip(IpAddr::V6(ip)) => ip.is_multicast(),
+            _ => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Address {
@@ -194,14 +205,15 @@ impl<'v> Traffic<'v> {
         for number in 0..self.starts.len() {
             let (row, sum) = (self.row(number), self.counters(number));
             if let Some(said) = self.first(number).filter(|said| said.endpoint().transport == Transport::Udp) {
-                questions.hear(&self.client(row), &self.server(row), said.protocol(), said.endpoint(), &sum);
+                questions.hear(&self.client(row), &self.server(row), row.protocol(), said.endpoint(), &sum);
             }
         }
+        questions.settle();
         self.sum(&questions)
     }
 
     /// Adds up by component.
-    fn sum(mut self, questions: &Questions<'_>) -> Self {
+    fn sum(mut self, questions: &Questions) -> Self {
         let mut sums = vec![Sum::default(); self.by_rank.len()];
         let (mut served, mut one_way) = (Vec::with_capacity(self.starts.len()), 0);
         for number in 0..self.starts.len() {
@@ -210,7 +222,7 @@ impl<'v> Traffic<'v> {
             let (protocol, endpoint, span) = (said.protocol(), said.endpoint(), (sum.first.time, sum.last.time));
             let (out, back) = ((sum.packets_out, sum.bytes_out), (sum.packets_in, sum.bytes_in));
             let serves = if is_known(protocol, endpoint, &sum) {
-                questions.served(&self.client(row), &self.server(row), protocol, endpoint, &sum)
+                questions.served(&self.client(row), &self.server(row), row.protocol(), endpoint, &sum)
             } else {
                 Serves::Nothing
             };
@@ -250,8 +262,9 @@ impl<'v> Traffic<'v> {
     }
 
     fn side(&self, whose: Whose, rank: u128) -> Side {
-        let address = self.addresses.get(rank as u32 as usize).map_or(Address::Unknown, |(_, address)| *address);
-        Side { component: self.component(whose).map(|at| at as usize), address }
+        let address = rank as u32;
+        let group = self.addresses.get(address as usize).is_some_and(|(_, address)| address.is_group());
+        Side { component: NonZeroU32::new(whose), address, group }
     }
 
     /// How many conversations there are.

@@ -7,7 +7,7 @@ from doip_server.doip_server import start_doip_server
 
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
-service = {"Read_VIN": {"request": "0x22F190", "responses": ["0x62F1905741554E3255413247593930303137"], "no_response": False},
+service = {"Read_VIN": {"request": "0x22F190", "responses": ["0x62F1905741554E32554132475939303030303137"], "no_response": False},
            "Read_Part_Number": {"request": "0x22F187", "responses": ["0x62F187344D30393037313135412020"], "no_response": False},
            "Session": {"request": "0x1003", "responses": ["0x5003003201F4"], "no_response": False}}
 (folder / "services.yaml").write_text(yaml.safe_dump({"common_services": service, "specific_services": {}}))

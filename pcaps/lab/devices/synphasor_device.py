@@ -1,5 +1,10 @@
 """A phasor measurement unit: synphasor_device.py ADDRESS. Stack: synchrophasor (pyPMU)."""
+import collections
+import collections.abc
 import sys
+import time
+
+collections.Sequence = collections.abc.Sequence  # the package looks where Python 3.9 still had it
 
 from synchrophasor.frame import ConfigFrame2, DataFrame, HeaderFrame
 from synchrophasor.pmu import Pmu
@@ -11,8 +16,9 @@ configuration = ConfigFrame2(7734, 1000000, 1, "UW Umspannwerk 3", 7734, (True, 
 unit.set_configuration(configuration)
 unit.set_header(HeaderFrame(7734, "SEL-421-5 relay, Umspannwerk 3, feeder 12"))
 data = DataFrame(7734, ("ok", True, "timestamp", False, False, False, 0, "<10", 0),
-                 [(14635.0, 0.0), (14635.1, -2.09), (14635.2, 2.09)], 50.01, 0.0, [100.0], [0x3C12], configuration)
+                 [(14635.0, 0.0), (14635.1, -2.09), (14635.2, 2.09)], 0.01, 0.0, [100.0], [0x3C12], configuration)
 unit.run()
 while True:
     if unit.clients:
         unit.send(data)
+    time.sleep(0.1)

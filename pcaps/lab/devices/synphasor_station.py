@@ -1,5 +1,9 @@
 """A phasor data concentrator: synphasor_station.py HOST FRAMES. Stack: synchrophasor (pyPMU)."""
+import collections
+import collections.abc
 import sys
+
+collections.Sequence = collections.abc.Sequence  # the package looks where Python 3.9 still had it
 
 from synchrophasor.pdc import Pdc
 
