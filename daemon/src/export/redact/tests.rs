@@ -40,6 +40,8 @@ fn telling(document: &Document) -> BTreeSet<String> {
             all.extend([one.frame_sha256.clone(), one.source.clone()]);
             all.extend(Some(&one.quote).filter(|quote| quote.len() > 11).cloned());
         }
+        // Rules are ours, and named after makers and products.
+        kept.extend(device.attributes.values().map(|record| record.rule.to_lowercase()));
         kept.extend(class::KEPT_ATTRIBUTES.iter().filter_map(|name| device.attributes.get(*name)).map(|record| record.value.to_lowercase()));
     }
     for certificate in &document.certificates {
