@@ -143,7 +143,7 @@ fn a_wrong_sources_file_is_refused_with_its_line() {
 #[test]
 fn every_format_has_the_devices() {
     let folder = table_of("formats");
-    for format in ["table", "json", "ndjson", "csv"] {
+    for format in ["table", "json", "ndjson", "csv", "html"] {
         let ran = run_in(&folder, &["replay", "good.pcap", "--format", format]);
         assert_ended(&ran, 0, &[]);
         assert_eq!(ran.stderr, "", "{format}");
