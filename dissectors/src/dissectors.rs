@@ -25,10 +25,10 @@ mod it {
     pub(super) mod cflow;
     pub(super) mod dns;
     pub(super) mod dtls;
-    pub(super) mod eigrp;
-    pub(super) mod esp;
     pub(super) mod eap;
     pub(super) mod eapol;
+    pub(super) mod eigrp;
+    pub(super) mod esp;
     pub(super) mod finger;
     pub(super) mod ftp;
     pub(super) mod glbp;
@@ -77,10 +77,10 @@ mod it {
     pub(super) mod ssh;
     pub(super) mod stun;
     pub(super) mod syslog;
+    pub(super) mod tacplus;
     pub(super) mod tailscale;
     pub(super) mod tds;
     pub(super) mod teamviewer;
-    pub(super) mod tacplus;
     pub(super) mod telnet;
     mod terminal_log_in;
     pub(super) mod tftp;
@@ -221,10 +221,10 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::cflow::Cflow,
     &it::dns::Dns,
     &it::dtls::Dtls,
-    &it::eigrp::Eigrp,
-    &it::esp::Esp,
     &it::eap::Eap,
     &it::eapol::Eapol,
+    &it::eigrp::Eigrp,
+    &it::esp::Esp,
     &it::finger::Finger,
     &it::ftp::Ftp,
     &it::glbp::Glbp,
@@ -271,10 +271,10 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssh::Ssh,
     &it::stun::Stun,
     &it::syslog::Syslog,
+    &it::tacplus::Tacplus,
     &it::tailscale::Tailscale,
     &it::tds::Tds,
     &it::teamviewer::Teamviewer,
-    &it::tacplus::Tacplus,
     &it::telnet::Telnet,
     &it::tftp::Tftp,
     &it::tls::Tls,

@@ -84,7 +84,9 @@ impl Replay {
         let stopwatch = read.stopwatch.clone();
         let view = timed(stopwatch.as_deref(), Stage::Deriving, || View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy));
         let outline = timed(stopwatch.as_deref(), Stage::Deriving, || view.outline());
-        timed(stopwatch.as_deref(), Stage::Writing, || self.shape.write(&mut out, self.format, &outline, self.reading.workers(), self.site_key.as_deref()))?;
+        timed(stopwatch.as_deref(), Stage::Writing, || {
+            self.shape.write(&mut out, self.format, &outline, self.reading.workers(), self.site_key.as_deref())
+        })?;
         read.tell();
         if read.nothing() || !read.kept {
             return Ok(ExitCode::FAILURE);

@@ -67,16 +67,19 @@ pub struct Heading {
 /// If the output cannot be written.
 pub fn write(heading: &Heading, contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
     let survey = Survey::of(contents);
-    put(out, html! {
-        (DOCTYPE)
-        (PreEscaped("<html lang=\"en\">"))
-        (head(heading))
-        (PreEscaped("<body>"))
-        (title(heading, contents))
-        (PreEscaped("<main>"))
-        (section("coverage", coverage::coverage(contents.head(), &survey)))
-        (section("summary", summary::summary(&survey)))
-    })?;
+    put(
+        out,
+        html! {
+            (DOCTYPE)
+            (PreEscaped("<html lang=\"en\">"))
+            (head(heading))
+            (PreEscaped("<body>"))
+            (title(heading, contents))
+            (PreEscaped("<main>"))
+            (section("coverage", coverage::coverage(contents.head(), &survey)))
+            (section("summary", summary::summary(&survey)))
+        },
+    )?;
     begin("inventory", out)?;
     devices::write(contents, &survey, workers, out)?;
     end(out)?;
@@ -86,12 +89,15 @@ pub fn write(heading: &Heading, contents: &dyn Contents, workers: usize, out: &m
     begin("findings", out)?;
     findings::write(contents.head(), &survey, workers, out)?;
     end(out)?;
-    put(out, html! {
-        (section("controls", findings::controls(&survey)))
-        (section("certificates", certificates::certificates(contents.head(), &survey)))
-        (section("captures", captures::captures(contents.head())))
-        (section("method", captures::method(contents.head(), heading)))
-    })?;
+    put(
+        out,
+        html! {
+            (section("controls", findings::controls(&survey)))
+            (section("certificates", certificates::certificates(contents.head(), &survey)))
+            (section("captures", captures::captures(contents.head())))
+            (section("method", captures::method(contents.head(), heading)))
+        },
+    )?;
     write!(out, "</main><script>{SCRIPT}</script></body></html>\n")
 }
 

@@ -5,8 +5,8 @@ pub mod html;
 pub mod json;
 pub mod ndjson;
 pub mod pieces;
-pub mod sarif;
 mod redact;
+pub mod sarif;
 pub mod table;
 
 pub use html::Heading;

@@ -45,8 +45,10 @@ fn sums(file: &FileRecord, source: &SourceRecord) -> Markup {
 }
 
 fn damage(source: &SourceRecord) -> Markup {
-    let counted = |what: &str, counts: &BTreeMap<String, u64>| html! {
-        @for (reason, count) in counts { span.line { (number(*count)) " " (what) ": " (Wire(reason)) } }
+    let counted = |what: &str, counts: &BTreeMap<String, u64>| {
+        html! {
+            @for (reason, count) in counts { span.line { (number(*count)) " " (what) ": " (Wire(reason)) } }
+        }
     };
     let sound = source.complete && source.truncated == 0 && source.undecoded.is_empty() && source.malformed.is_empty() && source.clock.is_none();
     html! {

@@ -45,7 +45,11 @@ fn row(what: &str, figure: Markup, means: &str) -> Markup {
 fn one_way(coverage: &Coverage) -> Markup {
     let (part, all) = (coverage.one_way_conversations, coverage.conversations);
     let figure = html! { (number(part)) " of " (number(all)) (bar(part, all)) };
-    row("Conversations seen one way", figure, "half of what was said is missing; broadcasts that nobody answers count too. If it is most of them, the mirror shows one direction only")
+    row(
+        "Conversations seen one way",
+        figure,
+        "half of what was said is missing; broadcasts that nobody answers count too. If it is most of them, the mirror shows one direction only",
+    )
 }
 
 fn hidden(coverage: &Coverage) -> Markup {
@@ -61,7 +65,9 @@ fn hidden(coverage: &Coverage) -> Markup {
 fn losses(sources: &[SourceRecord]) -> Markup {
     let sum = |of: fn(&SourceRecord) -> u64| sources.iter().map(of).fold(0u64, u64::saturating_add);
     let silent = sources.iter().filter(|source| source.dropped.is_none()).count();
-    let inner = |of: fn(&SourceRecord) -> &std::collections::BTreeMap<String, u64>| sources.iter().flat_map(|source| of(source).values()).fold(0u64, |sum, more| sum.saturating_add(*more));
+    let inner = |of: fn(&SourceRecord) -> &std::collections::BTreeMap<String, u64>| {
+        sources.iter().flat_map(|source| of(source).values()).fold(0u64, |sum, more| sum.saturating_add(*more))
+    };
     let figure = html! {
         (number(sum(|source| source.dropped.unwrap_or(0)))) " lost, " (number(sum(|source| source.truncated))) " cut short, "
         (number(inner(|source| &source.undecoded))) " not decoded, " (number(inner(|source| &source.malformed))) " malformed"

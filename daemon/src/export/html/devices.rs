@@ -44,13 +44,19 @@ fn rows(survey: &Survey) -> Vec<Row> {
     let mut parts: HashMap<u32, Vec<u32>> = HashMap::new();
     let mut roots = Vec::new();
     for (at, entry) in survey.ordered().filter(|(_, entry)| entry.is_ours()) {
-        match entry.parent.as_deref().and_then(|id| survey.find(id)).filter(|whole| *whole != at && survey.entry(*whole).is_some_and(Entry::is_ours)) {
+        match entry.parent.as_deref().and_then(|id| survey.find(id)).filter(|whole| *whole != at && survey.entry(*whole).is_some_and(Entry::is_ours))
+        {
             Some(whole) => parts.entry(whole).or_default().push(at),
             None => roots.push(at),
         }
     }
     for below in parts.values_mut() {
-        below.sort_by_key(|at| survey.entry(*at).map(|entry| { let label = entry.label(); (label.len(), label) }));
+        below.sort_by_key(|at| {
+            survey.entry(*at).map(|entry| {
+                let label = entry.label();
+                (label.len(), label)
+            })
+        });
     }
     let mut rows = Vec::with_capacity(survey.entries.len());
     let mut listed = vec![false; survey.entries.len()];
@@ -137,8 +143,14 @@ fn outside(contents: &dyn Contents, survey: &Survey, workers: usize, out: &mut d
     if outside.is_empty() {
         return Ok(());
     }
-    write!(out, "<h3>Beyond the routers ({})</h3><p>Addresses of others that were spoken with. They are no candidates for anything.</p>", number(outside.len() as u64))?;
-    out.write_all(b"<details><summary>which</summary><table class=\"filtered\"><thead><tr><th>Address</th><th>Name</th><th>Roles</th></tr></thead><tbody>")?;
+    write!(
+        out,
+        "<h3>Beyond the routers ({})</h3><p>Addresses of others that were spoken with. They are no candidates for anything.</p>",
+        number(outside.len() as u64)
+    )?;
+    out.write_all(
+        b"<details><summary>which</summary><table class=\"filtered\"><thead><tr><th>Address</th><th>Name</th><th>Roles</th></tr></thead><tbody>",
+    )?;
     let make = |at: usize, out: &mut Vec<u8>| {
         let Some((entry, device)) = outside.get(at).and_then(|entry| Some((entry, contents.device(entry.number)?))) else { return Ok(()) };
         let row = html! { tr id={ "d" (entry.number) } { td.address { (addresses(&device)) } td { (Wire(name(&device))) } td { (Wire(device.roles.join(", "))) } } };

@@ -144,7 +144,10 @@ fn titles(survey: &Survey, groups: &[usize]) -> Markup {
 fn shown(survey: &Survey, groups: &[usize]) -> Markup {
     let all = || groups.iter().filter_map(|at| survey.groups.get(*at)).flat_map(|group| group.open.iter().copied());
     let mut some: BTreeSet<u32> = BTreeSet::new();
-    let cut = all().any(|at| { some.insert(at); some.len() > DEVICES_OF_CONTROL_MAX });
+    let cut = all().any(|at| {
+        some.insert(at);
+        some.len() > DEVICES_OF_CONTROL_MAX
+    });
     html! {
         @for (number, at) in some.iter().take(DEVICES_OF_CONTROL_MAX).enumerate() { @if number > 0 { ", " } (link_only(survey, *at)) }
         @if cut { ", and more: see the findings" }

@@ -210,7 +210,11 @@ impl Surveyor<'_> {
         for finding in &device.findings {
             let group = self.group(finding);
             let Some(seen) = self.survey.groups.get_mut(group as usize) else { continue };
-            if is_open(finding) { seen.open.push(at) } else { seen.settled.push(at) }
+            if is_open(finding) {
+                seen.open.push(at)
+            } else {
+                seen.settled.push(at)
+            }
             if finding.rule.starts_with("CRT-") {
                 self.blame(device, finding, group);
             }

@@ -10,7 +10,8 @@ const HOSTILE: &str = "</style></script><script>alert(1)</script>\" onmouseover=
 /// Elements of the page, and attributes that they have.
 const ELEMENTS: &str = "a article b bdi body br code dd details div dl dt h1 h2 h3 h4 head header html li main meta nav ol p rect script \
                         section span strong style summary svg table tbody td th thead title tr ul";
-const ATTRIBUTES: &str = "aria-hidden charset class content focusable height href http-equiv id lang name open preserveaspectratio rx scope viewbox width";
+const ATTRIBUTES: &str =
+    "aria-hidden charset class content focusable height href http-equiv id lang name open preserveaspectratio rx scope viewbox width";
 
 /// Elements without an end.
 const VOID: &[&str] = &["meta", "br"];
@@ -188,8 +189,22 @@ fn hostile_text_in_every_field_stays_text() {
 #[test]
 fn a_name_of_a_hundred_thousand_bytes_is_cut() {
     let long = "x".repeat(100_000);
-    let finding = Finding { rule: long.clone(), title: long.clone(), details: vec![long.clone()], severity: "high".into(), status: "open".into(), ..Finding::default() };
-    let device = Device { id: "1".into(), hostnames: vec![long.clone()], class: long.clone(), zone: Some(long.clone()), findings: vec![finding], ..Device::default() };
+    let finding = Finding {
+        rule: long.clone(),
+        title: long.clone(),
+        details: vec![long.clone()],
+        severity: "high".into(),
+        status: "open".into(),
+        ..Finding::default()
+    };
+    let device = Device {
+        id: "1".into(),
+        hostnames: vec![long.clone()],
+        class: long.clone(),
+        zone: Some(long.clone()),
+        findings: vec![finding],
+        ..Device::default()
+    };
     let page = plain(&Document { devices: vec![device], ..Document::default() });
     assert_sound(&page);
     assert!(page.len() < 60_000 && page.contains("100000 bytes in all"), "{}", page.len());
@@ -244,7 +259,13 @@ fn the_number_of_workers_changes_nothing_and_pages_grow_with_devices() {
 
 #[test]
 fn a_circle_of_parts_ends_and_each_is_listed() {
-    let part = |id: &str, parent: &str| Device { id: id.into(), parent: Some(parent.into()), kind: "component".into(), reach: "local".into(), ..Device::default() };
+    let part = |id: &str, parent: &str| Device {
+        id: id.into(),
+        parent: Some(parent.into()),
+        kind: "component".into(),
+        reach: "local".into(),
+        ..Device::default()
+    };
     let page = plain(&Document { devices: vec![part("a", "b"), part("b", "a"), part("c", "c")], ..Document::default() });
     assert_sound(&page);
     assert!((0..3).all(|number| page.matches(&format!("<tr id=\"d{number}\"")).count() == 1));
@@ -262,8 +283,14 @@ fn a_suppressed_finding_is_told_and_does_not_count() {
 #[test]
 fn what_is_wrong_with_a_certificate_is_linked_to_it_alone() {
     let mut device = weak(1);
-    device.findings[1] = Finding { rule: "CRT-004".into(), title: "Expired".into(), details: vec!["CN=a: not-after 2020".into()], ..device.findings[1].clone() };
-    let certificate = |subject: &str| Certificate { subject: subject.into(), sha256: subject.into(), presented_by: vec![device.id.clone()], ..Certificate::default() };
+    device.findings[1] =
+        Finding { rule: "CRT-004".into(), title: "Expired".into(), details: vec!["CN=a: not-after 2020".into()], ..device.findings[1].clone() };
+    let certificate = |subject: &str| Certificate {
+        subject: subject.into(),
+        sha256: subject.into(),
+        presented_by: vec![device.id.clone()],
+        ..Certificate::default()
+    };
     let certificates = vec![certificate("CN=a"), certificate("CN=ab")];
     let page = plain(&Document { devices: vec![device], certificates, ..Document::default() });
     let table = &page[page.find("id=\"certificates\"").unwrap()..page.find("id=\"captures\"").unwrap()];

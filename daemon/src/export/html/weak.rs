@@ -22,7 +22,10 @@ pub(super) fn write(contents: &dyn Contents, survey: &Survey, workers: usize, ou
     if weak.is_empty() {
         return out.write_all(b"<p>No device shows a weakness in these captures, and none is known to be unmanaged.</p>");
     }
-    super::put(out, html! { p.lead { "The most exposed first; exposure goes from 0 to 100, and says of what it is made. Evidence names packets of the captures, counted from 1, and bytes of the captured frame, counted from 0." } })?;
+    super::put(
+        out,
+        html! { p.lead { "The most exposed first; exposure goes from 0 to 100, and says of what it is made. Evidence names packets of the captures, counted from 1, and bytes of the captured frame, counted from 0." } },
+    )?;
     let make = |at: usize, out: &mut Vec<u8>| {
         let Some((entry, device)) = weak.get(at).and_then(|entry| Some((entry, contents.device(entry.number)?))) else { return Ok(()) };
         out.extend_from_slice(card(entry, &device, survey, at < UNFOLDED).into_string().as_bytes());

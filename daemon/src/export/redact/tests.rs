@@ -34,7 +34,8 @@ fn telling(document: &Document) -> BTreeSet<String> {
         all.extend(device.macs.iter().map(|mac| mac.replace(':', "")));
         all.extend(device.identities.iter().flat_map(|identity| [Some(identity.value.clone()), identity.issuer.clone()]).flatten());
         all.extend([device.id.clone()]);
-        let evidence = device.attributes.values().flat_map(|record| &record.evidence).chain(device.findings.iter().flat_map(|finding| &finding.evidence));
+        let evidence =
+            device.attributes.values().flat_map(|record| &record.evidence).chain(device.findings.iter().flat_map(|finding| &finding.evidence));
         for one in evidence {
             all.extend([one.frame_sha256.clone(), one.source.clone()]);
             all.extend(Some(&one.quote).filter(|quote| quote.len() > 11).cloned());
@@ -47,7 +48,8 @@ fn telling(document: &Document) -> BTreeSet<String> {
     }
     all.extend(document.sources.iter().flat_map(|source| [source.key.clone(), source.name.clone()]));
     // A name that is the model's stays as the model's, and shorter ones are in any text.
-    let stays = |text: &String| text.len() < 5 || kept.iter().any(|kept| kept.contains(&text.to_lowercase())) || text.eq_ignore_ascii_case("workgroup");
+    let stays =
+        |text: &String| text.len() < 5 || kept.iter().any(|kept| kept.contains(&text.to_lowercase())) || text.eq_ignore_ascii_case("workgroup");
     all.into_iter().filter(|text| !stays(text)).collect()
 }
 
@@ -126,7 +128,9 @@ fn who_was_one_is_one_and_who_was_two_is_two() {
     for device in &document.devices {
         let id = renamer.pseudonyms.whole(&device.id);
         let twin = redacted.devices.iter().find(|twin| twin.id == id).unwrap();
-        let same = |old: &[String], new: &[String]| old.iter().map(|text| renamer.pseudonyms.whole(text)).collect::<BTreeSet<_>>() == new.iter().cloned().collect();
+        let same = |old: &[String], new: &[String]| {
+            old.iter().map(|text| renamer.pseudonyms.whole(text)).collect::<BTreeSet<_>>() == new.iter().cloned().collect()
+        };
         assert!(same(&device.ips, &twin.ips) && same(&device.macs, &twin.macs) && same(&device.hostnames, &twin.hostnames));
         for (old, new) in device.macs.iter().zip(&twin.macs) {
             assert_eq!((old.len(), &old[..8]), (new.len(), &new[..8]), "the maker's half stays");
@@ -180,7 +184,13 @@ fn an_address_with_a_mac_address_in_it_has_the_pseudonym_of_that() {
     let mac = pseudonyms.whole("00:00:bc:0a:00:13");
     assert!(mac.starts_with("00:00:bc:") && mac != "00:00:bc:0a:00:13");
     let bytes: Vec<u8> = mac.split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
-    let expected = format!("fe80::{:x}:{:x}:{:x}:{:x}", u16::from_be_bytes([bytes[0] ^ 2, bytes[1]]), u16::from_be_bytes([bytes[2], 0xff]), 0xfe00 | u16::from(bytes[3]), u16::from_be_bytes([bytes[4], bytes[5]]));
+    let expected = format!(
+        "fe80::{:x}:{:x}:{:x}:{:x}",
+        u16::from_be_bytes([bytes[0] ^ 2, bytes[1]]),
+        u16::from_be_bytes([bytes[2], 0xff]),
+        0xfe00 | u16::from(bytes[3]),
+        u16::from_be_bytes([bytes[4], bytes[5]])
+    );
     assert_eq!(pseudonyms.whole("fe80::200:bcff:fe0a:13").parse::<IpAddr>().unwrap(), expected.parse::<IpAddr>().unwrap());
     let node = pseudonyms.whole("ff02::1:ff0a:13");
     assert!(node.starts_with("ff02::1:ff") && node != "ff02::1:ff0a:13");
@@ -210,7 +220,8 @@ fn of_mixed_texts_only_words_of_ours_stay() {
     let (known, key) = (known_of(mixer()), key());
     let pseudonyms = Pseudonyms::of(&key);
     let strict = |text: &str| text::strict(text, &known, &pseudonyms);
-    for kept in ["http secret-use: http basic", "3 parts answer behind it", "no list of managed devices is loaded", "unit 3", "tls tls-version: 769"] {
+    for kept in ["http secret-use: http basic", "3 parts answer behind it", "no list of managed devices is loaded", "unit 3", "tls tls-version: 769"]
+    {
         assert_eq!(strict(kept), kept);
     }
     let location = pseudonyms.whole("Hall 3, cell cabinet C");
@@ -231,11 +242,16 @@ fn what_stays_stays_but_for_names_and_addresses() {
     for kept in ["Debian 12", "108.86.0.20", "Web 108.86.0.20", "UPnP/1.0 Platinum/1.0.5.13", "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"] {
         assert_eq!(within(kept), kept);
     }
-    for telling in ["Web (mixer.plant.example)", "DSM/10.1.2.3", "http://84.1.2.3/", "gate 84.1.2.3", "Agent mixer", "x A1B2C3", "00:80:f4:01:02:03 y"] {
+    for telling in
+        ["Web (mixer.plant.example)", "DSM/10.1.2.3", "http://84.1.2.3/", "gate 84.1.2.3", "Agent mixer", "x A1B2C3", "00:80:f4:01:02:03 y"]
+    {
         let text = within(telling);
         assert!(text.contains("anon-") || text != telling, "{telling} became {text}");
     }
-    assert_eq!(text::without("Web of Lobby Screen, v2", &["lobby screen".into()], &pseudonyms), format!("Web of {}, v2", pseudonyms.whole("lobby screen")));
+    assert_eq!(
+        text::without("Web of Lobby Screen, v2", &["lobby screen".into()], &pseudonyms),
+        format!("Web of {}, v2", pseudonyms.whole("lobby screen"))
+    );
 }
 
 #[test]
