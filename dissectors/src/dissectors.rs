@@ -23,6 +23,7 @@ mod it {
     pub(super) mod finger;
     pub(super) mod ftp;
     pub(super) mod http;
+    mod http_log_in;
     pub(super) mod imap;
     pub(super) mod kerberos;
     pub(super) mod ldap;
@@ -39,6 +40,7 @@ mod it {
     pub(super) mod rdp;
     pub(super) mod rlogin;
     pub(super) mod rsh;
+    pub(super) mod rtsp;
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
@@ -198,6 +200,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::rdp::Rdp,
     &it::rlogin::Rlogin,
     &it::rsh::Rsh,
+    &it::rtsp::Rtsp,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
