@@ -60,6 +60,7 @@ const UNUSUAL_PORTS: &[(&str, u16)] = &[
     ("kerberos", 10088),
     ("ldap", 10389),
     ("rdp", 13389),
+    ("rtsp", 15540),
     ("smtp", 10025),
     ("tacplus", 10049),
     ("vnc", 15900),

@@ -35,6 +35,7 @@ mod it {
     pub(super) mod hsrp;
     pub(super) mod http;
     pub(super) mod igmp;
+    mod http_log_in;
     pub(super) mod imap;
     pub(super) mod ipmi;
     pub(super) mod isakmp;
@@ -67,6 +68,7 @@ mod it {
     pub(super) mod rlogin;
     pub(super) mod rsh;
     pub(super) mod sflow;
+    pub(super) mod rtsp;
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
@@ -262,6 +264,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::rlogin::Rlogin,
     &it::rsh::Rsh,
     &it::sflow::Sflow,
+    &it::rtsp::Rtsp,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
