@@ -55,8 +55,8 @@ mod it {
     pub(super) mod rip;
     pub(super) mod sflow;
     pub(super) mod sip;
-    pub(super) mod smb2;
     pub(super) mod smb;
+    pub(super) mod smb2;
     mod smb_commands;
     mod smb_token;
     pub(super) mod snmp;

@@ -50,6 +50,7 @@ mod json;
 mod labels;
 mod ledger;
 mod netbios;
+mod never_routed;
 pub mod packet;
 mod place;
 mod protobuf;

@@ -74,6 +74,7 @@ const NAMES: &[(Field, u8)] = &[
     (Field::DnsName, 80),
     (Field::DeviceId, 75),
     (Field::ObjectName, 70),
+    (Field::SyslogHostname, 60),
     (Field::ModuleName, 50),
 ];
 

@@ -143,7 +143,9 @@ mod tests {
 
     #[test]
     fn strangers_are_refused() {
-        for stranger in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 40], &v5()[..60], &[0, 9, 0, 1, 0, 0, 0, 0], &[0, 10, 0, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]] {
+        for stranger in
+            [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 40], &v5()[..60], &[0, 9, 0, 1, 0, 0, 0, 0], &[0, 10, 0, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]]
+        {
             assert_eq!(gate(&Cflow, stranger, PORTS[0]), Gate::NotMine, "{stranger:?}");
         }
     }

@@ -46,6 +46,7 @@ impl Dissector for Glbp {
 
     fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let (about, group) = (cx.sender_host(), pdu.get(2..4).unwrap_or_default());
+        crate::never_routed::bind(cx);
         let (mut rest, mut protected) = (pdu.get(HEADER..).unwrap_or_default(), false);
         for _ in 0..TLVS_MAX {
             let Some((kind, value, behind)) = tlv(rest) else { break };
@@ -103,7 +104,8 @@ mod tests {
     use observations::Transport;
 
     fn packet(more: &[u8]) -> Vec<u8> {
-        let hello = [&[1, 28, 0, 32, 0, 150, 0, 0][..], &[0, 0, 0x0b, 0xb8, 0, 0, 0x27, 0x10], &[2, 0x58, 0x38, 0x40, 0, 0, 1, 4], &[10, 0, 0, 254]].concat();
+        let hello =
+            [&[1, 28, 0, 32, 0, 150, 0, 0][..], &[0, 0, 0x0b, 0xb8, 0, 0, 0x27, 0x10], &[2, 0x58, 0x38, 0x40, 0, 0, 1, 4], &[10, 0, 0, 254]].concat();
         [&[1, 0, 0, 5, 0, 0, 0, 0x1e, 0x13, 0, 0, 5][..], &hello, more].concat()
     }
 

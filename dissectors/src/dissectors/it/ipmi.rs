@@ -146,7 +146,8 @@ impl Dissector for Ipmi {
             Packet::Asf { kind: PONG, body } => {
                 let about = cx.sender();
                 let maker = body.get(..4).filter(|maker| **maker != ASF_ENTERPRISE && **maker != [0; 4]);
-                let saying = cx.say(&about, Kind::Identity).maybe(maker, |s, maker| s.number(Field::EnterpriseNumber, crate::tlv::number(maker), maker));
+                let saying =
+                    cx.say(&about, Kind::Identity).maybe(maker, |s, maker| s.number(Field::EnterpriseNumber, crate::tlv::number(maker), maker));
                 drop(saying);
             }
             Packet::Setup { kind, body } => log_in.set_up(kind, body, cx),
@@ -301,12 +302,7 @@ impl LogIn {
     }
 }
 
-fn algorithm<'s, 'a>(
-    saying: crate::context::Saying<'s, 'a>,
-    field: Field,
-    words: &[&str],
-    byte: Option<&[u8]>,
-) -> crate::context::Saying<'s, 'a> {
+fn algorithm<'s, 'a>(saying: crate::context::Saying<'s, 'a>, field: Field, words: &[&str], byte: Option<&[u8]>) -> crate::context::Saying<'s, 'a> {
     let number = byte.and_then(<[u8]>::first).map(|byte| usize::from(byte & 0x3f));
     match (number.and_then(|number| words.get(number)), byte) {
         (Some(name), Some(slice)) => saying.decoded(field, &word(name), slice, "ipmi-algorithm"),

@@ -8,7 +8,7 @@ use crate::codes::word;
 use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
 use crate::tlv::number;
-use observations::{Field, Kind, OperationClass, Transport, Value};
+use observations::{Field, Kind, OperationClass, Value};
 
 pub(crate) struct Isakmp;
 
@@ -54,7 +54,8 @@ const ATTRIBUTES_MAX: usize = 16;
 const TRANSFORMS_MAX: usize = 32;
 
 /// RFC 2409 appendix A, and what IANA added.
-const ENCRYPTION_V1: &[(u64, &str)] = &[(1, "des"), (2, "idea"), (3, "blowfish"), (4, "rc5"), (5, "3des"), (6, "cast"), (7, "aes-cbc"), (8, "camellia-cbc")];
+const ENCRYPTION_V1: &[(u64, &str)] =
+    &[(1, "des"), (2, "idea"), (3, "blowfish"), (4, "rc5"), (5, "3des"), (6, "cast"), (7, "aes-cbc"), (8, "camellia-cbc")];
 const HASH_V1: &[(u64, &str)] = &[(1, "md5"), (2, "sha1"), (3, "tiger"), (4, "sha2-256"), (5, "sha2-384"), (6, "sha2-512")];
 const METHOD_V1: &[(u64, &str)] = &[
     (1, "pre-shared-key"),
@@ -86,7 +87,16 @@ const ENCRYPTION_V2: &[(u64, &str)] = &[
     (23, "camellia-cbc"),
     (28, "chacha20-poly1305"),
 ];
-const PRF_V2: &[(u64, &str)] = &[(1, "hmac-md5"), (2, "hmac-sha1"), (3, "hmac-tiger"), (4, "aes128-xcbc"), (5, "hmac-sha2-256"), (6, "hmac-sha2-384"), (7, "hmac-sha2-512"), (8, "aes128-cmac")];
+const PRF_V2: &[(u64, &str)] = &[
+    (1, "hmac-md5"),
+    (2, "hmac-sha1"),
+    (3, "hmac-tiger"),
+    (4, "aes128-xcbc"),
+    (5, "hmac-sha2-256"),
+    (6, "hmac-sha2-384"),
+    (7, "hmac-sha2-512"),
+    (8, "aes128-cmac"),
+];
 const INTEGRITY_V2: &[(u64, &str)] = &[
     (0, "none"),
     (1, "hmac-md5-96"),
@@ -282,6 +292,7 @@ fn chosen_v2<'s, 'a>(mut saying: Saying<'s, 'a>, body: &[u8]) -> Saying<'s, 'a> 
 mod tests {
     use super::*;
     use crate::testing::{field, gate, payload};
+    use observations::Transport;
 
     fn packet(version: u8, exchange: u8, flags: u8, responder: u8, first: u8, body: &[u8]) -> Vec<u8> {
         let length = u32::try_from(HEADER + body.len()).unwrap().to_be_bytes();

@@ -130,7 +130,9 @@ fn authentication(value: &[u8], cx: &mut Context<'_>) -> Option<&'static str> {
 fn addresses(value: &[u8], cx: &mut Context<'_>) {
     let Some(mac) = cx.sender_host().mac else { return };
     for slice in value.chunks_exact(4).take(ADDRESSES_MAX) {
-        let Some(ip) = slice.first_chunk::<4>().map(|ip| Ipv4Addr::from(*ip)).filter(|ip| !ip.is_unspecified() && !ip.is_loopback()) else { continue };
+        let Some(ip) = slice.first_chunk::<4>().map(|ip| Ipv4Addr::from(*ip)).filter(|ip| !ip.is_unspecified() && !ip.is_loopback()) else {
+            continue;
+        };
         let about = cx.by_mac_and_ip(mac, ip.into());
         cx.say(&about, Kind::Binding).ip(Field::Ipv4Address, ip.into(), slice);
     }

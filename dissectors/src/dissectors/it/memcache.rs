@@ -23,7 +23,8 @@ const COMMANDS: &[(&str, OperationClass)] = &[
     ("flush_all", OperationClass::Write),
     ("quit", OperationClass::Session),
 ];
-const ANSWERS: &[&[u8]] = &[b"VERSION ", b"STAT ", b"VALUE ", b"STORED\r\n", b"END\r\n", b"DELETED\r\n", b"NOT_FOUND\r\n", b"ERROR\r\n", b"CLIENT_ERROR "];
+const ANSWERS: &[&[u8]] =
+    &[b"VERSION ", b"STAT ", b"VALUE ", b"STORED\r\n", b"END\r\n", b"DELETED\r\n", b"NOT_FOUND\r\n", b"ERROR\r\n", b"CLIENT_ERROR "];
 /// Answers that only somebody who was let in gets.
 const SERVED: usize = 7;
 
@@ -67,7 +68,8 @@ impl Dissector for Memcache {
             let saying = cx.say(&server, Kind::Security).implied(Field::AuthenticationMethod, &word("none"));
             drop(saying.implied(Field::SecurityLevel, &word("none")).implied(Field::Acceptance, &word("accepted")));
         }
-        let version = pdu.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"VERSION ").or_else(|| line.strip_prefix(b"STAT version ")));
+        let version =
+            pdu.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"VERSION ").or_else(|| line.strip_prefix(b"STAT version ")));
         drop(cx.say(&server, Kind::Service).maybe(version.map(trim), |s, v| s.text(Field::SoftwareVersion, v)));
         Ok(Next::Watch)
     }

@@ -74,8 +74,18 @@ impl Dissector for Mongo {
         bindings: &[Binding::Tcp(PORT)],
         // Operation code 2004 or 2013.
         shapes: &[
-            Shape { over: Transport::Tcp, bytes: &[(3, 0xfc, 0), (12, 0xff, 0xdd), (13, 0xff, 7), (14, 0xff, 0), (15, 0xff, 0)], min: 26, max: usize::MAX },
-            Shape { over: Transport::Tcp, bytes: &[(3, 0xfc, 0), (12, 0xff, 0xd4), (13, 0xff, 7), (14, 0xff, 0), (15, 0xff, 0)], min: 26, max: usize::MAX },
+            Shape {
+                over: Transport::Tcp,
+                bytes: &[(3, 0xfc, 0), (12, 0xff, 0xdd), (13, 0xff, 7), (14, 0xff, 0), (15, 0xff, 0)],
+                min: 26,
+                max: usize::MAX,
+            },
+            Shape {
+                over: Transport::Tcp,
+                bytes: &[(3, 0xfc, 0), (12, 0xff, 0xd4), (13, 0xff, 7), (14, 0xff, 0), (15, 0xff, 0)],
+                min: 26,
+                max: usize::MAX,
+            },
         ],
         operations: COMMANDS,
     };
@@ -292,8 +302,7 @@ fn metadata(client: &[u8], cx: &mut Context<'_>) {
     let about = cx.sender_host();
     let text = |part: &str, name: &str| get(client, part).and_then(|element| get(element.document()?, name)).and_then(|element| element.text());
     let saying = cx.say(&about, Kind::Client).maybe(text("application", "name"), |s, v| s.text(Field::ClientName, v));
-    let saying = saying.maybe(text("driver", "name"), |s, v| s.text(Field::ServiceName, v));
-    drop(saying.maybe(text("driver", "version"), |s, v| s.text(Field::SoftwareVersion, v)));
+    drop(saying.maybe(text("driver", "name"), |s, v| s.text(Field::ServiceName, v)));
     let saying = cx.say(&about, Kind::Client).maybe(text("os", "name"), |s, v| s.text(Field::OperatingSystem, v));
     drop(saying.maybe(text("os", "architecture"), |s, v| s.text(Field::Cpu, v)));
 }
@@ -328,7 +337,8 @@ mod tests {
     }
 
     fn talk(parts: &[(bool, Vec<u8>)]) -> Vec<observations::Observation> {
-        let parts: Vec<(u16, u16, &[u8])> = parts.iter().map(|(up, data)| if *up { (50000, PORT, &data[..]) } else { (PORT, 50000, &data[..]) }).collect();
+        let parts: Vec<(u16, u16, &[u8])> =
+            parts.iter().map(|(up, data)| if *up { (50000, PORT, &data[..]) } else { (PORT, 50000, &data[..]) }).collect();
         conversation(&Mongo, Transport::Tcp, &parts)
     }
 

@@ -257,7 +257,6 @@ impl LogIn {
             saying = match name {
                 b"program_name" => saying.text(Field::ClientName, value),
                 b"_client_name" => saying.text(Field::ServiceName, value),
-                b"_client_version" => saying.text(Field::SoftwareVersion, value),
                 _ => saying,
             };
             attributes = behind;
@@ -282,7 +281,11 @@ impl LogIn {
                 let method = if self.empty { b"none" } else { &self.method[..] };
                 let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none"));
                 let saying = saying.implied(Field::Acceptance, &word("accepted"));
-                drop(if method.is_empty() { saying } else { saying.implied(Field::AuthenticationMethod, &observations::Value::Text(method.to_vec())) });
+                drop(if method.is_empty() {
+                    saying
+                } else {
+                    saying.implied(Field::AuthenticationMethod, &observations::Value::Text(method.to_vec()))
+                });
                 self.waits = false;
             }
             Some((&ERROR, _)) => {
@@ -318,7 +321,8 @@ mod tests {
     }
 
     fn talk(parts: &[(bool, Vec<u8>)]) -> Vec<observations::Observation> {
-        let parts: Vec<(u16, u16, &[u8])> = parts.iter().map(|(up, data)| if *up { (50000, PORT, &data[..]) } else { (PORT, 50000, &data[..]) }).collect();
+        let parts: Vec<(u16, u16, &[u8])> =
+            parts.iter().map(|(up, data)| if *up { (50000, PORT, &data[..]) } else { (PORT, 50000, &data[..]) }).collect();
         conversation(&Mysql, Transport::Tcp, &parts)
     }
 

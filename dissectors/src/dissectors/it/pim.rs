@@ -66,8 +66,10 @@ impl Dissector for Pim {
             return Ok(Next::Watch);
         }
         let (about, options) = (cx.sender_host(), pdu.get(HEADER..).unwrap_or_default());
+        crate::never_routed::bind(cx);
         let version = pdu.get(..1).unwrap_or_default();
-        let mut saying = cx.say(&about, Kind::Router).decoded(Field::ProtocolVersion, &observations::Value::Number(VERSION.into()), version, "high-half");
+        let mut saying =
+            cx.say(&about, Kind::Router).decoded(Field::ProtocolVersion, &observations::Value::Number(VERSION.into()), version, "high-half");
         for (kind, value) in Elements::<2>::of(options).take(OPTIONS_MAX) {
             saying = match kind {
                 PRIORITY if value.len() == 4 => saying.number(Field::RedundancyPriority, number(value), value),

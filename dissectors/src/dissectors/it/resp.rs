@@ -79,7 +79,9 @@ impl Dissector for Resp {
 
     fn side(&self, head: &[u8]) -> Side {
         match head.first() {
-            Some(b'*') if words(head).first().is_some_and(|name| COMMANDS.iter().any(|row| name.eq_ignore_ascii_case(row.0.as_bytes()))) => Side::Client,
+            Some(b'*') if words(head).first().is_some_and(|name| COMMANDS.iter().any(|row| name.eq_ignore_ascii_case(row.0.as_bytes()))) => {
+                Side::Client
+            }
             Some(b'+' | b'-' | b':' | b'$' | b'%') => Side::Server,
             _ => Side::Unknown,
         }
@@ -208,8 +210,13 @@ impl Asked {
             drop(saying.maybe(value(b"os:"), |s, v| s.text(Field::OperatingSystem, v)));
         }
         // HELLO: a map, or an array in version 2, with the names of its values.
-        let named = answer.windows(12).position(|window| window == b"version\r\n$5\r").or_else(|| answer.windows(12).position(|window| window == b"version\r\n$6\r"));
-        if let Some(version) = named.filter(|_| !answer.starts_with(b"$")).and_then(|at| answer.get(at + 13..)).and_then(|rest| rest.split(|byte| *byte == b'\r').next()) {
+        let named = answer
+            .windows(12)
+            .position(|window| window == b"version\r\n$5\r")
+            .or_else(|| answer.windows(12).position(|window| window == b"version\r\n$6\r"));
+        if let Some(version) =
+            named.filter(|_| !answer.starts_with(b"$")).and_then(|at| answer.get(at + 13..)).and_then(|rest| rest.split(|byte| *byte == b'\r').next())
+        {
             cx.say(&server, Kind::Service).text(Field::SoftwareVersion, version);
         }
     }
@@ -221,7 +228,8 @@ mod tests {
     use crate::testing::{conversation, field, gate};
 
     fn talk(parts: &[(bool, &[u8])]) -> Vec<observations::Observation> {
-        let parts: Vec<(u16, u16, &[u8])> = parts.iter().map(|(up, data)| if *up { (50000, PORTS[0], *data) } else { (PORTS[0], 50000, *data) }).collect();
+        let parts: Vec<(u16, u16, &[u8])> =
+            parts.iter().map(|(up, data)| if *up { (50000, PORTS[0], *data) } else { (PORTS[0], 50000, *data) }).collect();
         conversation(&Resp, Transport::Tcp, &parts)
     }
 

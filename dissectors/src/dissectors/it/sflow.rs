@@ -52,7 +52,8 @@ impl Dissector for Sflow {
         let (ip, slice, sub_agent) = agent(pdu).ok_or(DissectError::NotMine)?;
         let (about, collector) = (cx.sender_host(), cx.receiver());
         let version = pdu.get(..4).unwrap_or_default();
-        let saying = cx.say(&about, Kind::Client).implied(Field::Role, &word("flow exporter")).number(Field::ProtocolVersion, number(version), version);
+        let saying =
+            cx.say(&about, Kind::Client).implied(Field::Role, &word("flow exporter")).number(Field::ProtocolVersion, number(version), version);
         let saying = if ip.is_unspecified() { saying } else { saying.ip(Field::ManagementAddress, ip, slice) };
         drop(saying.maybe(sub_agent, |s, v| s.number(Field::ObservationDomain, number(v), v)));
         cx.say(&collector, Kind::Security).implied(Field::SecurityLevel, &word("none"));
@@ -60,8 +61,11 @@ impl Dissector for Sflow {
     }
 }
 
-/// The agent's address, and the sub-agent (version 5 only), of a header whose count is sane.
-fn agent(head: &[u8]) -> Option<(IpAddr, &[u8], Option<&[u8]>)> {
+/// An agent's address, where it stands, and the sub-agent (version 5 only).
+type Agent<'a> = (IpAddr, &'a [u8], Option<&'a [u8]>);
+
+/// The agent of a header whose count is sane.
+fn agent(head: &[u8]) -> Option<Agent<'_>> {
     let (version, kind) = (number(head.get(..4)?), number(head.get(4..HEADER)?));
     let rest = head.get(HEADER..)?;
     let (ip, slice): (IpAddr, &[u8]) = match kind {

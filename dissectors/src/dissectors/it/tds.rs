@@ -136,7 +136,8 @@ impl Dissector for Tds {
         let Some((kind, _, body)) = packet(head) else { return Glance::READ };
         let operation = TYPES.iter().position(|row| row.0 == kind).and_then(|index| u16::try_from(index).ok());
         // Answers are rows; those that tell of a log-in begin with these tokens.
-        let telling = matches!(kind, 2 | LOGIN7 | 17 | PRELOGIN) || kind == RESPONSE && matches!(body.first(), Some(&(0 | LOGIN_ACK | ERROR | INFO | ENVIRONMENT)));
+        let telling = matches!(kind, 2 | LOGIN7 | 17 | PRELOGIN)
+            || kind == RESPONSE && matches!(body.first(), Some(&(0 | LOGIN_ACK | ERROR | INFO | ENVIRONMENT)));
         Glance { operation, look: if telling { Look::Always } else { Look::Never }, inner: None }
     }
 
@@ -160,7 +161,7 @@ impl Dissector for Tds {
                 let mut rest = body;
                 while let Framing::Pdu { len, .. } = tls_within::frame(rest) {
                     let Some((record, behind)) = rest.split_at_checked(len) else { break };
-                    cx.under_layer("tls", 0, record);
+                    cx.beside("tls", 0, record);
                     rest = behind;
                 }
             }
@@ -242,10 +243,9 @@ impl LogIn {
             (None, None) => "integrated",
         });
         let sspi = body.get(78..).and_then(<[u8]>::first_chunk).map(|&[o0, o1, l0, l1]| (u16::from_le_bytes([o0, o1]), u16::from_le_bytes([l0, l1])));
-        if let Some(token) = sspi.and_then(|(start, length)| body.get(usize::from(start)..usize::from(start) + usize::from(length))) {
-            if token.starts_with(b"NTLMSSP\0") {
-                cx.beside("ntlmssp", 0, token);
-            }
+        let token = sspi.and_then(|(start, length)| body.get(usize::from(start)..usize::from(start) + usize::from(length)));
+        if let Some(token) = token.filter(|token| token.starts_with(b"NTLMSSP\0")) {
+            cx.beside("ntlmssp", 0, token);
         }
     }
 

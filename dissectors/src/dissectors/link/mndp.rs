@@ -48,7 +48,10 @@ impl Dissector for Mndp {
             return Gate::Mine;
         }
         let mut fields = Elements::<2>::of(head.get(HEADER..).unwrap_or_default());
-        let known = fields.by_ref().take(FIELDS_MAX).all(|(kind, value)| (MAC_ADDRESS..=TYPE_MAX).contains(&kind) && (kind != MAC_ADDRESS || value.len() == 6));
+        let known = fields
+            .by_ref()
+            .take(FIELDS_MAX)
+            .all(|(kind, value)| (MAC_ADDRESS..=TYPE_MAX).contains(&kind) && (kind != MAC_ADDRESS || value.len() == 6));
         let whole = fields.rest().is_empty() || head.len() >= crate::engine::GATE_BYTES;
         if known && whole && head.len() > HEADER + 4 { Gate::Mine } else { Gate::NotMine }
     }
