@@ -56,6 +56,7 @@ mod ledger;
 mod lines;
 mod login;
 mod netbios;
+mod never_routed;
 pub mod packet;
 mod place;
 mod protobuf;

@@ -257,7 +257,6 @@ impl LogIn {
             saying = match name {
                 b"program_name" => saying.text(Field::ClientName, value),
                 b"_client_name" => saying.text(Field::ServiceName, value),
-                b"_client_version" => saying.text(Field::SoftwareVersion, value),
                 _ => saying,
             };
             attributes = behind;

@@ -161,7 +161,7 @@ impl Dissector for Tds {
                 let mut rest = body;
                 while let Framing::Pdu { len, .. } = tls_within::frame(rest) {
                     let Some((record, behind)) = rest.split_at_checked(len) else { break };
-                    cx.under_layer("tls", 0, record);
+                    cx.beside("tls", 0, record);
                     rest = behind;
                 }
             }
@@ -243,10 +243,9 @@ impl LogIn {
             (None, None) => "integrated",
         });
         let sspi = body.get(78..).and_then(<[u8]>::first_chunk).map(|&[o0, o1, l0, l1]| (u16::from_le_bytes([o0, o1]), u16::from_le_bytes([l0, l1])));
-        if let Some(token) = sspi.and_then(|(start, length)| body.get(usize::from(start)..usize::from(start) + usize::from(length))) {
-            if token.starts_with(b"NTLMSSP\0") {
-                cx.beside("ntlmssp", 0, token);
-            }
+        let token = sspi.and_then(|(start, length)| body.get(usize::from(start)..usize::from(start) + usize::from(length)));
+        if let Some(token) = token.filter(|token| token.starts_with(b"NTLMSSP\0")) {
+            cx.beside("ntlmssp", 0, token);
         }
     }
 

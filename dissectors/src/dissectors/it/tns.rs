@@ -53,7 +53,7 @@ impl Dissector for Tns {
         let mine = match kind {
             CONNECT => descriptor(head).is_some(),
             ACCEPT => bound && whole && VERSIONS.contains(&number(body.get(..2).unwrap_or_default())),
-            REFUSE | REDIRECT => bound && whole && body.windows(2).any(|window| window[0] == b'('),
+            REFUSE | REDIRECT => bound && whole && body.contains(&b'('),
             DATA => bound && whole && length > HEADER + 2,
             _ => false,
         };
