@@ -81,7 +81,9 @@ fn counted(survey: &Survey, what: &str, of: fn(&Entry) -> &String) -> Markup {
         table.counts {
             thead { tr { th { (what) } th.figure { "devices" } th {} } }
             tbody {
-                @for (word, count) in counts.iter().take(ROWS_MAX) { tr { td { (Wire(word)) } td.figure { (number(*count)) } td { (bar(*count, most)) } } }
+                @for (word, count) in counts.iter().take(ROWS_MAX) {
+                    tr { td { (Wire(word)) } td.figure { (number(*count)) } td { (bar(*count, most)) } }
+                }
                 @if rest > 0 { tr { td { "others" } td.figure { (number(rest)) } td { (bar(rest, most)) } } }
             }
         }
@@ -94,7 +96,11 @@ fn severities(survey: &Survey) -> Markup {
     html! {
         table.counts {
             thead { tr { th { "severity" } th.figure { "findings" } th.figure { "devices" } } }
-            tbody { @for (at, name) in SEVERITIES.iter().enumerate() { tr { td { (severity(name)) } td.figure { (number(of(name))) } td.figure { (number(devices(at))) } } } }
+            tbody {
+                @for (at, name) in SEVERITIES.iter().enumerate() {
+                    tr { td { (severity(name)) } td.figure { (number(of(name))) } td.figure { (number(devices(at))) } }
+                }
+            }
         }
     }
 }
