@@ -262,7 +262,7 @@ impl LogIn {
                 LOGIN_ACK => self.accepted(value, &server, cx),
                 ERROR if self.waits => {
                     self.waits = false;
-                    cx.say(&server, Kind::Security).implied(Field::Acceptance, &word("refused"));
+                    cx.say(&server, Kind::Security).implied(Field::Outcome, &word("refused"));
                 }
                 _ => {}
             }
@@ -274,7 +274,7 @@ impl LogIn {
         let method = self.method.take().filter(|_| self.waits);
         self.waits = false;
         let saying = cx.say(server, Kind::Security).implied(Field::SecurityLevel, &word(if self.tls { "tls" } else { "none" }));
-        drop(saying.implied(Field::Acceptance, &word("accepted")).maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method))));
+        drop(saying.implied(Field::Outcome, &word("accepted")).maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method))));
         let name = value.get(6..).and_then(|rest| rest.get(..2 * usize::from(*value.get(5)?)));
         drop(cx.say(server, Kind::Service).maybe(name, |s, v| s.decoded(Field::SoftwareProduct, &text(v), v, "utf-16le")));
     }
@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(field(&said, Kind::Client, Field::Hostname), ["ENG-WS07"]);
         assert_eq!(field(&said, Kind::Client, Field::ClientName), ["Historian"]);
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["password"]);
-        assert_eq!(field(&said, Kind::Security, Field::Acceptance), ["accepted"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted"]);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["tds password"]);
     }
 
