@@ -25,15 +25,16 @@ mod it {
     pub(super) mod cflow;
     pub(super) mod dns;
     pub(super) mod dtls;
-    pub(super) mod eigrp;
-    pub(super) mod esp;
     pub(super) mod eap;
     pub(super) mod eapol;
+    pub(super) mod eigrp;
+    pub(super) mod esp;
     pub(super) mod finger;
     pub(super) mod ftp;
     pub(super) mod glbp;
     pub(super) mod hsrp;
     pub(super) mod http;
+    mod http_log_in;
     pub(super) mod igmp;
     pub(super) mod imap;
     pub(super) mod ipmi;
@@ -66,6 +67,7 @@ mod it {
     pub(super) mod rip;
     pub(super) mod rlogin;
     pub(super) mod rsh;
+    pub(super) mod rtsp;
     pub(super) mod sflow;
     pub(super) mod sip;
     pub(super) mod smb;
@@ -77,10 +79,10 @@ mod it {
     pub(super) mod ssh;
     pub(super) mod stun;
     pub(super) mod syslog;
+    pub(super) mod tacplus;
     pub(super) mod tailscale;
     pub(super) mod tds;
     pub(super) mod teamviewer;
-    pub(super) mod tacplus;
     pub(super) mod telnet;
     mod terminal_log_in;
     pub(super) mod tftp;
@@ -221,10 +223,10 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::cflow::Cflow,
     &it::dns::Dns,
     &it::dtls::Dtls,
-    &it::eigrp::Eigrp,
-    &it::esp::Esp,
     &it::eap::Eap,
     &it::eapol::Eapol,
+    &it::eigrp::Eigrp,
+    &it::esp::Esp,
     &it::finger::Finger,
     &it::ftp::Ftp,
     &it::glbp::Glbp,
@@ -261,6 +263,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::rip::Rip,
     &it::rlogin::Rlogin,
     &it::rsh::Rsh,
+    &it::rtsp::Rtsp,
     &it::sflow::Sflow,
     &it::sip::Sip,
     &it::smb2::Smb2,
@@ -271,10 +274,10 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssh::Ssh,
     &it::stun::Stun,
     &it::syslog::Syslog,
+    &it::tacplus::Tacplus,
     &it::tailscale::Tailscale,
     &it::tds::Tds,
     &it::teamviewer::Teamviewer,
-    &it::tacplus::Tacplus,
     &it::telnet::Telnet,
     &it::tftp::Tftp,
     &it::tls::Tls,

@@ -35,9 +35,9 @@ pub(crate) fn frame(head: &[u8]) -> Framing {
     }
 }
 
-/// Hands a record on; once there is application data nothing more is seen.
+/// Hands a record on; once there is application data nothing more is seen. The conversation keeps the name of what it is about.
 pub(crate) fn read(record: &[u8], cx: &mut Context<'_>) -> Next {
-    cx.under_layer("tls", 0, record);
+    cx.beside("tls", 0, record);
     if record.first() == Some(&APPLICATION_DATA) { Next::Count } else { Next::Read }
 }
 

@@ -52,6 +52,8 @@ const FIELDS: &[(Field, Attribute, u8)] = &[
     (Field::SsdpServer, Attribute::Software, 60),
     (Field::HttpUserAgent, Attribute::Software, 40),
     (Field::SipServer, Attribute::Software, 60),
+    (Field::RtspServer, Attribute::Software, 60),
+    (Field::RtspUserAgent, Attribute::Software, 40),
     (Field::SipUserAgent, Attribute::Software, 60),
     (Field::HttpPoweredBy, Attribute::Software, 50),
     (Field::DomainName, Attribute::Domain, 80),
@@ -76,6 +78,7 @@ const NAMES: &[(Field, u8)] = &[
     (Field::ObjectName, 70),
     (Field::NasIdentifier, 70),
     (Field::MailClient, 60),
+    (Field::SyslogHostname, 60),
     (Field::ModuleName, 50),
 ];
 

@@ -30,7 +30,7 @@ impl Vendors {
         for (index, one) in said.fields.iter().enumerate() {
             let Some((most, rule)) = row(one.field) else { continue };
             let id = match (one.field, one.value) {
-                (Field::SystemObjectId, value) => enterprise_of(&value.display()),
+                (Field::SystemObjectId | Field::TrapEnterprise, value) => enterprise_of(&value.display()),
                 (Field::MdnsTxt, ValueRef::Text(text)) => matter_vendor(text),
                 (Field::FlagId, _) => None,
                 (_, value) => value.number(),
@@ -71,6 +71,8 @@ const fn row(field: Field) -> Option<(u8, &'static str)> {
         Field::HartManufacturerId => (90, "registry:hart-manufacturer"),
         Field::EnterpriseNumber => (75, "registry:snmp-enterprise"),
         Field::SystemObjectId => (80, "registry:snmp-enterprise"),
+        // Whoever sends a maker's trap is of that maker as a rule.
+        Field::TrapEnterprise => (50, "registry:snmp-enterprise"),
         Field::FlagId => (85, "registry:flag-id"),
         Field::MdnsTxt => (85, "registry:csa-vendor"),
         _ => return None,

@@ -23,6 +23,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("banners.toml", include_str!("../data/banners.toml")),
     ("dhcp_vendor_class.toml", include_str!("../data/dhcp_vendor_class.toml")),
     ("hostnames.toml", include_str!("../data/hostnames.toml")),
+    ("infrastructure.toml", include_str!("../data/infrastructure.toml")),
     ("kinds.toml", include_str!("../data/kinds.toml")),
     ("mdns.toml", include_str!("../data/mdns.toml")),
     ("order_numbers.toml", include_str!("../data/order_numbers.toml")),

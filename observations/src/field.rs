@@ -742,8 +742,6 @@ table! {
         PseudoRandomFunction = 722, "prf";
         /// A remote access tool or tunnel that a message is of.
         RemoteAccess = 723, "remote-access";
-        /// How an attempt ended, as the protocol words it: accepted or refused.
-        Acceptance = 724, "acceptance";
         /// How long a device is up, in seconds.
         UptimeSeconds = 725, "uptime-seconds";
         /// What became of a log-in, or of a protection that was asked for: `offered`, `attempted`, `accepted`, `refused`, `required`.

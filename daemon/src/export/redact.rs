@@ -97,8 +97,20 @@ impl Contents for Redacted<'_> {
 impl Renamer<'_> {
     /// What stands before the devices, in the order of its new names.
     fn head(&self, document: &Document) -> Document {
-        let Document { schema, producer, as_of, complete, limits_hit, sources, coverage, findings, certificates, devices: _, conversations: _ } =
-            document;
+        let Document {
+            schema,
+            producer,
+            as_of,
+            complete,
+            limits_hit,
+            sources,
+            coverage,
+            findings,
+            protection,
+            certificates,
+            devices: _,
+            conversations: _,
+        } = document;
         let head = Document {
             schema: schema.clone(),
             producer: producer.clone(),
@@ -108,6 +120,7 @@ impl Renamer<'_> {
             sources: sources.clone(),
             coverage: coverage.clone(),
             findings: findings.clone(),
+            protection: protection.clone(),
             certificates: certificates.clone(),
             devices: Vec::new(),
             conversations: Vec::new(),

@@ -5,7 +5,8 @@ use super::conversation::Traffic;
 use super::device::Part;
 use super::member::Members;
 use super::{View, certificate};
-use crate::document::{Certificate, Conversation, Device, Document};
+use crate::document::{Certificate, Conversation, Device, Document, Protection};
+use crate::judge::protection::Shares;
 use crate::judge::{Bench, Judged};
 use crate::place::Address;
 use crate::resolve::PartAt;
@@ -72,6 +73,7 @@ impl<'a> View<'a> {
         let bench = Bench::of(self, &members, &traffic, &head.coverage.overlapping_addresses);
         let judged = bench.judge();
         head.findings = judged.of_zones(&bench);
+        head.protection = protection(&judged);
         Outline { view: self, head, members, traffic, judged, devices, parts, ghosts, replaced }
     }
 
@@ -104,6 +106,14 @@ impl<'a> View<'a> {
         replaced.values_mut().for_each(|(_, replaces)| replaces.sort());
         replaced
     }
+}
+
+fn protection(judged: &Judged) -> BTreeMap<String, Protection> {
+    let of = |(protocol, shares): (&String, &Shares)| {
+        let Shares { conversations, known, authenticated, encrypted } = *shares;
+        (protocol.clone(), Protection { conversations, known, authenticated, encrypted })
+    };
+    judged.shares.iter().map(of).collect()
 }
 
 impl Outline<'_> {

@@ -257,7 +257,6 @@ impl LogIn {
             saying = match name {
                 b"program_name" => saying.text(Field::ClientName, value),
                 b"_client_name" => saying.text(Field::ServiceName, value),
-                b"_client_version" => saying.text(Field::SoftwareVersion, value),
                 _ => saying,
             };
             attributes = behind;
@@ -281,7 +280,7 @@ impl LogIn {
             Some((&OK, _)) => {
                 let method = if self.empty { b"none" } else { &self.method[..] };
                 let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none"));
-                let saying = saying.implied(Field::Acceptance, &word("accepted"));
+                let saying = saying.implied(Field::Outcome, &word("accepted"));
                 drop(if method.is_empty() {
                     saying
                 } else {
@@ -290,7 +289,7 @@ impl LogIn {
                 self.waits = false;
             }
             Some((&ERROR, _)) => {
-                cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none")).implied(Field::Acceptance, &word("refused"));
+                cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none")).implied(Field::Outcome, &word("refused"));
                 self.waits = false;
             }
             Some((&SWITCH, rest)) => {
@@ -339,7 +338,7 @@ mod tests {
     #[test]
     fn an_attempt_is_no_acceptance_and_an_empty_password_is_none() {
         let refused = talk(&[(false, greeting()), (true, log_in(&[], b"mysql_native_password")), (false, framed(2, &[0xff, 0x15, 4]))]);
-        assert_eq!(field(&refused, Kind::Security, Field::Acceptance), ["refused"]);
+        assert_eq!(field(&refused, Kind::Security, Field::Outcome), ["refused"]);
         assert!(field(&refused, Kind::Security, Field::AuthenticationMethod).is_empty());
         let open = talk(&[(false, greeting()), (true, log_in(&[], b"mysql_native_password")), (false, framed(2, &[0, 0, 0, 2, 0, 0, 0]))]);
         assert_eq!(field(&open, Kind::Security, Field::AuthenticationMethod), ["none"]);

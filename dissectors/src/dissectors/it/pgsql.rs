@@ -256,7 +256,7 @@ impl LogIn {
             }
             (b'E', Some(false)) if self.method.is_some() => {
                 let server = cx.sender();
-                cx.say(&server, Kind::Security).implied(Field::Acceptance, &word("refused"));
+                cx.say(&server, Kind::Security).implied(Field::Outcome, &word("refused"));
                 self.method = None;
             }
             _ => {}
@@ -271,7 +271,7 @@ impl LogIn {
                 // Nothing was asked for: trust, or a certificate within TLS, which is not seen here.
                 let method = self.method.take().or_else(|| self.began.then_some("none"));
                 let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none"));
-                let saying = saying.implied(Field::Acceptance, &word("accepted"));
+                let saying = saying.implied(Field::Outcome, &word("accepted"));
                 drop(saying.maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method))));
             }
             asked => {
@@ -308,7 +308,7 @@ mod tests {
         let said = talk(&[(true, BEGIN), (false, &framed(b'R', &[0, 0, 0, 3])), (true, &framed(b'p', b"hunter22\0")), (false, &ok)]);
         assert_eq!(field(&said, Kind::Service, Field::SoftwareVersion), ["15.4"]);
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["cleartext"]);
-        assert_eq!(field(&said, Kind::Security, Field::Acceptance), ["accepted"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted"]);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["pgsql password"]);
         assert!(!said.iter().flat_map(|said| &said.fields_first).any(|field| field.quote.windows(6).any(|quote| quote == b"hunter")));
     }

@@ -74,7 +74,7 @@ impl Dissector for Radius {
         let Some((&[code, _, high, low], _)) = head.split_first_chunk::<4>() else { return Gate::NotMine };
         let length = usize::from(u16::from_be_bytes([high, low]));
         // RFC 2865 §3: what is behind the length is padding; the gate may be shown less than there is.
-        let there = length >= HEADER && length <= MESSAGE_MAX && (length <= head.len() || head.len() >= crate::engine::GATE_BYTES);
+        let there = (HEADER..=MESSAGE_MAX).contains(&length) && (length <= head.len() || head.len() >= crate::engine::GATE_BYTES);
         let known = matches!(code, 1..=5 | 11..=13 | 40..=45);
         let attributes = head.get(HEADER..length.min(head.len())).unwrap_or_default();
         let whole = length > head.len() || is_list(attributes);

@@ -161,7 +161,7 @@ impl Dissector for Tds {
                 let mut rest = body;
                 while let Framing::Pdu { len, .. } = tls_within::frame(rest) {
                     let Some((record, behind)) = rest.split_at_checked(len) else { break };
-                    cx.under_layer("tls", 0, record);
+                    cx.beside("tls", 0, record);
                     rest = behind;
                 }
             }
@@ -243,10 +243,9 @@ impl LogIn {
             (None, None) => "integrated",
         });
         let sspi = body.get(78..).and_then(<[u8]>::first_chunk).map(|&[o0, o1, l0, l1]| (u16::from_le_bytes([o0, o1]), u16::from_le_bytes([l0, l1])));
-        if let Some(token) = sspi.and_then(|(start, length)| body.get(usize::from(start)..usize::from(start) + usize::from(length))) {
-            if token.starts_with(b"NTLMSSP\0") {
-                cx.beside("ntlmssp", 0, token);
-            }
+        let token = sspi.and_then(|(start, length)| body.get(usize::from(start)..usize::from(start) + usize::from(length)));
+        if let Some(token) = token.filter(|token| token.starts_with(b"NTLMSSP\0")) {
+            cx.beside("ntlmssp", 0, token);
         }
     }
 
@@ -263,7 +262,7 @@ impl LogIn {
                 LOGIN_ACK => self.accepted(value, &server, cx),
                 ERROR if self.waits => {
                     self.waits = false;
-                    cx.say(&server, Kind::Security).implied(Field::Acceptance, &word("refused"));
+                    cx.say(&server, Kind::Security).implied(Field::Outcome, &word("refused"));
                 }
                 _ => {}
             }
@@ -275,7 +274,7 @@ impl LogIn {
         let method = self.method.take().filter(|_| self.waits);
         self.waits = false;
         let saying = cx.say(server, Kind::Security).implied(Field::SecurityLevel, &word(if self.tls { "tls" } else { "none" }));
-        drop(saying.implied(Field::Acceptance, &word("accepted")).maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method))));
+        drop(saying.implied(Field::Outcome, &word("accepted")).maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method))));
         let name = value.get(6..).and_then(|rest| rest.get(..2 * usize::from(*value.get(5)?)));
         drop(cx.say(server, Kind::Service).maybe(name, |s, v| s.decoded(Field::SoftwareProduct, &text(v), v, "utf-16le")));
     }
@@ -375,7 +374,7 @@ mod tests {
         assert_eq!(field(&said, Kind::Client, Field::Hostname), ["ENG-WS07"]);
         assert_eq!(field(&said, Kind::Client, Field::ClientName), ["Historian"]);
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["password"]);
-        assert_eq!(field(&said, Kind::Security, Field::Acceptance), ["accepted"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted"]);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["tds password"]);
     }
 
