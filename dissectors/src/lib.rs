@@ -57,6 +57,7 @@ mod protobuf;
 pub mod reassembly;
 pub mod registry;
 mod seats;
+mod stack;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -382,7 +382,7 @@ table! {
         Uptime = 237, "uptime";
         /// A role as the protocol words it.
         Role = 238, "role";
-        /// A SYN's or SYN+ACK's stack signature.
+        /// A SYN's stack signature.
         TcpSignature = 239, "tcp-signature";
         /// A workgroup.
         Workgroup = 240, "workgroup";
@@ -746,6 +746,8 @@ table! {
         Acceptance = 724, "acceptance";
         /// How long a device is up, in seconds.
         UptimeSeconds = 725, "uptime-seconds";
+        /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
+        TcpSignatureAnswer = 726, "tcp-signature-answer";
     }
 }
 

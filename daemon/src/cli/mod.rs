@@ -16,6 +16,7 @@ mod merge;
 mod output;
 mod pin;
 mod progress;
+mod propose_fingerprint;
 mod protocols;
 mod reading;
 mod replay;
@@ -53,6 +54,7 @@ enum Command {
     Annotate(annotate::Annotate),
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
+    ProposeFingerprint(propose_fingerprint::ProposeFingerprint),
 }
 
 /// Why a command failed, for people.
@@ -101,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Annotate(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
+        Command::ProposeFingerprint(command) => command.run(),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("wirecensus: {}", failure.message);
