@@ -139,7 +139,10 @@ struct Served {
 }
 
 /// Protocols whose frames are announcements: speaking them is no service to a client.
-const NO_ROLES: &[&str] = &["arp", "eth", "ip", "ipv6", "tcp", "udp", "sctp", "ethernet", "icmpv6", "lldp", "cdp", "stp"];
+const NO_ROLES: &[&str] = &[
+    "arp", "eth", "ip", "ipv6", "tcp", "udp", "sctp", "ethernet", "icmpv6", "lldp", "cdp", "stp", "igmp", "pim", "mndp", "hsrp", "glbp", "ospf",
+    "eigrp", "isis", "rip", "bfd",
+];
 
 /// Hosts of tallies as they are found: their addresses by number, and their sides.
 #[derive(Default)]
