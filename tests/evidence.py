@@ -21,6 +21,7 @@ none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
 put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, sii, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments,
+                eap-fragments, radius-attributes,
                 connection (from the packet that opened it), request (from the packet that asked): the spans name the pieces in
                 order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
@@ -539,7 +540,8 @@ SLC_MODES = {0: "remote download", 1: "remote program", 3: "remote suspend", 6: 
              8: "remote test single scan", 16: "download", 17: "program", 27: "suspend", 30: "run"}  # fmt: skip
 SNP_STATES = ["run", "run with outputs disabled", "stop", "stop by fault", "halted", "suspended", "stop with inputs and outputs enabled"]
 
-TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
+TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "eap-fragments",
+            "radius-attributes", "connection", "request")
 
 def smb_response(lm, nt):
     """What the lengths of both responses of a log-in allow: whether they are passwords, the negotiation says."""

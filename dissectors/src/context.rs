@@ -285,25 +285,49 @@ impl<'a> Context<'a> {
 
     /// Reads what a sender may have said in the same words before; then it has only said it again. What `read` says must depend on
     /// nothing but the sender, whether it serves and on which port, and the words; it changes no state and fails only on their account.
+    /// For what takes long to read: it is remembered when it comes the first time.
     ///
     /// # Errors
     /// Those of `read`.
     pub fn once(&mut self, words: impl Hash, read: impl FnOnce(&mut Self) -> Result<(), DissectError>) -> Result<(), DissectError> {
+        self.unless_known(words, true, read)
+    }
+
+    /// As [`Context::once`], for what is said in many different words: it is remembered when it comes the second time.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn twice(&mut self, words: impl Hash, read: impl FnOnce(&mut Self) -> Result<(), DissectError>) -> Result<(), DissectError> {
+        self.unless_known(words, false, read)
+    }
+
+    fn unless_known(
+        &mut self,
+        words: impl Hash,
+        at_once: bool,
+        read: impl FnOnce(&mut Self) -> Result<(), DissectError>,
+    ) -> Result<(), DissectError> {
         let (sender, frame) = (self.sender(), self.sight.frame);
         let service = sender.endpoint.map(|endpoint| endpoint.port);
         let whose = (self.row, self.segment, frame.src, frame.src_mac, frame.net == Net::V4, service, self.at.from_client);
         let hash = self.again.hash((whose, words));
-        let twice = match self.again.known(hash, self.sight.stamp) {
+        let remembers = match self.again.known(hash, self.sight.stamp) {
             Known::Said => return Ok(()),
             Known::Twice => true,
-            Known::No => false,
+            Known::No => at_once,
         };
         let (start, troubles) = (self.scratch.told.len(), self.troubles.count);
         let result = read(self);
-        if twice && result.is_ok() && self.is_only_said(troubles) {
+        if remembers && result.is_ok() && self.is_only_said(troubles) {
             self.remember(hash, start);
         }
         result
+    }
+
+    /// The fingerprints of a client, made once for each offer.
+    pub(crate) fn client_prints(&mut self, offer: impl Hash, make: impl FnOnce() -> crate::ja::Prints) -> crate::ja::Prints {
+        let hash = self.again.hash(offer);
+        self.scratch.prints.get(hash, make)
     }
 
     /// Whether a datagram came before between the same ends, and its hash with them.

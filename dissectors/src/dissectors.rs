@@ -25,6 +25,8 @@ mod it {
     pub(super) mod cflow;
     pub(super) mod dns;
     pub(super) mod dtls;
+    pub(super) mod eap;
+    pub(super) mod eapol;
     pub(super) mod eigrp;
     pub(super) mod esp;
     pub(super) mod finger;
@@ -33,12 +35,13 @@ mod it {
     pub(super) mod hsrp;
     pub(super) mod http;
     pub(super) mod igmp;
+    mod http_log_in;
+    pub(super) mod imap;
     pub(super) mod ipmi;
     pub(super) mod isakmp;
     pub(super) mod isis;
-    pub(super) mod l2tp;
-    pub(super) mod imap;
     pub(super) mod kerberos;
+    pub(super) mod l2tp;
     pub(super) mod ldap;
     mod ldap_attributes;
     pub(super) mod llmnr;
@@ -55,16 +58,17 @@ mod it {
     pub(super) mod ospf;
     pub(super) mod pgsql;
     pub(super) mod pim;
+    pub(super) mod pop;
     pub(super) mod pptp;
     pub(super) mod ptp;
+    pub(super) mod radius;
+    pub(super) mod rdp;
     pub(super) mod resp;
     pub(super) mod rip;
-    pub(super) mod sflow;
-    pub(super) mod pop;
-    pub(super) mod ptp;
-    pub(super) mod rdp;
     pub(super) mod rlogin;
     pub(super) mod rsh;
+    pub(super) mod sflow;
+    pub(super) mod rtsp;
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
@@ -75,6 +79,7 @@ mod it {
     pub(super) mod ssh;
     pub(super) mod stun;
     pub(super) mod syslog;
+    pub(super) mod tacplus;
     pub(super) mod tailscale;
     pub(super) mod tds;
     pub(super) mod teamviewer;
@@ -87,8 +92,8 @@ mod it {
     mod tls_ssl2;
     pub(super) mod tns;
     pub(super) mod ubdp;
-    pub(super) mod vrrp;
     pub(super) mod vnc;
+    pub(super) mod vrrp;
     pub(super) mod websocket;
     pub(super) mod wg;
 }
@@ -218,6 +223,8 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::cflow::Cflow,
     &it::dns::Dns,
     &it::dtls::Dtls,
+    &it::eap::Eap,
+    &it::eapol::Eapol,
     &it::eigrp::Eigrp,
     &it::esp::Esp,
     &it::finger::Finger,
@@ -226,14 +233,14 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::hsrp::Hsrp,
     &it::http::Http,
     &it::igmp::Igmp,
+    &it::imap::Imap,
     &it::ipmi::Ipmi,
     &it::isakmp::Isakmp,
     &it::isis::Isis,
-    &it::l2tp::L2tp,
-    &it::imap::Imap,
     &it::kerberos::Kerberos,
-    &it::ldap::Ldap,
+    &it::l2tp::L2tp,
     &it::ldap::Cldap,
+    &it::ldap::Ldap,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
     &it::memcache::Memcache,
@@ -247,16 +254,17 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ospf::Ospf,
     &it::pgsql::Pgsql,
     &it::pim::Pim,
+    &it::pop::Pop,
     &it::pptp::Pptp,
     &it::ptp::Ptp,
+    &it::radius::Radius,
+    &it::rdp::Rdp,
     &it::resp::Resp,
     &it::rip::Rip,
-    &it::sflow::Sflow,
-    &it::pop::Pop,
-    &it::ptp::Ptp,
-    &it::rdp::Rdp,
     &it::rlogin::Rlogin,
     &it::rsh::Rsh,
+    &it::sflow::Sflow,
+    &it::rtsp::Rtsp,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
@@ -266,17 +274,17 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssh::Ssh,
     &it::stun::Stun,
     &it::syslog::Syslog,
+    &it::tacplus::Tacplus,
     &it::tailscale::Tailscale,
     &it::tds::Tds,
     &it::teamviewer::Teamviewer,
-    &it::tls::Tls,
-    &it::tns::Tns,
-    &it::ubdp::Ubdp,
-    &it::vrrp::Vrrp,
     &it::telnet::Telnet,
     &it::tftp::Tftp,
     &it::tls::Tls,
+    &it::tns::Tns,
+    &it::ubdp::Ubdp,
     &it::vnc::Vnc,
+    &it::vrrp::Vrrp,
     &it::websocket::Websocket,
     &it::wg::Wg,
     &iot::amqp::AmqpBroker,

@@ -94,6 +94,8 @@ pub struct Engine {
     /// Conversations begun since idle ones were last looked for.
     begun: usize,
     lookups: Vec<(Key, u64, usize, Option<u32>)>,
+    /// Places of seats.
+    guessed: Vec<u32>,
 }
 
 /// The bytes at hand, and where they stand.
@@ -133,6 +135,7 @@ impl Engine {
             now: i64::MIN,
             begun: 0,
             lookups: Vec::new(),
+            guessed: Vec::new(),
         }
     }
 
@@ -152,12 +155,26 @@ impl Engine {
         for (key, hash, _, found) in &mut lookups {
             *found = found.filter(|at| self.flows.is(*at, key)).or_else(|| self.flows.find(*hash, key));
         }
+        self.touch_seats(items, &lookups);
         let registry = Arc::clone(&self.registry);
         for (item, (key, hash, direction, found)) in items.iter().zip(&lookups) {
             self.packet(&registry, item, key, *hash, *direction, *found);
         }
         self.lookups = lookups;
         self.tidy(items.len());
+    }
+
+    /// The seats of senders from whom their conversation hears for the first time are looked up when they are counted: they are asked
+    /// for ahead.
+    fn touch_seats(&mut self, items: &[Item<'_>], lookups: &[(Key, u64, usize, Option<u32>)]) {
+        self.guessed.clear();
+        for (item, (key, _, direction, found)) in items.iter().zip(lookups) {
+            if found.is_none_or(|at| self.flows.is_silent(at, *direction)) {
+                self.guessed.extend(self.seats.guess(&Seat::of_frame(item.frame, key.segment)));
+            }
+        }
+        let warm = self.guessed.iter().fold(0u64, |sum, at| sum.wrapping_add(self.seats.touch(*at)));
+        std::hint::black_box(warm);
     }
 
     /// One packet: find or begin its conversation, count, read.

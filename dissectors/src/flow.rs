@@ -242,6 +242,11 @@ impl Table {
         self.flows.get(at).is_some_and(|flow| flow.key == *key)
     }
 
+    /// Whether an end has not been heard yet.
+    pub(crate) fn is_silent(&self, at: u32, direction: usize) -> bool {
+        self.flows.get(at).and_then(|flow| flow.ends.get(direction)).is_none_or(|end| end.packets == 0)
+    }
+
     /// Reads something of each cache line of a conversation, so that they are on their way; what it gives means nothing.
     pub(crate) fn touch(&self, at: u32) -> u64 {
         let of = |flow: &Flow| {

@@ -10,7 +10,7 @@
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
 //! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
-//! | `http_auth`, `http_content` | challenges and credentials; what bodies tell |
+//! | `http_auth`, `http_content`, `http_form` | challenges and credentials; what bodies tell; passwords in forms |
 //! | `http_message` | the head of an HTTP message and where its body ends |
 //! | `netbios` | names of the NetBIOS services |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
@@ -46,6 +46,7 @@ pub mod fragment;
 pub mod frame;
 mod http_auth;
 mod http_content;
+mod http_form;
 mod http_message;
 mod index;
 mod ja;

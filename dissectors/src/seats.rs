@@ -108,6 +108,16 @@ impl Seats {
         }
     }
 
+    /// Where a seat probably stands, without looking there.
+    pub(crate) fn guess(&self, seat: &Seat) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(seat), |_| true)
+    }
+
+    /// Reads something of a seat, so that it is on its way; what it gives means nothing.
+    pub(crate) fn touch(&self, at: u32) -> u64 {
+        self.seats.get(at).map_or(0, |taken| u64::from(taken.seat.vlan) ^ taken.last.packet)
+    }
+
     fn find(&self, hash: u64, seat: &Seat) -> Option<u32> {
         self.index.find(hash, |at| self.seats.get(at).is_some_and(|taken| taken.seat == *seat))
     }

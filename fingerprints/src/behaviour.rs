@@ -48,6 +48,7 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("ipmi", "server", "bmc", 60),
     ("kerberos", "server", "server", 55),
     ("ldap", "server", "server", 50),
+    ("radius", "server", "server", 50),
     ("imap", "server", "server", 50),
     ("pop", "server", "server", 50),
 ];

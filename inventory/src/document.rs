@@ -35,6 +35,8 @@ schema! {
         coverage: Coverage,
         /// What is weak in a zone, or in the site, as a whole: each once, with the devices that show it.
         findings: Vec<Finding>,
+        /// By protocol: how many conversations were authenticated and encrypted, of those of which it is known.
+        protection: BTreeMap<String, Protection>,
         /// Devices, components and ghosts, by id.
         devices: Vec<Device>,
         /// Who talks to whom by what.
@@ -130,6 +132,18 @@ schema! {
         overlapping_addresses: Vec<String>,
         /// Keys that several devices show, which therefore join nothing.
         shared_keys: Vec<SharedKey>,
+    }
+
+    /// What the conversations of one protocol showed of their protection.
+    Protection {
+        /// All of them.
+        conversations: u64,
+        /// Those of which it is known.
+        known: u64,
+        /// Messages prove who sent them.
+        authenticated: u64,
+        /// Nobody can read along.
+        encrypted: u64,
     }
 
     /// A key that joins nothing.

@@ -12,6 +12,7 @@
 //! | [`certificate`] | what can be wrong with a certificate |
 //! | [`derived`] | what needs more than one of those |
 //! | [`policy`] | what an operator knows: zones, lists, severities |
+//! | [`protection`] | evidence of strength: what is authenticated and encrypted |
 //! | [`zone`] | where a device stands |
 //! | [`finding`] | hits to the document's findings, and the exposure score |
 //!
@@ -24,6 +25,7 @@ mod condition;
 mod derived;
 mod finding;
 pub mod policy;
+pub(crate) mod protection;
 mod talk;
 pub(crate) mod zone;
 
@@ -53,6 +55,8 @@ pub(crate) struct Conditions(Vec<(u16, &'static Condition)>);
 impl Mark {
     /// No condition of the catalogue: a certificate, which every rule on certificates looks at.
     pub(crate) const CERTIFICATE: u16 = u16::MAX;
+    /// Neither: a statement about the protection of a service.
+    pub(crate) const SECURITY: u16 = u16::MAX - 1;
 }
 
 impl Conditions {
@@ -100,6 +104,10 @@ pub(crate) struct Judged {
     notes: Vec<Note>,
     /// Components whose weakness was mended, by rule: when strength was first seen.
     mended: BTreeMap<(u32, u16), i64>,
+    /// What is known of the protection of services.
+    pub(crate) services: protection::Services,
+    /// Shares of protected conversations, by protocol.
+    pub(crate) shares: BTreeMap<String, protection::Shares>,
 }
 
 /// What rules look at.
@@ -169,7 +177,10 @@ impl<'v, 'a> Bench<'v, 'a> {
         found.hits.sort_unstable();
         found.hits.dedup();
         found.of_site.sort_by(|a, b| (a.0, &a.1.text).cmp(&(b.0, &b.1.text)));
-        Judged { hits: Grouped::of(self.view.resolved.components.len(), found.hits), of_site: found.of_site, notes: found.notes, mended }
+        let services = self.services();
+        let shares = self.shares(&services);
+        let hits = Grouped::of(self.view.resolved.components.len(), found.hits);
+        Judged { hits, of_site: found.of_site, notes: found.notes, mended, services, shares }
     }
 
     /// Rules that rest on statements.

@@ -22,6 +22,7 @@ mod reading;
 mod replay;
 #[cfg(feature = "pcap-live")]
 mod run;
+mod shape;
 mod split;
 mod suppress;
 mod who_had;

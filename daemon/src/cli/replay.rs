@@ -3,6 +3,7 @@
 use super::findings::Gate;
 use super::output::Output;
 use super::reading::{ReadAll, Reading, tagger};
+use super::shape::Shape;
 use super::{Done, Failure};
 use crate::capture::report::plan_report;
 use crate::export::Format;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex};
 #[command(after_help = "Examples:
   wirecensus replay capture.pcapng
   wirecensus replay captures/ --db plant.db --format json --output plant.json
+  wirecensus replay captures/ --format html --engagement \"Line 3\" --output report.html
   tcpdump -r old.pcap -w - | wirecensus replay -")]
 pub(super) struct Replay {
     /// Captures, folders of captures, or `-`.
@@ -38,12 +40,15 @@ pub(super) struct Replay {
     /// Keeps what was said in this database, joined with what it holds.
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
-    /// The key under which captured secrets are tagged, so that equal ones are known; a new one is written if there is no such file.
+    /// The key under which captured secrets are tagged, so that equal ones are known, and pseudonyms are made; a new one is written if there
+    /// is no such file.
     ///
     /// Without it the key is gone when the command ends, and a database gets no tags: a capture that is read twice must not be said
     /// twice.
     #[arg(long, value_name = "FILE")]
     site_key: Option<PathBuf>,
+    #[command(flatten)]
+    shape: Shape,
     #[command(flatten)]
     reading: Reading,
     /// Reads nothing into an inventory, and prints a template for `--sources` with what was found: times, gaps, overlaps, duplicates.
@@ -79,7 +84,9 @@ impl Replay {
         let stopwatch = read.stopwatch.clone();
         let view = timed(stopwatch.as_deref(), Stage::Deriving, || View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy));
         let outline = timed(stopwatch.as_deref(), Stage::Deriving, || view.outline());
-        timed(stopwatch.as_deref(), Stage::Writing, || out.inventory(self.format, &outline, self.reading.workers()))?;
+        timed(stopwatch.as_deref(), Stage::Writing, || {
+            self.shape.write(&mut out, self.format, &outline, self.reading.workers(), self.site_key.as_deref())
+        })?;
         read.tell();
         if read.nothing() || !read.kept {
             return Ok(ExitCode::FAILURE);

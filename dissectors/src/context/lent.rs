@@ -70,6 +70,8 @@ pub(crate) struct Scratch {
     pub(super) places: Vec<Place>,
     /// Keys' hashes of what is said while a reading may be remembered.
     pub(super) told: Vec<u64>,
+    /// What clients of TLS are known by.
+    pub(super) prints: crate::ja::Known,
     /// Operations that reading revealed, with how often, until the engine has counted them.
     pub(crate) operations: Vec<((RowId, u16), u64)>,
 }

@@ -187,8 +187,9 @@ impl<'a> View<'a> {
     }
 
     fn device(&self, at: usize, component: &Component, member: &Member<'_>, of: &Of<'_>, told: &[Told<'a>]) -> Device {
-        let id = self.ids[at];
-        let aliases = component.keys.iter().map(|(key, _)| self.uuid_of(component.site(), key)).filter(|alias| Some(*alias) != id);
+        let (id, least) = (self.ids[at], component.least());
+        let others = component.keys.iter().filter(|(key, _)| Some(key) != least);
+        let aliases = others.map(|(key, _)| self.uuid_of(component.site(), key)).filter(|alias| Some(*alias) != id);
         let mut aliases: Vec<String> = aliases.map(|alias| alias.to_string()).collect();
         aliases.sort();
         let (ips, bindings) = self.addresses(at, component);

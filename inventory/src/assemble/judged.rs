@@ -3,10 +3,11 @@
 use super::{Members, Traffic, View};
 use crate::document::Device;
 use crate::enrollability::{Signs, ways};
+use crate::judge::protection::known;
 use crate::judge::zone::level_of;
 use crate::judge::{Judged, score};
 use crate::resolve::Node;
-use observations::{Field, ValueRef};
+use observations::{Endpoint, Field, Transport, ValueRef};
 
 impl View<'_> {
     /// Fills in what rules found of a component.
@@ -14,6 +15,11 @@ impl View<'_> {
         let zone = self.zone(at, self.policy());
         device.managed = self.managed(at, members, self.policy(), self.as_of());
         device.purdue_level = zone.level.clone().or_else(|| level_of(&device.class, &device.kind_of_device).map(str::to_owned));
+        for service in &mut device.services {
+            let Some(transport) = Transport::from_name(&service.transport) else { continue };
+            let endpoint = Endpoint { transport, port: service.port };
+            service.secured = known(&judged.services, at as u32, &service.protocol, endpoint).map(|known| known.encrypted || known.authenticated);
+        }
         device.enrollability = ways(device, self.signs(at, members));
         if judged.any(at) {
             device.findings = judged.findings(self, traffic, at, &zone);

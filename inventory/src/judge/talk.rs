@@ -79,9 +79,7 @@ impl Talks {
             let found = OperationClass::ALL.iter().copied().find(|class| class.name() == name);
             found.ok_or(format!("there is no class of operations {name}"))
         };
-        let transports = [Transport::Ethernet, Transport::Ip, Transport::Sctp, Transport::Tcp, Transport::Udp];
-        let transport =
-            |name: &String| transports.into_iter().find(|transport| transport.name() == name).ok_or(format!("there is no transport {name}"));
+        let transport = |name: &String| Transport::from_name(name).ok_or(format!("there is no transport {name}"));
         Ok(Self {
             classes: raw.classes.iter().map(class).collect::<Result<_, _>>()?,
             operations: raw.operations.clone(),

@@ -203,7 +203,7 @@ impl Session {
         let (word, text) = lines::word(rest);
         if word.eq_ignore_ascii_case(b"OK") && !std::mem::replace(&mut self.greeted, true) {
             let (capabilities, greeting) = bracketed(text);
-            cx.say(server, Kind::Service).trimmed(Field::MailBanner, greeting);
+            cx.say(server, Kind::Service).text(Field::MailBanner, mail_log_in::greeting(greeting));
             capable(capabilities, server, cx);
         } else if word.eq_ignore_ascii_case(b"CAPABILITY") {
             capable(rest, server, cx);

@@ -8,7 +8,7 @@ use crate::codes::word;
 use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
 use crate::tlv::number;
-use observations::{Field, Kind, OperationClass, Transport, Value};
+use observations::{Field, Kind, OperationClass, Value};
 
 pub(crate) struct Isakmp;
 

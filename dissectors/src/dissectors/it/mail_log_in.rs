@@ -2,7 +2,7 @@
 //!
 //! Spec: RFC 4422 (SASL), RFC 4616 (PLAIN), RFC 4954, RFC 5034, RFC 9051 §6.2.2.
 
-use crate::context::Context;
+use crate::context::{Context, trim};
 use crate::{base64, lines, login, spnego};
 use observations::Subject;
 
@@ -87,9 +87,30 @@ impl LogIn {
     }
 }
 
+/// A greeting without what is another one each time: a date (RFC 5321 §4.3.1 advises it), APOP's timestamp in angle brackets (RFC 1939
+/// §7), and what stands behind.
+pub(super) fn greeting(text: &[u8]) -> &[u8] {
+    const DAYS: [&[u8]; 7] = [b" Mon,", b" Tue,", b" Wed,", b" Thu,", b" Fri,", b" Sat,", b" Sun,"];
+    let date = text.windows(5).position(|window| DAYS.contains(&window));
+    let end = text.iter().position(|byte| matches!(byte, b';' | b'<'));
+    trim(text.get(..date.unwrap_or(text.len()).min(end.unwrap_or(text.len()))).unwrap_or(text))
+}
+
 /// A list of mechanisms that a server offers.
 pub(super) fn offered(list: &[u8], server: &Subject, cx: &mut Context<'_>) {
     for mechanism in lines::words(list).take(OFFERED_MAX).filter(|word| word.len() <= MECHANISM_MAX) {
         login::quoted(cx, server, mechanism, login::OFFERED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_greeting_is_the_same_each_time() {
+        assert_eq!(greeting(b"mx ESMTP Sendmail 8.15.2; Mon, 2 Mar 2026 08:00:00"), b"mx ESMTP Sendmail 8.15.2");
+        assert_eq!(greeting(b"POP3 ready <7.1@mail>"), b"POP3 ready");
+        assert_eq!(greeting(b"ex1 Microsoft ESMTP MAIL Service ready at Mon, 2 Mar"), b"ex1 Microsoft ESMTP MAIL Service ready at");
     }
 }

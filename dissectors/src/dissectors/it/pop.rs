@@ -179,7 +179,7 @@ impl Session {
                 login::protection(cx, &server, "tls", login::outcome(accepted));
             }
             Asked::Other if accepted && !self.greeted => {
-                cx.say(&server, Kind::Service).trimmed(Field::MailBanner, line.get(3..).unwrap_or_default());
+                cx.say(&server, Kind::Service).text(Field::MailBanner, mail_log_in::greeting(line.get(3..).unwrap_or_default()));
             }
             // What follows is the list.
             Asked::Capabilities if accepted => return,

@@ -4,7 +4,7 @@
 //! Tells us: the greeting with name and product, what clients call themselves, how they log in and whether they may, TLS.
 //! Does not tell: mail: addresses, subjects and texts are not kept.
 
-use super::mail_log_in::{LogIn, Uses};
+use super::mail_log_in::{self, LogIn, Uses};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::{lines, login, starttls};
@@ -175,7 +175,7 @@ impl Session {
 
 /// RFC 5321 §4.2: the server's name stands first, then what it likes to say of itself.
 fn greeted(text: &[u8], server: &Subject, cx: &mut Context<'_>) {
-    cx.say(server, Kind::Service).trimmed(Field::MailBanner, text);
+    cx.say(server, Kind::Service).text(Field::MailBanner, mail_log_in::greeting(text));
     let (name, rest) = lines::word(text);
     if !rest.is_empty() && is_domain(name) {
         cx.say(&Subject { endpoint: None, ..server.clone() }, Kind::Identity).text(Field::FullyQualifiedName, name);
@@ -198,7 +198,7 @@ fn offered(text: &[u8], server: &Subject, cx: &mut Context<'_>) {
     // Some servers have `AUTH=` before the first mechanism, for clients of before the RFC.
     let Some((word, rest)) = text.split_at_checked(4) else { return };
     if word.eq_ignore_ascii_case(b"AUTH") && matches!(rest.first(), Some(b' ' | b'=')) {
-        super::mail_log_in::offered(rest.get(1..).unwrap_or_default(), server, cx);
+        mail_log_in::offered(rest.get(1..).unwrap_or_default(), server, cx);
     } else if text.eq_ignore_ascii_case(b"STARTTLS") {
         login::protection(cx, server, "tls", login::OFFERED);
     }

@@ -117,11 +117,7 @@ fn telephone(name: &[u8]) -> Option<(observations::Mac, &[u8])> {
     if !digits.iter().all(u8::is_ascii_hexdigit) || name.get(prefix.len() + DIGITS) != Some(&b'.') {
         return None;
     }
-    let mut mac = [0; 6];
-    for (byte, pair) in mac.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some((observations::Mac(mac), digits))
+    Some((crate::tlv::mac_of_text(digits)?, digits))
 }
 
 #[cfg(test)]
