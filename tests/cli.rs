@@ -300,3 +300,18 @@ fn the_list_of_protocols_has_every_row() {
         assert!(ran.stdout.lines().any(|line| line.split(' ').next() == Some(row.name)), "{} is not listed", row.name);
     }
 }
+
+#[test]
+fn drafts_of_rules_can_be_loaded_and_name_no_number() {
+    let folder = folder("drafts");
+    std::fs::create_dir_all(folder.join("mine")).expect("a folder");
+    let databases = capture("resp/open-and-shut");
+    let ran = run_in(&folder, &["propose-fingerprint", databases.to_str().expect("a path")]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("id = \"draft-tcp-signature-"), "{}", ran.stdout);
+    std::fs::write(folder.join("mine/drafts.toml"), &ran.stdout).expect("a file");
+    let loaded = run_in(&folder, &["devices", databases.to_str().expect("a path"), "--fingerprints", "mine"]);
+    assert_eq!(loaded.status, 0, "{}", loaded.stderr);
+    std::fs::write(folder.join("document.json"), b"{}").expect("a file");
+    assert_ended(&run_in(&folder, &["propose-fingerprint", "document.json"]), 1, &["document.json"]);
+}

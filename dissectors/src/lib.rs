@@ -64,6 +64,7 @@ pub mod reassembly;
 pub mod registry;
 mod seats;
 mod spnego;
+mod stack;
 mod starttls;
 mod tallies;
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// Enterprise numbers of agents that run on anybody's device: they name the software, not the vendor (RFC 3411 leaves the choice to the
-/// implementer). UCD and Net-SNMP, Microsoft's service; and Frogfoot's, which radios of another maker show.
-const AGENTS: &[u64] = &[2021, 8072, 311, 10002];
+/// implementer). UCD and Net-SNMP, Microsoft's service; Frogfoot's, which radios of another maker show; and systemd's, which stands in
+/// DHCPv6 identifiers.
+const AGENTS: &[u64] = &[2021, 8072, 311, 10002, 43793];
 
 /// BACnet vendor identifiers of which the same holds: the open-source BACnet Stack's, which its users often leave as it is.
 const STACKS: &[u64] = &[260];

@@ -31,6 +31,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("services.toml", include_str!("../data/services.toml")),
     ("snmp_sysdescr.toml", include_str!("../data/snmp_sysdescr.toml")),
     ("ssdp.toml", include_str!("../data/ssdp.toml")),
+    ("tcp_stack.toml", include_str!("../data/tcp_stack.toml")),
     ("things.toml", include_str!("../data/things.toml")),
     ("types.toml", include_str!("../data/types.toml")),
     ("windows.toml", include_str!("../data/windows.toml")),

@@ -382,7 +382,7 @@ table! {
         Uptime = 237, "uptime";
         /// A role as the protocol words it.
         Role = 238, "role";
-        /// A SYN's or SYN+ACK's stack signature.
+        /// A SYN's stack signature.
         TcpSignature = 239, "tcp-signature";
         /// A workgroup.
         Workgroup = 240, "workgroup";
@@ -808,6 +808,8 @@ table! {
         ClientBuild = 690, "client-build";
         /// Name of the desktop that a server shows.
         DesktopName = 691, "desktop-name";
+        /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
+        TcpSignatureAnswer = 726, "tcp-signature-answer";
     }
 }
 
