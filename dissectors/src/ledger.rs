@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn what_is_new_is_drained_at_once_and_what_was_made_again_when_it_is_asked_for() {
         let mut ledger = Ledger::default();
-        let mut drained = |ledger: &mut Ledger, lasts| ledger.changed(lasts).0.iter().map(|one| one.last).collect::<Vec<_>>();
+        let drained = |ledger: &mut Ledger, lasts| ledger.changed(lasts).0.iter().map(|one| one.last).collect::<Vec<_>>();
         say(&mut ledger, 1, 50);
         assert_eq!((drained(&mut ledger, false), drained(&mut ledger, true)), (vec![at(50)], vec![]));
         say(&mut ledger, 1, 60);
