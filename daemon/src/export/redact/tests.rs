@@ -1,3 +1,5 @@
+//! Under pseudonyms nothing tells whose plant it is, and all is there that a vendor needs.
+
 use super::*;
 use crate::export::Format;
 use std::collections::{BTreeMap, BTreeSet};
