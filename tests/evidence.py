@@ -21,6 +21,7 @@ none            the bytes as they stand: text (UTF-8, else Latin-1), an unsigned
                 IP address, or bytes in hexadecimal digits. White space and NULs around text do not count, control and formatting
                 characters are written \\u{..}.
 put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, sii, tls-records, dtls-fragments, http-body, opcua-chunks, bacnet-segments,
+                eap-fragments, radius-attributes,
                 connection (from the packet that opened it), request (from the packet that asked): the spans name the pieces in
                 order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
@@ -566,7 +567,8 @@ IKE_ALGORITHMS = (
      14: "hmac-sha2-512-256"},
 )  # fmt: skip
 
-TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "connection", "request")
+TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "eap-fragments",
+            "radius-attributes", "connection", "request")
 
 def smb_response(lm, nt):
     """What the lengths of both responses of a log-in allow: whether they are passwords, the negotiation says."""

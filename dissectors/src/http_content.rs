@@ -3,6 +3,7 @@
 //! Spec: RFC 9110 §8.4 (content codings); HTML Living Standard §4.2.2 (title).
 
 use crate::context::{Context, trim};
+use crate::http_form;
 use crate::http_message::{Head, Start};
 use flate2::read::GzDecoder;
 use observations::{Field, Kind, Span, Value};
@@ -16,6 +17,8 @@ const PAGE_MAX: usize = 16 * 1024;
 const DESCRIPTION_MAX: usize = 64 * 1024;
 /// A printer's attributes have some 20 KiB; a document that follows a question is not read.
 const ATTRIBUTES_MAX: usize = 32 * 1024;
+/// Forms of log-ins have some hundred bytes; what is longer was uploaded.
+const FORM_MAX: usize = 4 * 1024;
 /// The same compressed: text shrinks to a quarter.
 const COMPRESSED_MAX: usize = 16 * 1024;
 /// What a compressed body may grow to: a bomb ends here.
@@ -50,6 +53,8 @@ enum Media {
     Xml,
     /// RFC 8010 §3: attributes, then perhaps a document to print.
     Ipp,
+    /// What was filled in and sent: pairs, or JSON.
+    Form,
 }
 
 /// A body that is worth reading, as far as it is there.
@@ -76,6 +81,9 @@ impl Content {
             None => Media::Html,
             Some(kind) => media(kind)?,
         };
+        if media == Media::Form && status.is_some() {
+            return None;
+        }
         // 400 is how SOAP 1.2 says that a question was wrong; a page of that status tells nothing.
         if media == Media::Html && matches!(status, None | Some(400)) {
             return None;
@@ -96,6 +104,7 @@ impl Content {
             (false, Media::Html) => PAGE_MAX,
             (false, Media::Xml) => DESCRIPTION_MAX,
             (false, Media::Ipp) => ATTRIBUTES_MAX,
+            (false, Media::Form) => FORM_MAX,
         };
         most.saturating_sub(self.bytes.len())
     }
@@ -136,6 +145,9 @@ impl Content {
         if self.media == Media::Ipp {
             return cx.under(IPP, bytes);
         }
+        if self.media == Media::Form {
+            return http_form::sent(bytes, cx);
+        }
         // Where the connection's end is the body's, its last element tells that it is whole.
         let whole = ended || ENDS.iter().any(|end| trim(bytes).ends_with(end));
         if whole && !is_page(trim(bytes)) && DOCUMENTS.iter().any(|(space, key)| contains(bytes, space) && cx.under(*key, bytes)) {
@@ -158,6 +170,9 @@ fn media(kind: &[u8]) -> Option<Media> {
     }
     if kind.eq_ignore_ascii_case(b"application/ipp") {
         return Some(Media::Ipp);
+    }
+    if kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") || kind.eq_ignore_ascii_case(b"application/json") {
+        return Some(Media::Form);
     }
     let xml: [&[u8]; 3] = [b"text/xml", b"application/xml", b"application/soap+xml"];
     xml.iter().any(|name| kind.eq_ignore_ascii_case(name)).then_some(Media::Xml)

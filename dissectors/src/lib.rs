@@ -10,7 +10,7 @@
 //! | [`dissector`] | what a dissector is |
 //! | [`dissectors`] | all of them, one file a protocol, by layer |
 //! | `dns_message` | the message of DNS, mDNS, LLMNR and NetBIOS names |
-//! | `http_auth`, `http_content` | challenges and credentials; what bodies tell |
+//! | `http_auth`, `http_content`, `http_form` | challenges and credentials; what bodies tell; passwords in forms |
 //! | `http_message` | the head of an HTTP message and where its body ends |
 //! | `netbios` | names of the NetBIOS services |
 //! | [`registry`] | the table of dissectors, compiled for looking up |
@@ -18,6 +18,8 @@
 //! | [`reassembly`] | TCP streams in order |
 //! | `der`, `dn`, `x509` | certificates and what they are made of |
 //! | `ja` | JA3 and JA4 of a TLS client's hello |
+//! | `login`, `spnego`, `starttls` | how log-ins are told; log-ins that are negotiated; TLS that begins within another protocol |
+//! | `lines` | lines of text: mail, terminals |
 //! | `base64`, `crc`, `cbor`, `json`, `protobuf`, `xml` | wire forms that several protocols share |
 //! | `codes` | tables of codes, of which a row's operations are made |
 //! | `websocket` | frames of WebSockets, and what is spoken in them |
@@ -44,11 +46,15 @@ pub mod fragment;
 pub mod frame;
 mod http_auth;
 mod http_content;
+mod http_form;
 mod http_message;
+mod index;
 mod ja;
 mod json;
 mod labels;
 mod ledger;
+mod lines;
+mod login;
 mod netbios;
 mod never_routed;
 pub mod packet;
@@ -57,11 +63,12 @@ mod protobuf;
 pub mod reassembly;
 pub mod registry;
 mod seats;
+mod spnego;
 mod stack;
+mod starttls;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
-mod tls_within;
 mod tlv;
 pub mod tunnel;
 mod websocket;

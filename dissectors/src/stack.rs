@@ -33,13 +33,12 @@ pub(crate) fn say(cx: &mut Context<'_>) {
     let name = if frame.net == Net::V4 { "ip" } else { "ipv6" };
     let at = frame.transport_offset;
     let length = frame.payload_offset.saturating_sub(at);
-    let said = cx.once((&signature, field), |cx| {
+    // Nothing in it can fail.
+    let _ = cx.once((&signature, field), |cx| {
         let value = Value::Text(signature.clone().into_bytes());
         cx.say_as(name, &about, &about, Kind::Stack).in_frame_derived(field, &value, at, length, "p0f-signature");
         Ok(())
     });
-    // Nothing in it can fail.
-    drop(said);
 }
 
 /// The signature of a frame whose headers lie in the captured bytes.

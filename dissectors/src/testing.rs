@@ -86,7 +86,19 @@ pub(crate) fn gate(dissector: &dyn Registered, head: &[u8], port: u16) -> Gate {
 
 /// An Ethernet II frame (untagged, payload from offset 14) or an 802.3 frame with LLC or SNAP, not IP.
 pub(crate) fn read_frame(dissector: &'static dyn Registered, data: &[u8]) -> Vec<Observation> {
-    let mut engine = Engine::new(Arc::new(Registry::of(&[dissector])), None, None);
+    read_frames(&[dissector], &[data.to_vec()])
+}
+
+/// As [`read_frame`], several in order, with the dissectors that are handed on to.
+pub(crate) fn read_frames(dissectors: &[&'static dyn Registered], frames: &[Vec<u8>]) -> Vec<Observation> {
+    let mut engine = Engine::new(Arc::new(Registry::of(dissectors)), None, None);
+    for (id, data) in (1u64..).zip(frames) {
+        feed_frame(&mut engine, id, data);
+    }
+    said(&mut engine)
+}
+
+fn feed_frame(engine: &mut Engine, id: u64, data: &[u8]) {
     let mut frame = Frame { has_macs: true, vlan: Frame::NO_VLAN, ..Frame::default() };
     frame.dst_mac = Mac(data[..6].try_into().unwrap());
     frame.src_mac = Mac(data[6..12].try_into().unwrap());
@@ -98,9 +110,8 @@ pub(crate) fn read_frame(dissector: &'static dyn Registered, data: &[u8]) -> Vec
         _ => panic!("no Ethernet frame"),
     };
     frame.payload_len = u32::try_from(data.len()).unwrap() - frame.payload_offset;
-    let packet = Packet { data, wire_len: u32::try_from(data.len()).unwrap(), link: LinkType::ETHERNET, time: 1, id: 1 };
+    let packet = Packet { data, wire_len: u32::try_from(data.len()).unwrap(), link: LinkType::ETHERNET, time: i64::try_from(id).unwrap(), id };
     engine.feed(&[Item { packet, frame: &frame, detached: None }]);
-    said(&mut engine)
 }
 
 /// A payload directly on IPv6, from `src` with a hop limit.
@@ -122,4 +133,18 @@ fn said(engine: &mut Engine) -> Vec<Observation> {
 /// The values of a field in observations of a kind, as text.
 pub(crate) fn field(said: &[Observation], kind: Kind, field: Field) -> Vec<String> {
     said.iter().filter(|said| said.kind == kind && said.protocol != "ip").flat_map(|said| said.all(field)).map(observations::Value::display).collect()
+}
+
+/// Log-ins and protections with what became of them, `password accepted`, in alphabetical order.
+pub(crate) fn outcomes(said: &[Observation]) -> Vec<String> {
+    let of = |said: &Observation, field| said.get(field).map(observations::Value::display).unwrap_or_default();
+    let told = said.iter().filter(|said| said.kind == Kind::Security && said.get(Field::Outcome).is_some());
+    let mut words: Vec<String> = told
+        .map(|said| {
+            let method = of(said, Field::AuthenticationMethod) + &of(said, Field::SecurityLevel);
+            format!("{method} {}", of(said, Field::Outcome))
+        })
+        .collect();
+    words.sort();
+    words
 }

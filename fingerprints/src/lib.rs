@@ -6,6 +6,7 @@
 //! | module | is |
 //! |---|---|
 //! | [`claim`] | [`Claim`]: an attribute, its value, and how far to believe it |
+//! | [`defaults`] | secrets that makers set |
 //! | [`table`] | the registries under `data/`: OUI, CIP, PROFINET, BACnet, SNMP enterprise numbers |
 //! | [`attribute`] | fields that say an attribute by themselves |
 //! | [`keyed`] | texts that name their key: DNS-SD |
@@ -20,6 +21,7 @@ pub mod attribute;
 pub mod behaviour;
 pub mod capability;
 pub mod claim;
+pub mod defaults;
 pub mod draft;
 pub mod keyed;
 pub mod registry;

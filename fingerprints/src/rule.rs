@@ -28,6 +28,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("mdns.toml", include_str!("../data/mdns.toml")),
     ("order_numbers.toml", include_str!("../data/order_numbers.toml")),
     ("serial_servers.toml", include_str!("../data/serial_servers.toml")),
+    ("services.toml", include_str!("../data/services.toml")),
     ("snmp_sysdescr.toml", include_str!("../data/snmp_sysdescr.toml")),
     ("ssdp.toml", include_str!("../data/ssdp.toml")),
     ("tcp_stack.toml", include_str!("../data/tcp_stack.toml")),

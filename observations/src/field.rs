@@ -742,12 +742,74 @@ table! {
         PseudoRandomFunction = 722, "prf";
         /// A remote access tool or tunnel that a message is of.
         RemoteAccess = 723, "remote-access";
-        /// How an attempt ended, as the protocol words it: accepted or refused.
-        Acceptance = 724, "acceptance";
         /// How long a device is up, in seconds.
         UptimeSeconds = 725, "uptime-seconds";
         /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
         TcpSignatureAnswer = 726, "tcp-signature-answer";
+        /// What became of a log-in, or of a protection that was asked for: `offered`, `attempted`, `accepted`, `refused`, `required`.
+        Outcome = 660, "outcome";
+        /// Kerberos encryption type of a ticket (RFC 3961 section 8).
+        TicketEncryption = 661, "ticket-encryption";
+        /// Kerberos encryption type of a session's answer.
+        SessionEncryption = 662, "session-encryption";
+        /// A naming context of a directory, as a distinguished name.
+        NamingContext = 663, "naming-context";
+        /// Functional level of a domain controller (MS-ADTS section 3.1.1.3.2.25).
+        FunctionalLevel = 664, "functional-level";
+        /// Greeting of a mail server.
+        MailBanner = 665, "mail-banner";
+        /// A name by which a host greets a mail server (RFC 5321 section 4.1.1.1).
+        MailClient = 666, "mail-client";
+        /// Greeting or prompt of a terminal server, before anybody logs in.
+        TelnetBanner = 667, "telnet-banner";
+        /// Type of a terminal (RFC 1091).
+        TerminalType = 668, "terminal-type";
+        /// Name of a file that is fetched or left.
+        FileName = 669, "file-name";
+        /// RFB security type.
+        RfbSecurityType = 670, "rfb-security-type";
+        /// RDP security protocols: bits in a request, a number in an answer (MS-RDPBCGR section 2.2.1.1.1).
+        RdpProtocol = 671, "rdp-protocol";
+        /// RDP encryption method of a session without TLS (MS-RDPBCGR section 2.2.1.4.3).
+        RdpEncryptionMethod = 672, "rdp-encryption-method";
+        /// RDP encryption level of such a session.
+        RdpEncryptionLevel = 673, "rdp-encryption-level";
+        /// RADIUS NAS-Identifier.
+        NasIdentifier = 674, "nas-identifier";
+        /// Station that a network access server was called at: its own MAC address, often with an SSID (RADIUS Called-Station-Id).
+        CalledStation = 675, "called-station";
+        /// RADIUS Service-Type.
+        ServiceTypeNumber = 676, "service-type-number";
+        /// EAP method type (RFC 3748 section 5).
+        EapType = 677, "eap-type";
+        /// RTSP Server header.
+        RtspServer = 678, "rtsp-server";
+        /// RTSP User-Agent header.
+        RtspUserAgent = 679, "rtsp-user-agent";
+        /// Name of a session that a stream's description gives (RFC 8866 section 5.3).
+        SessionName = 680, "session-name";
+        /// The group of a TLS key exchange (RFC 8422 section 5.1.1, RFC 8446 section 4.2.7).
+        TlsGroup = 681, "tls-group";
+        /// Length in bits of the prime of a Diffie-Hellman key exchange.
+        DhPrimeBits = 682, "dh-prime-bits";
+        /// 1 if a TLS session was resumed.
+        TlsResumption = 683, "tls-resumption";
+        /// Identity of a pre-shared key.
+        PskIdentity = 684, "psk-identity";
+        /// SSH key exchange method that both sides agree on (RFC 4253 section 7.1).
+        SshKeyExchange = 685, "ssh-key-exchange";
+        /// SSH host key algorithm that both sides agree on.
+        SshHostKeyAlgorithm = 686, "ssh-host-key-algorithm";
+        /// SSH cipher that both sides agree on, of one direction.
+        SshCipher = 687, "ssh-cipher";
+        /// SSH message authentication code that both sides agree on, of one direction.
+        SshMac = 688, "ssh-mac";
+        /// QUIC version.
+        QuicVersion = 689, "quic-version";
+        /// Version, or number of the build, of a client's program.
+        ClientBuild = 690, "client-build";
+        /// Name of the desktop that a server shows.
+        DesktopName = 691, "desktop-name";
     }
 }
 

@@ -10,6 +10,7 @@ mod diff;
 mod explain;
 mod export;
 mod find;
+mod findings;
 mod input;
 mod interfaces;
 mod merge;
@@ -22,7 +23,9 @@ mod reading;
 mod replay;
 #[cfg(feature = "pcap-live")]
 mod run;
+mod shape;
 mod split;
+mod suppress;
 mod who_had;
 
 use clap::{Parser, Subcommand};
@@ -44,6 +47,7 @@ enum Command {
     Run(run::Run),
     Devices(devices::Devices),
     Export(export::Export),
+    Findings(findings::Findings),
     Explain(explain::Explain),
     WhoHad(who_had::WhoHad),
     Diff(diff::Diff),
@@ -52,6 +56,7 @@ enum Command {
     Pin(pin::Pin),
     Split(split::Split),
     Annotate(annotate::Annotate),
+    Suppress(suppress::Suppress),
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
     ProposeFingerprint(propose_fingerprint::ProposeFingerprint),
@@ -93,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::Findings(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::WhoHad(command) => command.run(),
         Command::Diff(command) => command.run(),
@@ -101,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Pin(command) => command.run(),
         Command::Split(command) => command.run(),
         Command::Annotate(command) => command.run(),
+        Command::Suppress(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
         Command::ProposeFingerprint(command) => command.run(),

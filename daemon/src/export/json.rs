@@ -1,7 +1,7 @@
 //! The whole document, indented, with a line's end. Devices and conversations are made and written one at a time.
 
 use super::{Contents, pieces};
-use inventory::document::{Coverage, Producer, SourceRecord};
+use inventory::document::{Coverage, Finding, Producer, SourceRecord};
 use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
@@ -17,6 +17,7 @@ struct Head<'d> {
     limits_hit: &'d [String],
     sources: &'d [SourceRecord],
     coverage: &'d Coverage,
+    findings: &'d [Finding],
 }
 
 /// Writes it.
@@ -33,6 +34,7 @@ pub fn write(contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io
         limits_hit: &document.limits_hit,
         sources: &document.sources,
         coverage: &document.coverage,
+        findings: &document.findings,
     };
     let mut bytes = Vec::new();
     indented(&head, 0, &mut bytes)?;
@@ -154,6 +156,7 @@ mod tests {
                 document.devices = vec![device("1"), device("2")];
                 document.conversations = vec![Conversation { operations: [("x".to_owned(), 1)].into(), ..Conversation::default() }];
                 document.certificates = vec![Certificate::default(), Certificate::default()];
+                document.findings = vec![Finding { rule: "X-1".into(), devices: vec!["1".into()], ..Finding::default() }];
                 document.coverage.opaque_bytes = [("tcp/1".to_owned(), 2)].into();
             }
             let mut out = Vec::new();

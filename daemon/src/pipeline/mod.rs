@@ -127,6 +127,7 @@ fn next(reader: &mut Reader, block: &mut Block, options: &Options, damages: &mut
 fn complete(mut said: SourceSaid, reader: &mut Reader, stage: &Stage, options: &Options) -> SourceSaid {
     let mut source = reader.source();
     source.duplicates = said.source.duplicates;
+    source.cut = said.source.cut;
     source.opaque = std::mem::take(&mut said.source.opaque);
     source.malformed = std::mem::take(&mut said.source.malformed);
     source.limits.append(&mut said.source.limits);

@@ -64,7 +64,7 @@ impl Engine {
                 stream.advance(bytes.len());
                 let passed = stream.pass_over(bytes.len());
                 let Some(rest) = bytes.get(passed..).filter(|rest| !rest.is_empty()) else { continue };
-                stream.gather(rest, from.behind(passed));
+                self.gather(at, direction, rest, from.behind(passed));
                 self.read_gathered(at, direction, sheet);
             }
         }
@@ -126,9 +126,7 @@ impl Engine {
             }
         }
         let from = from.behind(bytes.len() - rest.len());
-        if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
-            stream.gather(rest, from);
-        }
+        self.gather(at, direction, rest, from);
         if gathering {
             self.read_gathered(at, direction, sheet);
         }
@@ -138,9 +136,19 @@ impl Engine {
         let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
         let pieces = stream.take_gathered();
         let read = self.read_pdus(at, direction, &Sheet { pieces: Some(&pieces), ..*sheet }, pieces.bytes());
+        let mut idle = std::mem::take(&mut self.idle);
         if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
-            stream.put_back(pieces, read);
+            stream.put_back(pieces, read, &mut idle);
         }
+        self.idle = idle;
+    }
+
+    fn gather(&mut self, at: u32, direction: usize, bytes: &[u8], from: Origin) {
+        let mut idle = std::mem::take(&mut self.idle);
+        if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
+            stream.gather(bytes, from, &mut idle);
+        }
+        self.idle = idle;
     }
 
     /// Reads PDU after PDU; returns how many bytes are done with. What is left is the beginning of one.

@@ -1,18 +1,19 @@
 //! Conversations, services, roles and traffic, from tallies. Totals are sums over sources; within one source counters are absolute.
 
-use crate::assemble::answer::{Questions, Serves};
+use crate::assemble::answer::{Questions, Serves, Side};
 use crate::assemble::{View, time};
 use crate::document;
 use crate::gather::{Span, wider};
 use crate::grouped::Grouped;
 use fingerprints::behaviour::Role;
 use foldhash::fast::RandomState;
-use observations::{Endpoint, Mac, Subject, Tally, TallyRef, Transport, Uses};
+use observations::{Endpoint, Mac, Stamp, Subject, Tally, TallyRef, Transport, Uses};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 /// Every conversation, in the document's order: rows point into what was said, and are read when they are shown.
-pub(super) struct Traffic<'v> {
+pub(crate) struct Traffic<'v> {
     view: &'v View<'v>,
     /// As they are shown, in that order.
     addresses: Vec<(Box<str>, Address)>,
@@ -27,6 +28,27 @@ pub(super) struct Traffic<'v> {
     /// By the component that serves, what shows it.
     served: Grouped<Shown>,
     one_way: u64,
+}
+
+/// A conversation, for those who ask what it means.
+pub(crate) struct Talk<'t> {
+    pub(crate) protocol: &'t str,
+    pub(crate) transport: Transport,
+    /// The server's.
+    pub(crate) port: u16,
+    /// Who asks; none is known of groups, and of those whose address was several devices'.
+    pub(crate) client: Option<usize>,
+    /// Who answers.
+    pub(crate) server: Option<usize>,
+    pub(crate) client_address: &'t str,
+    pub(crate) server_address: &'t str,
+    /// Packets went both ways.
+    pub(crate) both: bool,
+    pub(crate) span: Span,
+    /// Its first packet.
+    pub(crate) first: Stamp,
+    /// The source that the packet is of.
+    pub(crate) source: &'t str,
 }
 
 /// A conversation that shows a service.
@@ -59,15 +81,15 @@ struct Row {
     index: u32,
 }
 
+impl Row {
+    /// The protocol's number.
+    const fn protocol(&self) -> u32 {
+        (self.order >> 32) as u32
+    }
+}
+
 /// Whose an address is: nobody's, or the rank of its component's id and one.
 type Whose = u32;
-
-/// One side of a conversation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Side {
-    pub(super) component: Option<usize>,
-    pub(super) address: Address,
-}
 
 /// An address as it is shown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +98,16 @@ pub(super) enum Address {
     Mac(Mac),
     Unknown,
     Many,
+}
+
+impl Address {
+    const fn is_group(&self) -> bool {
+        match self {
+            Self::Ip(IpAddr::V4(ip)) => ip.is_multicast() || ip.is_broadcast(),
+            Self::Ip(IpAddr::V6(ip)) => ip.is_multicast(),
+            _ => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Address {
@@ -176,14 +208,15 @@ impl<'v> Traffic<'v> {
         for number in 0..self.starts.len() {
             let (row, sum) = (self.row(number), self.counters(number));
             if let Some(said) = self.first(number).filter(|said| said.endpoint().transport == Transport::Udp) {
-                questions.hear(&self.client(row), &self.server(row), said.protocol(), said.endpoint(), &sum);
+                questions.hear(&self.client(row), &self.server(row), row.protocol(), said.endpoint(), &sum);
             }
         }
+        questions.settle();
         self.sum(&questions)
     }
 
     /// Adds up by component.
-    fn sum(mut self, questions: &Questions<'_>) -> Self {
+    fn sum(mut self, questions: &Questions) -> Self {
         let mut sums = vec![Sum::default(); self.by_rank.len()];
         let (mut served, mut one_way) = (Vec::with_capacity(self.starts.len()), 0);
         for number in 0..self.starts.len() {
@@ -192,7 +225,7 @@ impl<'v> Traffic<'v> {
             let (protocol, endpoint, span) = (said.protocol(), said.endpoint(), (sum.first.time, sum.last.time));
             let (out, back) = ((sum.packets_out, sum.bytes_out), (sum.packets_in, sum.bytes_in));
             let serves = if is_known(protocol, endpoint, &sum) {
-                questions.served(&self.client(row), &self.server(row), protocol, endpoint, &sum)
+                questions.served(&self.client(row), &self.server(row), row.protocol(), endpoint, &sum)
             } else {
                 Serves::Nothing
             };
@@ -232,17 +265,18 @@ impl<'v> Traffic<'v> {
     }
 
     fn side(&self, whose: Whose, rank: u128) -> Side {
-        let address = self.addresses.get(rank as u32 as usize).map_or(Address::Unknown, |(_, address)| *address);
-        Side { component: self.component(whose).map(|at| at as usize), address }
+        let address = rank as u32;
+        let group = self.addresses.get(address as usize).is_some_and(|(_, address)| address.is_group());
+        Side { component: NonZeroU32::new(whose), address, group }
     }
 
     /// How many conversations there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.starts.len()
     }
 
     /// Conversations of which only one direction was seen.
-    pub(super) fn one_way(&self) -> u64 {
+    pub(crate) fn one_way(&self) -> u64 {
         self.one_way
     }
 
@@ -279,7 +313,7 @@ impl<'v> Traffic<'v> {
         }
     }
 
-    fn operations(&self, number: usize) -> Vec<(&'v str, Uses)> {
+    pub(crate) fn operations(&self, number: usize) -> Vec<(&'v str, Uses)> {
         let mut operations: Vec<(&str, Uses)> = self.said(number).flat_map(TallyRef::operations).collect();
         operations.sort_by_key(|(name, _)| *name);
         operations.dedup_by(|next, sum| {
@@ -290,6 +324,34 @@ impl<'v> Traffic<'v> {
             same
         });
         operations
+    }
+
+    /// Conversations in protocols of which `wanted` says so, with their numbers.
+    pub(crate) fn talks(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (u32, Talk<'_>)> {
+        let of_interest = move |number: &u32| self.first(*number as usize).is_some_and(|row| wanted(row.protocol()));
+        (0..self.starts.len() as u32).filter(of_interest).filter_map(|number| Some((number, self.talk(number)?)))
+    }
+
+    /// A conversation by its number.
+    pub(crate) fn talk(&self, number: u32) -> Option<Talk<'_>> {
+        let (row, sum) = (self.row(number as usize), self.counters(number as usize));
+        let said = self.first(number as usize)?;
+        let address = |shift: u32| self.addresses.get((row.order >> shift) as u32 as usize).map_or("", |(text, _)| text);
+        let of = |whose| self.component(whose).map(|at| at as usize);
+        let endpoint = said.endpoint();
+        Some(Talk {
+            protocol: said.protocol(),
+            transport: endpoint.transport,
+            port: endpoint.port,
+            client: of(row.client),
+            server: of(row.server),
+            client_address: address(96),
+            server_address: address(64),
+            both: sum.directions == 3,
+            span: (sum.first.time, sum.last.time),
+            first: sum.first,
+            source: self.view.facts.sources.get(row.source as usize).map_or("", |one| &one.key),
+        })
     }
 
     /// A conversation, as the document has it.

@@ -2,11 +2,12 @@
 //!
 //! Spec: RFC 959 §4 and §5, RFC 1123 §4.1, RFC 2228 and RFC 4217 (AUTH TLS), RFC 2389 (FEAT), RFC 3659.
 //! Tells us: the greeting, the answer to SYST, that passwords cross in the clear and of whom, which commands are used.
-//! Does not tell: files (their data has connections of its own); anything after AUTH TLS.
+//! Does not tell: files (their data has connections of its own); what TLS protects.
 
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use observations::{Field, Kind, OperationClass, Transport, Value};
+use crate::{login, starttls};
+use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Ftp;
 
@@ -22,6 +23,9 @@ const USER_MAX: usize = 128;
 const SYSTEM: &[u8] = b"215";
 const GREETING: &[u8] = b"220";
 const LOGGED_IN: &[u8] = b"230";
+/// RFC 2228 §5.1: logged in, as the security exchange says (TLS with a client's certificate).
+const LOGGED_IN_SECURELY: &[u8] = b"232";
+const NOT_LOGGED_IN: &[u8] = b"530";
 /// RFC 2228 §5.1: the security mechanism is accepted; with TLS the handshake follows.
 const MECHANISM: &[u8] = b"234";
 
@@ -123,7 +127,10 @@ impl Dissector for Ftp {
         }
     }
 
-    fn frame(&self, head: &[u8]) -> Framing {
+    fn frame_in(&self, head: &[u8], _: &At, state: Option<&LogIn>) -> Framing {
+        if state.is_some_and(|log_in| log_in.tls) {
+            return starttls::frame(head);
+        }
         match head.iter().take(LINE_MAX).position(|byte| *byte == b'\n') {
             Some(end) => Framing::Pdu { len: end + 1, want: end + 1 },
             None if head.len() < LINE_MAX => Framing::Need(head.len() + 1),
@@ -134,7 +141,7 @@ impl Dissector for Ftp {
     fn glance(&self, head: &[u8], at: &At) -> Glance {
         let line = line_of(head);
         if at.from_client == Some(false) || is_reply(line) {
-            let told = [SYSTEM, GREETING, LOGGED_IN, MECHANISM].iter().any(|code| line.starts_with(code));
+            let told = [SYSTEM, GREETING, LOGGED_IN, LOGGED_IN_SECURELY, NOT_LOGGED_IN, MECHANISM].iter().any(|code| line.starts_with(code));
             return if told { Glance::READ } else { Glance::SKIP };
         }
         let found = command(line);
@@ -146,6 +153,9 @@ impl Dissector for Ftp {
     }
 
     fn read(&self, pdu: &[u8], log_in: &mut LogIn, cx: &mut Context<'_>) -> Result<Next, DissectError> {
+        if log_in.tls {
+            return Ok(starttls::read(pdu, cx));
+        }
         let line = trim(pdu);
         if cx.from_client() == Some(false) || is_reply(line) {
             return Ok(log_in.answered(line, cx));
@@ -164,6 +174,7 @@ pub(crate) struct LogIn {
     /// A password was sent for this user.
     password: bool,
     greeting: u8,
+    tls: bool,
 }
 
 impl LogIn {
@@ -178,7 +189,7 @@ impl LogIn {
                 // RFC 1635: the password of an anonymous user is an address, and no secret.
                 if !self.is_anonymous() {
                     let server = cx.receiver();
-                    cx.say(&server, Kind::Security).implied(Field::AuthenticationMethod, &word("password"));
+                    drop(login::say(cx, &server, login::PASSWORD, login::ATTEMPTED));
                     cx.secret(&server, "ftp password", self.user.as_deref(), argument);
                 }
             }
@@ -195,17 +206,18 @@ impl LogIn {
             cx.say(&server, Kind::Service).trimmed(Field::FtpBanner, text);
         } else if code == SYSTEM {
             cx.say(&server, Kind::Service).trimmed(Field::FtpSystem, text);
-        } else if code == LOGGED_IN && self.user.is_some() {
+        } else if [LOGGED_IN, LOGGED_IN_SECURELY, NOT_LOGGED_IN].contains(&code) && self.user.is_some() {
             let method = match self.password {
-                _ if self.is_anonymous() => Some("anonymous"),
-                false => Some("none"),
-                true => None,
+                _ if self.is_anonymous() => login::ANONYMOUS,
+                false => login::NONE,
+                true => login::PASSWORD,
             };
-            cx.say(&server, Kind::Security).maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method)));
+            drop(login::say(cx, &server, method, login::outcome(code != NOT_LOGGED_IN)));
             self.user = None;
         } else if code == MECHANISM {
-            cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("tls"));
-            return Next::Count;
+            self.tls = true;
+            login::protection(cx, &server, "tls", login::ACCEPTED);
+            return Next::Read;
         }
         Next::Watch
     }
@@ -214,10 +226,6 @@ impl LogIn {
     fn is_anonymous(&self) -> bool {
         self.user.as_ref().is_some_and(|user| user.eq_ignore_ascii_case(b"anonymous") || user.eq_ignore_ascii_case(b"ftp"))
     }
-}
-
-fn word(text: &str) -> Value {
-    Value::Text(text.into())
 }
 
 fn line_of(head: &[u8]) -> &[u8] {
@@ -245,7 +253,7 @@ fn command(line: &[u8]) -> Option<(usize, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{conversation, field, gate};
+    use crate::testing::{conversation, field, gate, outcomes};
     use observations::Observation;
 
     fn talk(port: u16, lines: &[&str]) -> Vec<Observation> {
@@ -268,22 +276,24 @@ mod tests {
     fn a_password_goes_to_the_tagger_alone() {
         let said = talk(21, &["USER operator\r\n", "331 Password\r\n", "PASS hunter22\r\n", "230 in\r\n"]);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["ftp password"]);
-        assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["password"]);
+        assert_eq!(outcomes(&said), ["password accepted", "password attempted"]);
+        let said = talk(21, &["USER operator\r\n", "331 Password\r\n", "PASS hunter22\r\n", "530 no\r\n"]);
+        assert_eq!(outcomes(&said), ["password attempted", "password refused"]);
         assert!(!said.iter().flat_map(|said| &said.fields_first).any(|field| field.quote.windows(6).any(|quote| quote == b"hunter")));
     }
 
     #[test]
     fn an_anonymous_user_shows_no_secret() {
         let said = talk(21, &["user Anonymous\r\n", "331 Password\r\n", "PASS a@b\r\n", "230 in\r\n"]);
-        assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["anonymous"]);
+        assert_eq!(outcomes(&said), ["anonymous accepted"]);
         assert!(said.iter().all(|said| said.kind != Kind::Credential));
-        assert_eq!(field(&talk(21, &["USER plc\r\n", "230 in\r\n"]), Kind::Security, Field::AuthenticationMethod), ["none"]);
+        assert_eq!(outcomes(&talk(21, &["USER plc\r\n", "230 in\r\n"])), ["none accepted"]);
     }
 
     #[test]
-    fn after_auth_tls_nothing_is_read() {
+    fn after_auth_tls_records_are_handed_on() {
         let said = talk(21, &["AUTH TLS\r\n", "234 go\r\n", "USER a\r\n", "PASS b\r\n"]);
-        assert_eq!(field(&said, Kind::Security, Field::SecurityLevel), ["tls"]);
+        assert_eq!(outcomes(&said), ["tls accepted"]);
         assert!(said.iter().all(|said| said.kind != Kind::Credential));
     }
 

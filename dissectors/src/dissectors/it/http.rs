@@ -5,14 +5,13 @@
 //! Does not tell: paths, cookies and forms, which are not kept, and bodies that are no page and no message of another protocol; who
 //! stands behind a proxy.
 
-use crate::base64;
+use super::http_log_in::{self as log_in, Shown};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use crate::http_auth as auth;
 use crate::http_content::{self, Content};
 use crate::http_message::{self as http, Asked, Body, Head, Start};
 use crate::websocket;
-use observations::{Field, Kind, Subject, Transport};
+use observations::{Field, Kind, Transport};
 use std::collections::VecDeque;
 
 pub(crate) struct Http;
@@ -21,9 +20,6 @@ pub(crate) struct Http;
 const ASKED_MAX: usize = 32;
 /// RFC 9112 §7.1: a chunk's size in hexadecimal and its extensions; longer lines are none.
 const CHUNK_LINE_MAX: usize = 256;
-/// The layer under which NTLM's messages are handed on.
-const NTLMSSP: &str = "ntlmssp";
-const NTLMSSP_SIGNATURE: &[u8] = b"NTLMSSP\0";
 
 impl Dissector for Http {
     type State = Exchange;
@@ -83,7 +79,7 @@ impl Dissector for Http {
     fn frame_in(&self, head: &[u8], at: &At, state: Option<&Exchange>) -> Framing {
         let Some(exchange) = state else { return message(head, Asked::Other) };
         let half = exchange.half(at.from_client);
-        let asked = exchange.asked.front().copied().unwrap_or(Asked::Other);
+        let asked = exchange.asked.front().map_or(Asked::Other, |asked| asked.0);
         match half.at(head) {
             Place::Head => message(head, asked),
             Place::Length(left) => Framing::Pdu { len: left, want: left.min(half.room()) },
@@ -108,14 +104,14 @@ impl Dissector for Http {
         let head = http::head(pdu).ok_or(DissectError::Malformed { rule: "head", offset: 0 })?;
         let next = match head.start {
             Start::Request { method, target } => {
-                requested(&head, target, cx);
+                let shown = requested(&head, target, cx);
                 if head.has_token("upgrade", b"websocket") {
                     cx.under(http_content::WEBSOCKET, pdu);
                 }
-                exchange.asks(&head, method)
+                exchange.asks(&head, method, shown)
             }
             Start::Response { status } => {
-                responded(&head, cx);
+                responded(&head, status, exchange.shown(status), cx);
                 if status == 101 && cx.under(http_content::WEBSOCKET, pdu) { exchange.upgrades() } else { exchange.answers(&head, status) }
             }
         };
@@ -127,11 +123,16 @@ const fn shape(bytes: &'static [(usize, u8, u8)]) -> Shape {
     Shape { over: Transport::Tcp, bytes, min: 12, max: usize::MAX }
 }
 
+/// RFC 9110 §15.2: another response follows.
+fn is_interim(status: u16) -> bool {
+    (100..=199).contains(&status) && status != 101
+}
+
 /// What a conversation's messages need of each other.
 #[derive(Default)]
 pub(crate) struct Exchange {
     /// Requests without their final response, the oldest first.
-    asked: VecDeque<Asked>,
+    asked: VecDeque<(Asked, Shown)>,
     client: Half,
     server: Half,
 }
@@ -169,12 +170,12 @@ impl Exchange {
     }
 
     /// Of what clients send heads are read, and bodies that say what is asked; others are passed over.
-    fn asks(&mut self, head: &Head<'_>, method: &str) -> Next {
+    fn asks(&mut self, head: &Head<'_>, method: &str, shown: Shown) -> Next {
         // Answers that were lost leave their requests behind: then none can be told to be whose.
         if self.asked.len() >= ASKED_MAX {
             self.asked.clear();
         }
-        self.asked.push_back(Asked::by(method));
+        self.asked.push_back((Asked::by(method), shown));
         self.client.content = Content::of(head).map(Box::new);
         self.client.place = match (http::body(head, Asked::Other), &self.client.content) {
             (Body::Chunked, _) => Place::Chunks,
@@ -182,6 +183,11 @@ impl Exchange {
             _ => Place::Head,
         };
         Next::Read
+    }
+
+    /// What the request showed that this answers.
+    fn shown(&self, status: u16) -> Shown {
+        self.asked.front().filter(|_| !is_interim(status)).and_then(|asked| asked.1)
     }
 
     fn upgrades(&mut self) -> Next {
@@ -193,8 +199,7 @@ impl Exchange {
     }
 
     fn answers(&mut self, head: &Head<'_>, status: u16) -> Next {
-        let interim = (100..=199).contains(&status) && status != 101;
-        let asked = if interim { Asked::Other } else { self.asked.pop_front().unwrap_or(Asked::Other) };
+        let asked = if is_interim(status) { Asked::Other } else { self.asked.pop_front().map_or(Asked::Other, |asked| asked.0) };
         let body = http::body(head, asked);
         self.server.content = Content::of(head).map(Box::new);
         self.server.place = match (body, &self.server.content) {
@@ -298,7 +303,7 @@ fn chunk_line(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Product of the client, the name by which it calls the server, and its credentials.
-fn requested(head: &Head<'_>, target: &str, cx: &mut Context<'_>) {
+fn requested(head: &Head<'_>, target: &str, cx: &mut Context<'_>) -> Shown {
     let (client, server) = (cx.sender_host(), cx.receiver());
     // What came through a proxy is another's product.
     let direct = head.get("via").is_none() && head.get("x-forwarded-for").is_none() && head.get("forwarded").is_none();
@@ -309,11 +314,7 @@ fn requested(head: &Head<'_>, target: &str, cx: &mut Context<'_>) {
     if let Some(host) = head.get("host").filter(|host| target.starts_with('/') && !is_address(host)) {
         cx.say(&server, Kind::Request).text(Field::HttpHost, host);
     }
-    for (name, secret_use) in [("authorization", "http basic"), ("proxy-authorization", "http proxy basic")] {
-        for value in head.all(name) {
-            authorized(value, secret_use, &server, cx);
-        }
-    }
+    log_in::requested(head, &server, cx)
 }
 
 /// A host that is called by its address is called by no name.
@@ -323,56 +324,18 @@ fn is_address(host: &[u8]) -> bool {
     text.starts_with('[') || bare.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
-/// The scheme of credentials; of Basic the secret goes to the tagger, NTLM's messages are handed on, nothing else is kept.
-fn authorized(value: &[u8], secret_use: &'static str, server: &Subject, cx: &mut Context<'_>) {
-    let (scheme, token) = auth::credentials(value);
-    if scheme.is_empty() || !scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) || token.is_empty() {
-        return;
-    }
-    cx.say(server, Kind::Security).text(Field::HttpScheme, scheme);
-    if scheme.eq_ignore_ascii_case(b"basic") {
-        let Some(decoded) = base64::decode(token) else { return };
-        let colon = decoded.iter().position(|byte| *byte == b':').unwrap_or(decoded.len());
-        let (user, secret) = (decoded.get(..colon).unwrap_or_default(), decoded.get(colon + 1..).unwrap_or_default());
-        cx.secret(server, secret_use, Some(user), secret);
-    } else {
-        negotiated(scheme, token, cx);
-    }
-}
-
-/// RFC 4559 §4 and MS-NTHT: NTLM messages, bare or within SPNEGO.
-fn negotiated(scheme: &[u8], token: &[u8], cx: &mut Context<'_>) {
-    if !scheme.eq_ignore_ascii_case(b"ntlm") && !scheme.eq_ignore_ascii_case(b"negotiate") {
-        return;
-    }
-    let Some(decoded) = base64::decode(token) else { return };
-    let at = decoded.windows(NTLMSSP_SIGNATURE.len()).position(|window| window == NTLMSSP_SIGNATURE);
-    if let Some(message) = at.and_then(|at| decoded.get(at..)) {
-        cx.derived(message, token, "base64", |message, cx| cx.beside(NTLMSSP, 0, message));
-    }
-}
-
-/// Product of the server, and what it asks credentials for.
-fn responded(head: &Head<'_>, cx: &mut Context<'_>) {
+/// Product of the server, what it asks credentials for, and what it makes of those that were shown.
+fn responded(head: &Head<'_>, status: u16, shown: Shown, cx: &mut Context<'_>) {
     let server = cx.sender();
     let saying = cx.say(&server, Kind::Service).maybe(head.get("server"), |s, v| s.text(Field::HttpServer, v));
     drop(saying.maybe(head.get("x-powered-by"), |s, v| s.text(Field::HttpPoweredBy, v)));
-    for value in head.all("www-authenticate").chain(head.all("proxy-authenticate")) {
-        for challenge in auth::challenges(value) {
-            let saying = cx.say(&server, Kind::Security).text(Field::HttpScheme, challenge.scheme);
-            let saying = saying.maybe(challenge.realm, |s, v| s.text(Field::HttpRealm, v));
-            drop(saying.maybe(challenge.algorithm, |s, v| s.text(Field::AuthenticationMethod, v)));
-            if let Some(token) = challenge.token {
-                negotiated(challenge.scheme, token, cx);
-            }
-        }
-    }
+    log_in::responded(head, status, shown, &server, cx);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{conversation, field, gate, payload, read_cut};
+    use crate::testing::{conversation, field, gate, outcomes, payload, read_cut};
     use observations::Observation;
 
     const GET: &[u8] = b"GET /index.html HTTP/1.1\r\nHost: plc-7.plant.test\r\nUser-Agent: Mozilla/5.0 (HMI)\r\nCookie: sid=secret1\r\n\r\n";
@@ -423,6 +386,31 @@ mod tests {
         ]);
         assert_eq!(field(&said, Kind::Security, Field::HttpRealm), ["DS-2CD"]);
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["MD5"]);
+    }
+
+    #[test]
+    fn credentials_are_told_with_what_became_of_them() {
+        let ok: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let no: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+        for (field, answer, told) in [
+            ("Authorization: Basic YTpi", ok, ["basic accepted", "basic attempted"]),
+            ("Authorization: Digest username=\"a\", realm=\"x\", response=\"00\"", no, ["digest attempted", "digest refused"]),
+            ("Authorization: Bearer t0ken", ok, ["bearer accepted", "bearer attempted"]),
+            ("X-API-Key: t0ken", ok, ["api-key accepted", "api-key attempted"]),
+        ] {
+            let said = talk(&[format!("GET / HTTP/1.1\r\n{field}\r\n\r\n").as_bytes(), answer]);
+            assert_eq!(outcomes(&said), told);
+            let quotes = said.iter().flat_map(|said| &said.fields_first);
+            assert!(!quotes.into_iter().any(|field| field.quote.windows(5).any(|quote| quote == b"t0ken")));
+        }
+    }
+
+    #[test]
+    fn a_form_s_password_is_told() {
+        let form = b"POST /login HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 26\r\n\r\nuser=ann&password=hunter22";
+        let said = talk(&[form]);
+        assert_eq!(outcomes(&said), ["form attempted"]);
+        assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["http form"]);
     }
 
     #[test]

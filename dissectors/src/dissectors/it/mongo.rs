@@ -287,12 +287,12 @@ impl Asked {
         };
         let Some(method) = method else {
             if log_in && get(document, "errmsg").is_some() {
-                cx.say(&server, Kind::Security).implied(Field::Acceptance, &word("refused"));
+                cx.say(&server, Kind::Security).implied(Field::Outcome, &word("refused"));
             }
             return;
         };
         self.done = true;
-        let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none")).implied(Field::Acceptance, &word("accepted"));
+        let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none")).implied(Field::Outcome, &word("accepted"));
         drop(saying.implied(Field::AuthenticationMethod, &Value::Text(method)));
     }
 }

@@ -214,7 +214,7 @@ fn private(head: &[u8]) -> Option<bool> {
 /// That a server answers whoever asks: said with the word of what it answers.
 fn answers(cx: &mut Context<'_>, what: &str) -> Subject {
     let about = cx.sender();
-    cx.say(&about, Kind::Security).implied(Field::AuthenticationMethod, &word("none")).implied(Field::Acceptance, &word(what));
+    cx.say(&about, Kind::Security).implied(Field::AuthenticationMethod, &word("none")).implied(Field::Outcome, &word(what));
     about
 }
 
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(field(&said, Kind::Service, Field::SoftwareVersion), ["ntpd 4.2.8p15"]);
         assert_eq!(field(&said, Kind::Service, Field::OperatingSystem), ["Linux/4.9.0"]);
         assert_eq!(field(&said, Kind::Service, Field::Cpu), ["armv7l"]);
-        assert_eq!(field(&said, Kind::Security, Field::Acceptance), ["control"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["control"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::base64;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Next, Row, Shape, Side};
 use crate::http_auth as auth;
+use crate::login;
 use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Sip;
@@ -18,6 +19,9 @@ const VERSION: &[u8] = b"SIP/2.0";
 const HEAD_MAX: usize = 16 * 1024;
 /// As many fields as servers of HTTP take.
 const FIELDS_MAX: usize = 100;
+
+/// Registrations that wait for their answer: exchanges have many through one conversation.
+const WAITING_MAX: usize = 32;
 
 /// RFC 3261 §7.1, RFC 3262, RFC 6665, RFC 3311, RFC 3428, RFC 3515, RFC 3903, RFC 6086.
 const METHODS: &[(&str, OperationClass)] = &[
@@ -51,7 +55,7 @@ const fn shape(over: Transport, bytes: &'static [(usize, u8, u8)]) -> Shape {
 }
 
 impl Dissector for Sip {
-    type State = ();
+    type State = Waiting;
 
     const ROW: Row = Row {
         name: "sip",
@@ -112,15 +116,18 @@ impl Dissector for Sip {
         Glance { operation: method(head).and_then(|index| u16::try_from(index).ok()), ..Glance::READ }
     }
 
-    fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
+    fn read(&self, pdu: &[u8], waiting: &mut Waiting, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         // RFC 5626 §3.5.1, and telephones that send spaces or NULs.
         if trim(pdu).is_empty() {
             return Ok(Next::Watch);
         }
         let message = Message::read(pdu).ok_or(DissectError::Malformed { rule: "start line", offset: 0 })?;
         match message.start {
-            Start::Request => requested(&message, cx),
-            Start::Response(status) => responded(&message, status, cx),
+            Start::Request => waiting.asked(&message, requested(&message, cx)),
+            Start::Response(status) => {
+                responded(&message, status, cx);
+                waiting.answered(&message, status, cx);
+            }
         }
         Ok(Next::Watch)
     }
@@ -184,26 +191,62 @@ impl<'a> Message<'a> {
     }
 }
 
-fn requested(message: &Message<'_>, cx: &mut Context<'_>) {
+/// What requests showed of their sender, by their sequence number, until they are answered.
+#[derive(Default)]
+pub(crate) struct Waiting(Vec<(Vec<u8>, &'static str)>);
+
+impl Waiting {
+    fn asked(&mut self, message: &Message<'_>, shown: Option<&'static str>) {
+        let register = message.get(b"cseq", b"cseq").filter(|number| number.ends_with(b"REGISTER"));
+        let Some((number, method)) = register.zip(shown.or(Some(login::NONE))) else { return };
+        if self.0.len() >= WAITING_MAX {
+            self.0.remove(0);
+        }
+        self.0.push((number.to_vec(), method));
+    }
+
+    fn answered(&mut self, message: &Message<'_>, status: u16, cx: &mut Context<'_>) {
+        let number = message.get(b"cseq", b"cseq").unwrap_or_default();
+        let Some(at) = self.0.iter().position(|one| one.0 == number).filter(|_| status >= 200) else { return };
+        let (_, method) = self.0.remove(at);
+        let server = cx.sender();
+        match status {
+            200..=299 => drop(login::say(cx, &server, method, login::ACCEPTED)),
+            401 | 403 | 407 if method != login::NONE => drop(login::say(cx, &server, method, login::REFUSED)),
+            _ => {}
+        }
+    }
+}
+
+fn requested(message: &Message<'_>, cx: &mut Context<'_>) -> Option<&'static str> {
     let (sender, receiver) = (cx.sender_host(), cx.receiver());
     if let Some(agent) = message.get(b"user-agent", b"user-agent").filter(|_| message.is_direct()) {
         cx.say(&sender, Kind::Client).text(Field::SipUserAgent, agent);
     }
+    let mut shown = None;
     for value in message.all(b"authorization", b"proxy-authorization") {
         let (scheme, token) = auth::credentials(value);
         if token.is_empty() {
             continue;
         }
-        cx.say(&receiver, Kind::Security).text(Field::HttpScheme, scheme);
+        let basic = scheme.eq_ignore_ascii_case(b"basic");
+        let word = if basic {
+            "basic"
+        } else if scheme.eq_ignore_ascii_case(b"digest") {
+            "digest"
+        } else {
+            "other"
+        };
+        drop(login::say(cx, &receiver, word, login::ATTEMPTED).text(Field::HttpScheme, scheme));
+        shown = Some(word);
         // RFC 3261 §22: Basic must not be used any more; some still do.
-        if scheme.eq_ignore_ascii_case(b"basic")
-            && let Some(decoded) = base64::decode(token)
-        {
+        if let Some(decoded) = base64::decode(token).filter(|_| basic) {
             let colon = decoded.iter().position(|byte| *byte == b':').unwrap_or(decoded.len());
             let (user, secret) = (decoded.get(..colon).unwrap_or_default(), decoded.get(colon + 1..).unwrap_or_default());
             cx.secret(&receiver, "sip basic", Some(user), secret);
         }
     }
+    shown
 }
 
 fn responded(message: &Message<'_>, status: u16, cx: &mut Context<'_>) {
@@ -216,7 +259,8 @@ fn responded(message: &Message<'_>, status: u16, cx: &mut Context<'_>) {
     for value in message.all(b"www-authenticate", b"proxy-authenticate") {
         for challenge in auth::challenges(value) {
             let saying = cx.say(&server, Kind::Security).text(Field::HttpScheme, challenge.scheme);
-            drop(saying.maybe(challenge.algorithm, |s, v| s.text(Field::AuthenticationMethod, v)));
+            let saying = saying.maybe(challenge.algorithm, |s, v| s.text(Field::AuthenticationMethod, v));
+            drop(saying.implied(Field::Outcome, &login::word(login::REQUIRED)));
         }
     }
 }
@@ -246,6 +290,7 @@ fn host(contact: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::outcomes;
     use crate::testing::{conversation, field, gate, payload};
     use observations::Observation;
 
@@ -319,6 +364,19 @@ mod tests {
         {
             assert_eq!(gate(&Sip, stranger, 5060), Gate::NotMine);
         }
+    }
+
+    #[test]
+    fn registrations_are_told_with_what_became_of_them() {
+        let talk = |credentials: &str, status: &str| {
+            let asks = request(&format!("CSeq: 7 REGISTER\r\n{credentials}"));
+            conversation(&Sip, Transport::Udp, &[(5070, 5060, &asks), (5060, 5070, &answer(status, "CSeq: 7 REGISTER\r\n"))])
+        };
+        let digest = "Authorization: Digest username=\"ann\", response=\"00\"\r\n";
+        assert_eq!(outcomes(&talk(digest, "200 OK")), ["digest accepted", "digest attempted"]);
+        assert_eq!(outcomes(&talk(digest, "403 Forbidden")), ["digest attempted", "digest refused"]);
+        assert_eq!(outcomes(&talk("", "200 OK")), ["none accepted"]);
+        assert!(outcomes(&talk("", "401 Unauthorized")).is_empty());
     }
 
     #[test]

@@ -6,10 +6,11 @@
 //! Does not tell: files, shares and users; whether a system is what it says (Samba names a Windows).
 
 use super::smb_commands::{self as commands, NEGOTIATE, OPERATIONS, SESSION_SETUP};
-use super::{smb_token, smb2};
+use super::smb2;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::netbios::{self, ENCODED};
+use crate::spnego;
 use nom::bytes::take;
 use nom::number::{be_u8, le_u16, le_u32};
 use nom::{IResult, Parser};
@@ -266,7 +267,7 @@ impl Session {
         let about = cx.sender_host();
         match message.words.len() {
             24 => {
-                smb_token::hand_on(message.data.get(..first).unwrap_or(message.data), cx);
+                spnego::hand_on(message.data.get(..first).unwrap_or(message.data), cx);
                 let [system, service, _] = texts(message, first);
                 systems(&about, message.unicode, system, service, cx);
             }
@@ -315,7 +316,7 @@ fn logged_in(message: &Message<'_>, cx: &mut Context<'_>) -> Result<(), DissectE
     if action.first_chunk().is_some_and(|action| u16::from_le_bytes(*action) & GUEST != 0) {
         cx.say(&about, Kind::Security).decoded(Field::AuthenticationMethod, &word("guest"), action, "smb-action");
     }
-    smb_token::hand_on(message.data.get(..blob).unwrap_or(message.data), cx);
+    spnego::hand_on(message.data.get(..blob).unwrap_or(message.data), cx);
     let (host, [system, service, domain]) = (cx.sender_host(), texts(message, blob));
     systems(&host, message.unicode, system, service, cx);
     say_names(&host, message.unicode, &[(Field::DomainName, domain)], cx);

@@ -5,9 +5,9 @@
 //! (handed on).
 //! Does not tell: which files and shares are used; anything of an encrypted session.
 
-use super::smb_token;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
+use crate::spnego;
 use nom::bytes::take;
 use nom::number::{le_u16, le_u32};
 use nom::{IResult, Parser};
@@ -239,7 +239,7 @@ fn context(i: &[u8]) -> IResult<&[u8], (u16, &[u8])> {
 fn logs_in(pdu: &[u8], body: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
     let (i, _before) = take::<_, _, Error<'_>>(12usize).parse(body)?;
     let (_, at) = (le_u16::<_, Error<'_>>(), le_u16()).parse(i)?;
-    smb_token::hand_on(blob(pdu, at), cx);
+    spnego::hand_on(blob(pdu, at), cx);
     Ok(())
 }
 
@@ -260,7 +260,7 @@ fn logged_in(pdu: &[u8], body: &[u8], cx: &mut Context<'_>) -> Result<(), Dissec
         let encrypted = (flags & ENCRYPT_DATA != 0).then_some("encrypted");
         drop(saying.maybe(encrypted, |s, name| s.decoded(Field::SecurityLevel, &word(name), flag_bytes, "smb2-session-flags")));
     }
-    smb_token::hand_on(blob(pdu, at), cx);
+    spnego::hand_on(blob(pdu, at), cx);
     Ok(())
 }
 

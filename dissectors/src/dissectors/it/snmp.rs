@@ -124,7 +124,7 @@ impl Dissector for Snmp {
                 let saying = say_version(cx.say(&sender, Kind::Security), version, envelope.version_bytes);
                 // RFC 1157 §4.1: a message whose community is not known is not answered.
                 drop(if answers {
-                    saying.implied(Field::AuthenticationMethod, &word("community")).implied(Field::Acceptance, &word("accepted"))
+                    saying.implied(Field::AuthenticationMethod, &word("community")).implied(Field::Outcome, &word("accepted"))
                 } else {
                     saying
                 });
@@ -162,7 +162,7 @@ impl Talk {
         let status =
             pdu.open().ok().and_then(|mut fields| fields.next().and_then(|_| fields.next()).ok().flatten()).and_then(|status| status.number());
         let end = if status == Some(0) { "set accepted" } else { "set refused" };
-        cx.say(sender, Kind::Security).implied(Field::Acceptance, &word(end));
+        cx.say(sender, Kind::Security).implied(Field::Outcome, &word(end));
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape};
+use crate::starttls;
 use observations::Transport;
 
 pub(crate) struct Tpkt;
@@ -67,6 +68,8 @@ impl Dissector for Tpkt {
                 _ => Framing::Lost,
             },
             [] | [3] | [3, 0] | [3, 0, _] => Framing::Need(HEADER),
+            // Remote Desktop goes on in TLS once both sides agree (MS-RDPBCGR §5.4.5.1).
+            [20..=23, 3, ..] => starttls::frame(head),
             _ => Framing::Lost,
         }
     }
@@ -76,6 +79,9 @@ impl Dissector for Tpkt {
     }
 
     fn read(&self, pdu: &[u8], _: &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
+        if pdu.first() != VERSION.first() {
+            return Ok(starttls::read(pdu, cx));
+        }
         let tpdu = pdu.get(HEADER..).ok_or(DissectError::Truncated { needed: HEADER })?;
         cx.under(0, tpdu);
         // What lies inside says by its glance what is worth reading.
@@ -129,7 +135,8 @@ mod tests {
     #[test]
     fn bytes_that_begin_no_packet_are_lost() {
         assert_eq!(Tpkt.frame(&[3, 0, 0, 6, 2, 0xf0]), Framing::Lost);
-        assert_eq!(Tpkt.frame(&[0x17, 3, 3, 0]), Framing::Lost);
+        assert_eq!(Tpkt.frame(&[0x41, 3, 3, 0]), Framing::Lost);
+        assert_eq!(Tpkt.frame(&[0x17, 3, 3, 0, 9]), Framing::Pdu { len: 14, want: 14 });
         assert_eq!(Tpkt.frame(&[3, 0]), Framing::Need(HEADER));
     }
 }

@@ -227,7 +227,7 @@ fn a_printer_s_first_device_is_its_model_and_a_computer_s_is_not() {
 fn an_answer_accepts_the_community_and_a_request_does_not() {
     let said = answer(&Snmp, &v2c(RESPONSE, &system()));
     assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["community"]);
-    assert_eq!(field(&said, Kind::Security, Field::Acceptance), ["accepted"]);
+    assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted"]);
     assert!(field(&request(&Snmp, &v2c(0xa0, &system())), Kind::Security, Field::AuthenticationMethod).is_empty());
 }
 
@@ -235,9 +235,9 @@ fn an_answer_accepts_the_community_and_a_request_does_not() {
 fn a_set_that_was_done_is_told_from_one_that_was_only_tried() {
     let (set, done) = (v2c(SET, &system()), v2c(RESPONSE, &system()));
     let said = crate::testing::conversation(&Snmp, Transport::Udp, &[(50000, 161, &set), (161, 50000, &done)]);
-    assert!(field(&said, Kind::Security, Field::Acceptance).contains(&"set accepted".to_owned()));
+    assert!(field(&said, Kind::Security, Field::Outcome).contains(&"set accepted".to_owned()));
     let tried = crate::testing::conversation(&Snmp, Transport::Udp, &[(50000, 161, &set)]);
-    assert!(field(&tried, Kind::Security, Field::Acceptance).is_empty());
+    assert!(field(&tried, Kind::Security, Field::Outcome).is_empty());
 }
 
 #[test]
