@@ -4,6 +4,7 @@ SERVICES   name: (device, command): a device's server, runs until the recording 
 SCENARIOS  name: services started before the steps (before, underway: even before the recording); steps (device, command[, seconds]) one after another, or a timeline
            with start-up; outputs (file, tshark filter that cuts it or None for the whole, filter that proves it)
 """
+import it
 import ot_iot
 import two_cells
 
@@ -121,7 +122,7 @@ SERVICES |= {
     "ipmi": ("srv", "ipmi_sim -n -c @CONF@/ipmi-lan.conf -f @CONF@/ipmi.emu -s @OUT@/ipmi"),
 }
 
-SERVICES |= two_cells.SERVICES | ot_iot.SERVICES
+SERVICES |= two_cells.SERVICES | ot_iot.SERVICES | it.SERVICES
 
 CURL = "curl -sk -m 6 -o /dev/null "
 V2C = "snmpget -v2c -c {} -r 1 -t 2 {} 1.3.6.1.2.1.1.1.0 1.3.6.1.2.1.1.2.0 1.3.6.1.2.1.1.3.0 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.6.0"
@@ -408,4 +409,4 @@ SCENARIOS = {
         "outputs": [("ipmi/device-id.pcap", "udp.port == 623", "rmcp")],
     },
 }
-SCENARIOS |= ot_iot.SCENARIOS
+SCENARIOS |= ot_iot.SCENARIOS | it.SCENARIOS

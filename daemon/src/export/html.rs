@@ -77,7 +77,7 @@ pub fn write(heading: &Heading, contents: &dyn Contents, workers: usize, out: &m
             (title(heading, contents))
             (PreEscaped("<main>"))
             (section("coverage", &coverage::coverage(contents.head(), &survey)))
-            (section("summary", &summary::summary(&survey)))
+            (section("summary", &summary::summary(contents.head(), &survey)))
         },
     )?;
     begin("inventory", out)?;

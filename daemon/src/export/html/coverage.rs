@@ -81,7 +81,8 @@ fn losses(sources: &[SourceRecord]) -> Markup {
         sources.iter().flat_map(|source| of(source).values()).fold(0u64, |sum, more| sum.saturating_add(*more))
     };
     let figure = html! {
-        (number(sum(|source| source.dropped.unwrap_or(0)))) " lost, " (number(sum(|source| source.truncated))) " cut short, "
+        @if silent == sources.len() { "losses not stated, " } @else { (number(sum(|source| source.dropped.unwrap_or(0)))) " lost, " }
+         (number(sum(|source| source.truncated))) " cut short, "
         (number(inner(|source| &source.undecoded))) " not decoded, " (number(inner(|source| &source.malformed))) " malformed"
     };
     html! {
