@@ -44,11 +44,10 @@ struct Group<'d> {
 
 impl ProposeFingerprint {
     pub(super) fn run(&self) -> Done {
-        let fingerprints = self.from.reading.fingerprints()?;
-        let Material::Said(said, decisions) = self.from.material(&self.files)? else {
+        let (Material::Said(said, decisions), knowledge) = self.from.material(&self.files)? else {
             return Err(Failure::usage("a JSON document holds only what was recognised: give the database or the captures"));
         };
-        let document = View::of(&said, &fingerprints, &decisions).document();
+        let document = View::of(&said, &knowledge.fingerprints, &decisions).document();
         let (text, left_out) = drafts(&said, &document, usize::from(self.devices));
         if left_out > 0 {
             eprintln!("{left_out} further drafts are left out; `--devices N` asks for more devices behind each");
