@@ -744,6 +744,8 @@ table! {
         RemoteAccess = 723, "remote-access";
         /// How long a device is up, in seconds.
         UptimeSeconds = 725, "uptime-seconds";
+        /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
+        TcpSignatureAnswer = 726, "tcp-signature-answer";
         /// What became of a log-in, or of a protection that was asked for: `offered`, `attempted`, `accepted`, `refused`, `required`.
         Outcome = 660, "outcome";
         /// Kerberos encryption type of a ticket (RFC 3961 section 8).
@@ -808,8 +810,6 @@ table! {
         ClientBuild = 690, "client-build";
         /// Name of the desktop that a server shows.
         DesktopName = 691, "desktop-name";
-        /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
-        TcpSignatureAnswer = 726, "tcp-signature-answer";
     }
 }
 

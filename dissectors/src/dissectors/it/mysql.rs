@@ -7,7 +7,7 @@
 use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use crate::tls_within;
+use crate::starttls;
 use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Mysql;
@@ -121,7 +121,7 @@ impl Dissector for Mysql {
 
     fn frame_in(&self, head: &[u8], _: &At, state: Option<&LogIn>) -> Framing {
         if state.is_some_and(|state| state.tls) {
-            return tls_within::frame(head);
+            return starttls::frame(head);
         }
         match packet(head) {
             Some((length, ..)) => Framing::Pdu { len: HEADER + length, want: HEADER + length.min(WANT) },
@@ -130,7 +130,7 @@ impl Dissector for Mysql {
     }
 
     fn glance(&self, head: &[u8], at: &At) -> Glance {
-        if tls_within::is_record(head) {
+        if starttls::is_record(head) {
             return Glance::READ;
         }
         let Some((_, sequence, body)) = packet(head) else { return Glance::SKIP };
@@ -142,7 +142,7 @@ impl Dissector for Mysql {
 
     fn read(&self, pdu: &[u8], state: &mut LogIn, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         if state.tls {
-            return Ok(tls_within::read(pdu, cx));
+            return Ok(starttls::read(pdu, cx));
         }
         let Some((_, sequence, body)) = packet(pdu) else { return Ok(Next::Watch) };
         match (Greeting::of(body).filter(|_| sequence == 0), cx.from_client()) {

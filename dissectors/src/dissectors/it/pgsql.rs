@@ -7,7 +7,7 @@
 use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use crate::tls_within;
+use crate::starttls;
 use crate::tlv::number;
 use observations::{Field, Kind, OperationClass, Transport};
 
@@ -128,7 +128,7 @@ impl Dissector for Pgsql {
     fn frame_in(&self, head: &[u8], at: &At, state: Option<&LogIn>) -> Framing {
         let wait = state.map(|state| state.wait).unwrap_or_default();
         if wait == Wait::Tls {
-            return tls_within::frame(head);
+            return starttls::frame(head);
         }
         if matches!(head.first(), Some(b'S' | b'N')) && at.from_client != Some(true) && (wait == Wait::Encryption || head.len() == 1) {
             return Framing::Pdu { len: 1, want: 1 };
@@ -141,7 +141,7 @@ impl Dissector for Pgsql {
     }
 
     fn glance(&self, head: &[u8], at: &At) -> Glance {
-        if tls_within::is_record(head) {
+        if starttls::is_record(head) {
             return Glance::READ;
         }
         let first = head.first().copied().unwrap_or_default();
@@ -156,7 +156,7 @@ impl Dissector for Pgsql {
 
     fn read(&self, pdu: &[u8], state: &mut LogIn, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         if state.wait == Wait::Tls {
-            return Ok(tls_within::read(pdu, cx));
+            return Ok(starttls::read(pdu, cx));
         }
         match (pdu, startup(pdu), cx.from_client()) {
             (_, Some((code, _, body)), _) => state.begin(code, body, cx),
