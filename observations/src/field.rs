@@ -704,8 +704,6 @@ table! {
         SyslogAppName = 703, "syslog-app-name";
         /// IPMI product id: a maker's number of a board.
         IpmiProductId = 704, "ipmi-product-id";
-        /// An authentication method that a server offers, as the protocol words it; whether it is used is said elsewhere.
-        OfferedAuthentication = 705, "offered-authentication";
         /// SNMP trap or notification, dotted.
         TrapOid = 706, "trap-oid";
         /// Enterprise of an SNMPv1 trap, dotted: of its agent as a rule, of a standard's trap that of the standard.
