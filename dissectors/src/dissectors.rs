@@ -34,8 +34,8 @@ mod it {
     pub(super) mod glbp;
     pub(super) mod hsrp;
     pub(super) mod http;
-    pub(super) mod igmp;
     mod http_log_in;
+    pub(super) mod igmp;
     pub(super) mod imap;
     pub(super) mod ipmi;
     pub(super) mod isakmp;
@@ -67,8 +67,8 @@ mod it {
     pub(super) mod rip;
     pub(super) mod rlogin;
     pub(super) mod rsh;
-    pub(super) mod sflow;
     pub(super) mod rtsp;
+    pub(super) mod sflow;
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
