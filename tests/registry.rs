@@ -20,7 +20,6 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("dcerpc", None, "an envelope that says nothing of its own"),
     ("cspv4", None, "an envelope that says nothing of its own"),
     ("eap", Some("eapol"), "spoken within EAPOL and RADIUS"),
-    ("dtls", None, "no stack of the lab speaks it"),
     ("hnap", None, "spoken by home routers; no package answers as one"),
     ("nbdgm", Some("smb"), "carries the browser's announcements"),
     ("ntlmssp", Some("smb"), "log-ins within SMB"),

@@ -156,6 +156,7 @@ impl Engine {
             *found = found.filter(|at| self.flows.is(*at, key)).or_else(|| self.flows.find(*hash, key));
         }
         self.touch_seats(items, &lookups);
+        self.touch_readers(&lookups);
         let registry = Arc::clone(&self.registry);
         for (item, (key, hash, direction, found)) in items.iter().zip(&lookups) {
             self.packet(&registry, item, key, *hash, *direction, *found);
@@ -175,6 +176,14 @@ impl Engine {
         }
         let warm = self.guessed.iter().fold(0u64, |sum, at| sum.wrapping_add(self.seats.touch(*at)));
         std::hint::black_box(warm);
+    }
+
+    /// The same for what reads their streams.
+    fn touch_readers(&self, lookups: &[(Key, u64, usize, Option<u32>)]) {
+        let readers = lookups.iter().filter_map(|(.., direction, found)| Some((self.flows.reader((*found)?)?, *direction)));
+        let readers = readers.filter_map(|(slot, direction)| Some((self.readers.get(slot as usize)?.as_deref()?, direction)));
+        let warm = readers.filter_map(|(reader, direction)| Some(reader.streams.get(direction)?.is_synced() ^ (reader.lost > 0)));
+        std::hint::black_box(warm.filter(|is| *is).count());
     }
 
     /// One packet: find or begin its conversation, count, read.
@@ -422,12 +431,14 @@ impl Engine {
         }
     }
 
-    /// The observations that are new or changed since the last call; with `counters` the tallies too, conversations that are still open
-    /// included. For a store that commits while the engine goes on.
+    /// The observations that are new since the last call; with `counters` also those that were made again, and the tallies,
+    /// conversations that are still open included. For a store that commits while the engine goes on.
     pub fn changes(&mut self, counters: bool) -> SourceSaid {
         let mut said = SourceSaid::default();
-        self.settle_all();
-        (said.observations, said.crowded) = self.ledger.changed();
+        if counters {
+            self.settle_all();
+        }
+        (said.observations, said.crowded) = self.ledger.changed(counters);
         if counters {
             let mut tallies = self.tallies.clone();
             for at in self.flows.open() {

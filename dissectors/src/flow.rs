@@ -247,6 +247,11 @@ impl Table {
         self.flows.get(at).and_then(|flow| flow.ends.get(direction)).is_none_or(|end| end.packets == 0)
     }
 
+    /// The reader of a conversation that is not only counted.
+    pub(crate) fn reader(&self, at: u32) -> Option<u32> {
+        self.flows.get(at).filter(|flow| flow.mode != Mode::Counting)?.reader.checked_sub(1)
+    }
+
     /// Reads something of each cache line of a conversation, so that they are on their way; what it gives means nothing.
     pub(crate) fn touch(&self, at: u32) -> u64 {
         let of = |flow: &Flow| {

@@ -29,8 +29,17 @@ struct Row {
     hash: u64,
     /// The next of the same group, as index plus one.
     next: u32,
-    /// Changed since it was last drained.
-    dirty: bool,
+    changed: Change,
+}
+
+/// What of an observation was not drained yet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Change {
+    No,
+    /// When it was made last: of all that is said again and again.
+    Last,
+    /// That it was made, or its evidence.
+    Made,
 }
 
 /// The observations that share about, protocol and kind.
@@ -75,8 +84,7 @@ impl Ledger {
             Some(index) => {
                 let Some(row) = self.rows.get_mut(index) else { return hash };
                 if stamp > row.kept.last {
-                    row.kept.last = stamp;
-                    row.dirty = true;
+                    row.again(stamp);
                 } else if stamp < row.kept.first {
                     let last = row.kept.last;
                     self.replace(index, hash, key, saying, last);
@@ -96,8 +104,7 @@ impl Ledger {
         if let Some(row) = self.find(hash).and_then(|index| self.rows.get_mut(index))
             && stamp > row.kept.last
         {
-            row.kept.last = stamp;
-            row.dirty = true;
+            row.again(stamp);
         }
     }
 
@@ -123,7 +130,7 @@ impl Ledger {
             group.head = u32::try_from(self.rows.len()).unwrap_or(u32::MAX).saturating_add(1);
             group.count += 1;
             let kept = self.keep(key, saying, saying.stamp);
-            let index = self.rows.push(Row { kept, hash, next, dirty: true });
+            let index = self.rows.push(Row { kept, hash, next, changed: Change::Made });
             self.by_key.insert(hash, index);
             return;
         }
@@ -167,7 +174,7 @@ impl Ledger {
         let kept = self.keep(key, saying, last);
         let Some(row) = self.rows.get_mut(index) else { return };
         let gone = row.kept.size();
-        *row = Row { kept, hash, next: row.next, dirty: true };
+        *row = Row { kept, hash, next: row.next, changed: Change::Made };
         self.used = self.used.saturating_sub(gone);
         self.idle += gone;
         if self.idle > IDLE_MAX.max(self.used) {
@@ -200,11 +207,13 @@ impl Ledger {
         (Entries::of(std::mem::take(&mut self.pieces), rows), crowded)
     }
 
-    /// What changed since the last time: copies, so that a store can commit them while the engine goes on.
-    pub(crate) fn changed(&mut self) -> (Entries, BTreeSet<Bytes>) {
+    /// What is new since the last time, with `lasts` also what was made again: copies, so that a store can commit them while the engine
+    /// goes on.
+    pub(crate) fn changed(&mut self, lasts: bool) -> (Entries, BTreeSet<Bytes>) {
         let mut changed = Entries::default();
-        for row in self.rows.iter_mut().filter(|row| row.dirty) {
-            row.dirty = false;
+        let least = if lasts { Change::Last } else { Change::Made };
+        for row in self.rows.iter_mut().filter(|row| row.changed >= least) {
+            row.changed = Change::No;
             changed.push(self.pieces.entry(&row.kept));
         }
         changed.sort();
@@ -215,6 +224,14 @@ impl Ledger {
         let heads = self.worst.keys().filter_map(|hash| self.groups.get(self.group(*hash)?));
         let rows = heads.filter_map(|group| self.rows.get(group.head.checked_sub(1)?));
         rows.filter_map(|row| observations::bytes::group(self.pieces.entry(&row.kept).key).ok().map(Box::from)).collect()
+    }
+}
+
+impl Row {
+    /// It was made again.
+    fn again(&mut self, last: Stamp) {
+        self.kept.last = last;
+        self.changed = self.changed.max(Change::Last);
     }
 }
 
@@ -244,6 +261,18 @@ mod tests {
         let (entries, crowded) = ledger.take();
         let one = entries.get(0).unwrap();
         assert_eq!((entries.len(), crowded.len(), one.first, one.last, one.evidence[0]), (1, 0, at(20), at(70), 20));
+    }
+
+    #[test]
+    fn what_is_new_is_drained_at_once_and_what_was_made_again_when_it_is_asked_for() {
+        let mut ledger = Ledger::default();
+        let drained = |ledger: &mut Ledger, lasts| ledger.changed(lasts).0.iter().map(|one| one.last).collect::<Vec<_>>();
+        say(&mut ledger, 1, 50);
+        assert_eq!((drained(&mut ledger, false), drained(&mut ledger, true)), (vec![at(50)], vec![]));
+        say(&mut ledger, 1, 60);
+        assert_eq!((drained(&mut ledger, false), drained(&mut ledger, true)), (vec![], vec![at(60)]));
+        say(&mut ledger, 1, 40);
+        assert_eq!((drained(&mut ledger, false), drained(&mut ledger, true)), (vec![at(60)], vec![]));
     }
 
     #[test]

@@ -211,6 +211,11 @@ impl Stream {
         *self = Self { next: seq.wrapping_add(1), synced: true, skip: 0, heavy: None };
     }
 
+    /// Whether it is known where the stream is.
+    pub(crate) const fn is_synced(&self) -> bool {
+        self.synced
+    }
+
     /// Takes a segment in. `from` is where its payload stands.
     pub(crate) fn arrive(&mut self, seq: u32, payload: &[u8], from: &Origin) -> Arrival {
         if !self.synced {

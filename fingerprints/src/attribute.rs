@@ -78,6 +78,7 @@ const NAMES: &[(Field, u8)] = &[
     (Field::ObjectName, 70),
     (Field::NasIdentifier, 70),
     (Field::MailClient, 60),
+    (Field::SyslogHostname, 60),
     (Field::ModuleName, 50),
 ];
 

@@ -12,6 +12,7 @@
 //! | [`keyed`] | texts that name their key: DNS-SD |
 //! | [`capability`] | class and type from the bits in which a device says what it does |
 //! | [`registry`] | fields that are numbers in a registry |
+//! | [`draft`] | drafts of rules from texts that no rule knew |
 //! | [`rule`] | the rule format, its errors, and which rules match a text |
 //! | [`behaviour`] | class, type and roles from what a device serves and uses |
 //! | [`text`] | text from the wire, made safe to show |
@@ -21,6 +22,7 @@ pub mod behaviour;
 pub mod capability;
 pub mod claim;
 pub mod defaults;
+pub mod draft;
 pub mod keyed;
 pub mod registry;
 pub mod rule;

@@ -382,7 +382,7 @@ table! {
         Uptime = 237, "uptime";
         /// A role as the protocol words it.
         Role = 238, "role";
-        /// A SYN's or SYN+ACK's stack signature.
+        /// A SYN's stack signature.
         TcpSignature = 239, "tcp-signature";
         /// A workgroup.
         Workgroup = 240, "workgroup";
@@ -742,10 +742,10 @@ table! {
         PseudoRandomFunction = 722, "prf";
         /// A remote access tool or tunnel that a message is of.
         RemoteAccess = 723, "remote-access";
-        /// How an attempt ended, as the protocol words it: accepted or refused.
-        Acceptance = 724, "acceptance";
         /// How long a device is up, in seconds.
         UptimeSeconds = 725, "uptime-seconds";
+        /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
+        TcpSignatureAnswer = 726, "tcp-signature-answer";
         /// What became of a log-in, or of a protection that was asked for: `offered`, `attempted`, `accepted`, `refused`, `required`.
         Outcome = 660, "outcome";
         /// Kerberos encryption type of a ticket (RFC 3961 section 8).

@@ -309,7 +309,8 @@ impl Packing {
         // Rows are large: their places are sorted, and each row then moves once.
         let mut order: Vec<([u64; 2], u32)> = self.rows.iter().map(place).zip(0..).collect();
         if !order.is_sorted() {
-            order.sort_unstable();
+            // What two workers counted is two lists in order: this sort makes use of that.
+            order.sort();
             let mut from: Vec<u32> = order.iter().map(|(_, at)| *at).collect();
             arrange(&mut self.rows, &mut from);
         }
@@ -345,7 +346,7 @@ pub(crate) fn arrange<T>(all: &mut [T], from: &mut [u32]) {
 /// Values in their order, each once, and the new number of each old one. `begin` never contradicts the order.
 fn sorted<T: Ord>(all: Vec<T>, begin: impl Fn(&T) -> u128) -> (Vec<T>, Vec<u32>) {
     let mut order: Vec<(u128, u32)> = all.iter().map(begin).zip(0..).collect();
-    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| all[a.1 as usize].cmp(&all[b.1 as usize])));
+    order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| all[a.1 as usize].cmp(&all[b.1 as usize])));
     let mut all: Vec<Option<T>> = all.into_iter().map(Some).collect();
     let (mut kept, mut numbers): (Vec<T>, Vec<u32>) = (Vec::with_capacity(all.len()), vec![0; all.len()]);
     for (_, at) in order {

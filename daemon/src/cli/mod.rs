@@ -17,6 +17,7 @@ mod merge;
 mod output;
 mod pin;
 mod progress;
+mod propose_fingerprint;
 mod protocols;
 mod reading;
 mod replay;
@@ -58,6 +59,7 @@ enum Command {
     Suppress(suppress::Suppress),
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
+    ProposeFingerprint(propose_fingerprint::ProposeFingerprint),
 }
 
 /// Why a command failed, for people.
@@ -108,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Suppress(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
+        Command::ProposeFingerprint(command) => command.run(),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("wirecensus: {}", failure.message);

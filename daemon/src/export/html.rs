@@ -76,8 +76,8 @@ pub fn write(heading: &Heading, contents: &dyn Contents, workers: usize, out: &m
             (PreEscaped("<body>"))
             (title(heading, contents))
             (PreEscaped("<main>"))
-            (section("coverage", coverage::coverage(contents.head(), &survey)))
-            (section("summary", summary::summary(&survey)))
+            (section("coverage", &coverage::coverage(contents.head(), &survey)))
+            (section("summary", &summary::summary(contents.head(), &survey)))
         },
     )?;
     begin("inventory", out)?;
@@ -87,18 +87,18 @@ pub fn write(heading: &Heading, contents: &dyn Contents, workers: usize, out: &m
     weak::write(contents, &survey, workers, out)?;
     end(out)?;
     begin("findings", out)?;
-    findings::write(contents.head(), &survey, workers, out)?;
+    findings::write(&survey, workers, out)?;
     end(out)?;
     put(
         out,
         html! {
-            (section("controls", findings::controls(&survey)))
-            (section("certificates", certificates::certificates(contents.head(), &survey)))
-            (section("captures", captures::captures(contents.head())))
-            (section("method", captures::method(contents.head(), heading)))
+            (section("controls", &findings::controls(&survey)))
+            (section("certificates", &certificates::certificates(contents.head(), &survey)))
+            (section("captures", &captures::captures(contents.head())))
+            (section("method", &captures::method(contents.head(), heading)))
         },
     )?;
-    write!(out, "</main><script>{SCRIPT}</script></body></html>\n")
+    writeln!(out, "</main><script>{SCRIPT}</script></body></html>")
 }
 
 fn put(out: &mut dyn Write, markup: Markup) -> io::Result<()> {
@@ -110,7 +110,7 @@ fn name_of(section: &str) -> &'static str {
 }
 
 /// A section that is made at once.
-fn section(id: &str, inside: Markup) -> Markup {
+fn section(id: &str, inside: &Markup) -> Markup {
     html! { section id=(id) { h2 { (name_of(id)) } (inside) } }
 }
 

@@ -11,6 +11,7 @@ impl Engine {
         const SYN: u8 = 2;
         let frame = sheet.frame;
         if frame.tcp_flags & SYN != 0 {
+            self.stack(sheet);
             if let Some(reader) = self.reader(at)
                 && let Some(stream) = reader.streams.get_mut(direction)
             {
@@ -44,6 +45,14 @@ impl Engine {
         if frame.payload_cut > 0 {
             self.cut(at, direction, sheet);
         }
+    }
+
+    /// What the headers of a SYN or SYN+ACK show of their sender's stack: once for each connection.
+    fn stack(&mut self, sheet: &Sheet<'_>) {
+        let (mut rename, mut layers) = (None, crate::context::Layers::default());
+        let parts = (&mut self.ledger, &mut self.again, &mut self.scratch, &mut self.troubles);
+        let row = crate::registry::RowId::of(u16::MAX);
+        crate::stack::say(&mut super::read::context(sheet.registry, parts, &mut layers, None, sheet, row, &mut rename));
     }
 
     /// What waited behind the segment that has come.

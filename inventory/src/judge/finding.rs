@@ -200,11 +200,10 @@ fn zone_id(view: &View<'_>, component: usize, rule: &Rule, zone: &str) -> Uuid {
 fn finding(rule: &Rule, policy: &Policy, id: Uuid, zone: Option<&Zone>, mended: Option<i64>, case: Case) -> Finding {
     let overridden = policy.severities.get(&rule.id);
     // What is only suggested raises nothing to high: see `zone`.
-    let of_segmentation =
-        rule.id.starts_with("NET-") && zone.is_some_and(|zone| !zone.declared) && rule.derived.is_some_and(super::derived::Derived::rests_on_zones);
+    let suggested = rule.rests_on_zones && zone.is_some_and(|zone| !zone.declared);
     let severity = match overridden {
         Some((severity, _)) => *severity,
-        None if of_segmentation => rule.severity.min(Severity::Medium),
+        None if suggested => rule.severity.min(Severity::Medium),
         None => rule.severity,
     };
     let mut details = case.details;

@@ -1,8 +1,8 @@
 """What findings are about and no recorded plant shows: conflicts of identity, a way to the internet, certificates that are wrong.
 
-Two captures. `weakness/identities-and-zones.pcap`: a cell (10.91.0.0/24), an office (10.91.1.0/24) and a router to the internet.
+Three captures. `weakness/identities-and-zones.pcap`: a cell (10.91.0.0/24), an office (10.91.1.0/24) and a router to the internet.
 `weakness/certificates-and-keys.pcap`: TLS 1.2 (RFC 5246), X.509 (RFC 5280) and SSH (RFC 4253) servers. Keys are made of digests, signatures
-mean nothing; nobody could log in with either.
+mean nothing; nobody could log in with either. `weakness/unread.pcap`: a protocol of nobody's.
 """
 import base64
 import hashlib
@@ -182,6 +182,23 @@ with capture.tcp(station, 50055, historian, 80) as talk:
         answer = b"HTTP/1.1 200 OK\r\n" if number else b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM " + base64.b64encode(challenge) + b"\r\n"
         talk.server(answer + b"Server: Microsoft-IIS/8.5\r\nContent-Length: 0\r\n\r\n")
 
+# A camera's page takes the log-in that its maker set (RFC 7617), and a switch lets a device in by its MAC address (RFC 2865).
+camera = capture.host("44:19:b6:0c:00:56", "10.91.0.56")
+with capture.tcp(station, 50056, camera, 80) as talk:
+    talk.client(b"GET /device HTTP/1.1\r\nHost: camera\r\nAuthorization: Basic " + base64.b64encode(b"admin:admin") + b"\r\n\r\n")
+    talk.server(b"HTTP/1.1 200 OK\r\nServer: App-webs/\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def attributes(*pairs):
+    return b"".join(bytes([kind, len(value) + 2]) + value for kind, value in pairs)
+
+
+switch, radius = capture.host("00:1b:0d:0c:00:57", "10.91.0.57"), capture.host("52:54:00:0c:00:58", "10.91.0.58")
+bypass = attributes((1, b"001ba90c0050"), (6, struct.pack("!I", 10)), (4, switch.ip_bytes), (31, b"00-1B-A9-0C-00-50"), (80, hashlib.md5(b"bypass").digest()))
+capture.udp(switch, 50057, radius, 1812, struct.pack("!BBH", 1, 7, 20 + len(bypass)) + hashlib.md5(b"request").digest() + bypass)
+let_in = attributes((80, hashlib.md5(b"let in").digest()))
+capture.udp(radius, 1812, switch, 50057, struct.pack("!BBH", 2, 7, 20 + len(let_in)) + hashlib.md5(b"answer").digest() + let_in)
+
 # A laptop asks ten addresses for what they are.
 for number in range(10):
     target = capture.host(f"00:80:f4:0c:01:{number:02x}", f"10.91.0.{100 + number}")
@@ -334,4 +351,12 @@ ssh(recorder, 50140, rsa_key("recorder", 256))
 capture.wait(86_400)
 ssh(recorder, 50141, rsa_key("recorder, reset", 256))
 ssh(gateway, 50142, dss_key("gateway"))
+capture.write()
+
+# ── what nobody reads ───────────────────────────────────────────────────────────────────────────────────────────────────────
+capture = Capture("weakness/unread.pcap")
+one, other = capture.host("00:80:f4:0e:00:11", "10.93.0.11"), capture.host("00:80:f4:0e:00:12", "10.93.0.12")
+with capture.tcp(one, 50200, other, 30999) as talk:
+    for turn in range(12):
+        talk.send(turn % 2, b"".join(hashlib.sha256(f"{turn} {part}".encode()).digest() for part in range(20)))
 capture.write()

@@ -10,7 +10,12 @@ use std::collections::BTreeMap;
 pub(super) fn captures(document: &Document) -> Markup {
     html! {
         table.wide {
-            thead { tr { th { "Capture" } th { "Site" } th { "From, to" } th.figure { "Packets" } th.figure { "Bytes" } th { "Gaps and damage" } th.figure { "Lost" } th.figure { "Delivered twice" } } }
+            thead {
+                tr {
+                    th { "Capture" } th { "Site" } th { "From, to" } th.figure { "Packets" } th.figure { "Bytes" }
+                    th { "Gaps and damage" } th.figure { "Lost" } th.figure { "Delivered twice" }
+                }
+            }
             tbody { @for source in &document.sources { (row(source)) } }
         }
     }
@@ -26,7 +31,10 @@ fn row(source: &SourceRecord) -> Markup {
                 span.line.quiet { (Wire(source.link_types.join(", "))) }
             }
             td { (Wire(&source.site)) @if let Some(tap) = &source.tap { span.line.quiet { "tap " (Wire(tap)) } } }
-            td { @if let Some(first) = &source.first_seen { span.line { (moment(first)) } } @if let Some(last) = &source.last_seen { span.line { (moment(last)) } } }
+            td {
+                @if let Some(first) = &source.first_seen { span.line { (moment(first)) } }
+                @if let Some(last) = &source.last_seen { span.line { (moment(last)) } }
+            }
             td.figure { (number(source.packets)) }
             td.figure { (number(source.bytes)) }
             td { (damage(source)) }
@@ -64,12 +72,21 @@ fn damage(source: &SourceRecord) -> Markup {
 
 pub(super) fn method(document: &Document, heading: &Heading) -> Markup {
     html! {
-        p { "Everything here was read from packets that others sent. Nothing was transmitted, no name was resolved and no host was contacted. The same captures give the same inventory, byte for byte; each value leads back to a packet and its bytes." }
+        p {
+            "Everything here was read from packets that others sent. Nothing was transmitted, no name was resolved and no host was contacted. "
+            "The same captures give the same inventory, byte for byte; each value leads back to a packet and its bytes."
+        }
         dl {
             dt { "What a passive observer can see" }
-            dd { "who speaks on the mirrored links, in which protocols, with whom; what devices say of themselves and of others in clear; certificates up to TLS 1.2; log-ins in clear." }
+            dd {
+                "who speaks on the mirrored links, in which protocols, with whom; what devices say of themselves and of others in clear; "
+                "certificates up to TLS 1.2; log-ins in clear."
+            }
             dt { "What it cannot see" }
-            dd { "what is silent or crosses another link; what is encrypted, certificates under TLS 1.3 included; software that nothing speaks of; how a device is set up where it does not say so. A finding that is missing proves nothing." }
+            dd {
+                "what is silent or crosses another link; what is encrypted, certificates under TLS 1.3 included; software that nothing speaks "
+                "of; how a device is set up where it does not say so. A finding that is missing proves nothing."
+            }
             dt { "How sure a value is" }
             dd {
                 ul {
@@ -89,10 +106,16 @@ pub(super) fn method(document: &Document, heading: &Heading) -> Markup {
             dd { "is proposed, never begun: on what was sniffed nothing is issued, and because of silence nothing is revoked." }
             @if heading.redacted {
                 dt { "Pseudonyms" }
-                dd { "the same value has the same pseudonym throughout; networks stay together and the first half of a MAC address names its maker still. Without the key nobody can undo them." }
+                dd {
+                    "the same value has the same pseudonym throughout; networks stay together and the first half of a MAC address names its maker "
+                    "still. Without the key nobody can undo them."
+                }
             }
             dt { "Made by" }
-            dd { "wirecensus " (Wire(&document.producer.version)) ", rules " (Wire(&document.producer.rules)) @if let Some(author) = &heading.author { ", for " (Wire(author)) } }
+            dd {
+                "wirecensus " (Wire(&document.producer.version)) ", rules " (Wire(&document.producer.rules))
+                @if let Some(author) = &heading.author { ", for " (Wire(author)) }
+            }
         }
     }
 }

@@ -35,7 +35,9 @@ pub(super) fn certificates(document: &Document, survey: &Survey) -> Markup {
     }
     html! {
         table.wide {
-            thead { tr { th { "Subject" } th { "Issuer" } th { "Valid" } th { "Key" } th { "Signature" } th { "Presented by" } th { "What is wrong" } } }
+            thead {
+                tr { th { "Subject" } th { "Issuer" } th { "Valid" } th { "Key" } th { "Signature" } th { "Presented by" } th { "What is wrong" } }
+            }
             tbody { @for (at, certificate) in document.certificates.iter().enumerate() { (row(at, certificate, survey)) } }
         }
     }
@@ -49,7 +51,10 @@ fn row(at: usize, certificate: &Certificate, survey: &Survey) -> Markup {
                 @if !certificate.subject_alt_names.is_empty() { span.line.quiet { (Wire(certificate.subject_alt_names.join(", "))) } }
                 span.line.quiet { "SHA-256 " code { (Wire(&certificate.sha256)) } }
             }
-            td { @if certificate.self_signed { span.quiet { "itself" } } @else { (Wire(&certificate.issuer)) } span.line.quiet { "no. " (Wire(&certificate.serial)) } }
+            td {
+                @if certificate.self_signed { span.quiet { "itself" } } @else { (Wire(&certificate.issuer)) }
+                span.line.quiet { "no. " (Wire(&certificate.serial)) }
+            }
             td { (day(certificate.not_before.as_ref())) " to " (day(certificate.not_after.as_ref())) }
             td { (Wire(named(&certificate.key))) }
             td { (Wire(named(&certificate.signature))) }
@@ -62,7 +67,9 @@ fn row(at: usize, certificate: &Certificate, survey: &Survey) -> Markup {
 fn presenters(certificate: &Certificate, survey: &Survey) -> Markup {
     let known: Vec<u32> = certificate.presented_by.iter().filter_map(|id| survey.find(id)).collect();
     html! {
-        @for entry in known.iter().take(PRESENTERS_MAX).filter_map(|at| survey.entry(*at)) { span.line { a href={ "#d" (entry.number) } { (Wire(entry.label())) } } }
+        @for entry in known.iter().take(PRESENTERS_MAX).filter_map(|at| survey.entry(*at)) {
+            span.line { a href={ "#d" (entry.number) } { (Wire(entry.label())) } }
+        }
         @if known.len() > PRESENTERS_MAX { span.line { "and " (number((known.len() - PRESENTERS_MAX) as u64)) " more" } }
     }
 }
@@ -71,7 +78,9 @@ fn presenters(certificate: &Certificate, survey: &Survey) -> Markup {
 fn wrong(at: usize, survey: &Survey) -> Markup {
     html! {
         @for group in survey.wrong.get(at).into_iter().flatten() {
-            @if let Some(found) = survey.groups.get(*group as usize) { span.line { a href={ "#" (anchor(*group as usize)) } { (Wire(&found.title)) } } }
+            @if let Some(found) = survey.groups.get(*group as usize) {
+                span.line { a href={ "#" (anchor(*group as usize)) } { (Wire(&found.title)) } }
+            }
         }
     }
 }

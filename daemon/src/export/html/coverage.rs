@@ -12,6 +12,8 @@ const PORTS_MAX: usize = 12;
 /// Lines of any other list that is shown; the rest is counted.
 const LINES_MAX: usize = 200;
 
+const OVERLAPPING: &str = "used by several devices at a time that never met: cells with the same plan of addresses are suspected";
+
 /// Shorter lists are not folded.
 const UNFOLDED_MAX: usize = 12;
 
@@ -21,9 +23,9 @@ pub(super) fn coverage(document: &Document, survey: &Survey) -> Markup {
         p.lead { "A mirrored port shows what crosses it, and nothing else. What follows limits every other section of this report." }
         table.facts {
             tbody {
-                (row("Read to its end", html! { @if document.complete { "yes" } @else { strong { "no" } } }, "every source was read whole, and no limit of memory was hit"))
+                (whole(document))
                 (one_way(coverage))
-                (row("Conversations cut", html! { (number(coverage.cut)) }, "open when a capture began or ended: devices present themselves at the beginning, which is missing there"))
+                (cut(coverage))
                 (hidden(coverage))
                 (losses(&document.sources))
                 (unread(coverage))
@@ -31,15 +33,25 @@ pub(super) fn coverage(document: &Document, survey: &Survey) -> Markup {
                 (listed("Only asked for", &coverage.asked_for_only, "addresses that were asked for and never answered: off, moved, or elsewhere"))
                 (listed("Limits hit", &document.limits_hit, "where memory is bounded and more was said than is kept"))
                 (listed("Virtual addresses", &coverage.virtual_addresses, "of redundant routers: they belong to no single device"))
-                (listed("Overlapping addresses", &coverage.overlapping_addresses, "used by several devices at a time that never met: cells with the same plan of addresses are suspected"))
+                (listed("Overlapping addresses", &coverage.overlapping_addresses, OVERLAPPING))
                 (shared(coverage))
             }
         }
     }
 }
 
-fn row(what: &str, figure: Markup, means: &str) -> Markup {
+fn row(what: &str, figure: &Markup, means: &str) -> Markup {
     html! { tr { th scope="row" { (what) } td.figure { (figure) } td { (means) } } }
+}
+
+fn whole(document: &Document) -> Markup {
+    let figure = html! { @if document.complete { "yes" } @else { strong { "no" } } };
+    row("Read to its end", &figure, "every source was read whole, and no limit of memory was hit")
+}
+
+fn cut(coverage: &Coverage) -> Markup {
+    let means = "open when a capture began or ended: devices present themselves at the beginning, which is missing there";
+    row("Conversations cut", &html! { (number(coverage.cut)) }, means)
 }
 
 fn one_way(coverage: &Coverage) -> Markup {
@@ -47,7 +59,7 @@ fn one_way(coverage: &Coverage) -> Markup {
     let figure = html! { (number(part)) " of " (number(all)) (bar(part, all)) };
     row(
         "Conversations seen one way",
-        figure,
+        &figure,
         "half of what was said is missing; broadcasts that nobody answers count too. If it is most of them, the mirror shows one direction only",
     )
 }
@@ -59,7 +71,7 @@ fn hidden(coverage: &Coverage) -> Markup {
             None => { "no TLS seen" },
         }
     };
-    row("TLS servers behind TLS 1.3", figure, "their certificates cannot be seen: neither who they are, nor until when")
+    row("TLS servers behind TLS 1.3", &figure, "their certificates cannot be seen: neither who they are, nor until when")
 }
 
 fn losses(sources: &[SourceRecord]) -> Markup {
@@ -69,7 +81,8 @@ fn losses(sources: &[SourceRecord]) -> Markup {
         sources.iter().flat_map(|source| of(source).values()).fold(0u64, |sum, more| sum.saturating_add(*more))
     };
     let figure = html! {
-        (number(sum(|source| source.dropped.unwrap_or(0)))) " lost, " (number(sum(|source| source.truncated))) " cut short, "
+        @if silent == sources.len() { "losses not stated, " } @else { (number(sum(|source| source.dropped.unwrap_or(0)))) " lost, " }
+         (number(sum(|source| source.truncated))) " cut short, "
         (number(inner(|source| &source.undecoded))) " not decoded, " (number(inner(|source| &source.malformed))) " malformed"
     };
     html! {
@@ -77,7 +90,10 @@ fn losses(sources: &[SourceRecord]) -> Markup {
             th scope="row" { "Packets lost or unreadable" }
             td.figure { (figure) }
             td {
-                @if silent > 0 { (number(silent as u64)) " of " (number(sources.len() as u64)) " captures do not say how many packets were lost before they were written. " }
+                @if silent > 0 {
+                    (number(silent as u64)) " of " (number(sources.len() as u64))
+                    " captures do not say how many packets were lost before they were written. "
+                }
                 "What the mirror itself dropped nobody counts."
             }
         }

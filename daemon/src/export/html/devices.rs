@@ -77,14 +77,17 @@ fn rows(survey: &Survey) -> Vec<Row> {
 
 fn row(entry: &Entry, device: &Device, depth: u8) -> Markup {
     html! {
-        tr id={ "d" (entry.number) } class=(["", "part", "part deeper", "part deeper", "part deeper"][usize::from(depth.min(DEPTH_MAX))]) {
+        tr id={ "d" (entry.number) } class=[match depth { 0 => None, 1 => Some("part"), _ => Some("part deeper") }] {
             @if depth > 0 { td { "└ " (Wire(device.part.as_deref().unwrap_or("part"))) } } @else { td.address { (addresses(device)) } }
             td { (Wire(name(device))) }
             td { (vendor(device)) }
             td { (Wire(first(device, &["model", "order_number", "product"]))) }
-            td.version { (Wire(first(device, &["firmware", "os", "software"]))) }
+            td { (Wire(first(device, &["firmware", "os", "software"]))) }
             td { (class(device)) }
-            td.zone { @if let Some(zone) = &device.zone { (Wire(zone)) } @if let Some(level) = &device.purdue_level { span.line.quiet { "level " (Wire(level)) } } }
+            td.zone {
+                @if let Some(zone) = &device.zone { (Wire(zone)) }
+                @if let Some(level) = &device.purdue_level { span.line.quiet { "level " (Wire(level)) } }
+            }
             td.figure { @if entry.exposure > 0 { (entry.exposure) (bar(entry.exposure.into(), 100)) } @else { "0" } }
             td { @if entry.notable { a.chips href={ "#w" (entry.number) } { (chips(entry)) @if entry.open == [0; 5] { "see" } } } }
         }
@@ -153,7 +156,9 @@ fn outside(contents: &dyn Contents, survey: &Survey, workers: usize, out: &mut d
     )?;
     let make = |at: usize, out: &mut Vec<u8>| {
         let Some((entry, device)) = outside.get(at).and_then(|entry| Some((entry, contents.device(entry.number)?))) else { return Ok(()) };
-        let row = html! { tr id={ "d" (entry.number) } { td.address { (addresses(&device)) } td { (Wire(name(&device))) } td { (Wire(device.roles.join(", "))) } } };
+        let row = html! {
+            tr id={ "d" (entry.number) } { td.address { (addresses(&device)) } td { (Wire(name(&device))) } td { (Wire(device.roles.join(", "))) } }
+        };
         out.extend_from_slice(row.into_string().as_bytes());
         Ok(())
     };

@@ -5,7 +5,6 @@ use super::summary::concerned;
 use super::survey::{Group, Survey};
 use super::weak::evidence;
 use super::wire::{Wire, number, severity};
-use inventory::Document;
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -33,7 +32,7 @@ pub(super) fn zone_of(group: &Group) -> Markup {
     html! { @if let Some(zone) = &group.zone { " in zone " (Wire(zone)) } }
 }
 
-pub(super) fn write(document: &Document, survey: &Survey, workers: usize, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(survey: &Survey, workers: usize, out: &mut dyn Write) -> io::Result<()> {
     if survey.groups.is_empty() {
         return out.write_all(b"<p>None. That is no proof of strength: see what could not be seen.</p>");
     }
@@ -42,14 +41,14 @@ pub(super) fn write(document: &Document, survey: &Survey, workers: usize, out: &
     super::put(out, html! { p.lead { (intro) } })?;
     let make = |at: usize, out: &mut Vec<u8>| {
         if let Some(group) = survey.groups.get(at) {
-            out.extend_from_slice(card(document, survey, at, group).into_string().as_bytes());
+            out.extend_from_slice(card(survey, at, group).into_string().as_bytes());
         }
         Ok(())
     };
     pieces::write(survey.groups.len(), workers, &make, out)
 }
 
-fn card(document: &Document, survey: &Survey, at: usize, group: &Group) -> Markup {
+fn card(survey: &Survey, at: usize, group: &Group) -> Markup {
     html! {
         article.card id=(anchor(at)) {
             h3 {
@@ -67,7 +66,7 @@ fn card(document: &Document, survey: &Survey, at: usize, group: &Group) -> Marku
             (evidence(&group.evidence, survey))
             (devices(survey, "Devices", &group.open))
             (devices(survey, "Resolved or suppressed at", &group.settled))
-            @if group.of_site { p.quiet { "It concerns the site " (document.sources.first().map(|source| Wire(&source.site)).unwrap_or(Wire(&group.scope))) " as a whole." } }
+            @if group.of_site { p.quiet { "It concerns the site as a whole." } }
             (controls_of(group))
         }
     }
@@ -122,7 +121,11 @@ pub(super) fn controls(survey: &Survey) -> Markup {
                 summary { (Wire(name_of(framework))) ": " (number(controls.len() as u64)) " related" }
                 table.controls {
                     thead { tr { th { "Control" } th { "Findings" } th { "Devices" } } }
-                    tbody { @for (control, groups) in controls { tr { th scope="row" { (Wire(control)) } td { (titles(survey, groups)) } td { (shown(survey, groups)) } } } }
+                    tbody {
+                        @for (control, groups) in controls {
+                            tr { th scope="row" { (Wire(control)) } td { (titles(survey, groups)) } td { (shown(survey, groups)) } }
+                        }
+                    }
                 }
             }
         }
@@ -134,7 +137,10 @@ fn titles(survey: &Survey, groups: &[usize]) -> Markup {
         ul {
             @for at in groups {
                 @if let Some(group) = survey.groups.get(*at) {
-                    li { (severity(&group.severity)) " " a href={ "#" (anchor(*at)) } { (Wire(&group.title)) } (zone_of(group)) span.quiet { ", " (concerned(group.open.len())) } }
+                    li {
+                        (severity(&group.severity)) " " a href={ "#" (anchor(*at)) } { (Wire(&group.title)) }
+                        (zone_of(group)) span.quiet { ", " (concerned(group.open.len())) }
+                    }
                 }
             }
         }

@@ -3,6 +3,8 @@
 use super::findings::{anchor, zone_of};
 use super::survey::{Entry, Survey};
 use super::wire::{SEVERITIES, Wire, bar, number, severity};
+use inventory::Document;
+use inventory::document::Protection;
 use maud::{Markup, html};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,7 +15,7 @@ const FIRST: usize = 5;
 /// Classes and states shown; both are short lists.
 const ROWS_MAX: usize = 40;
 
-pub(super) fn summary(survey: &Survey) -> Markup {
+pub(super) fn summary(document: &Document, survey: &Survey) -> Markup {
     let count = |wanted: &dyn Fn(&Entry) -> bool| survey.entries.iter().filter(|entry| wanted(entry)).count() as u64;
     html! {
         div.tiles {
@@ -32,6 +34,36 @@ pub(super) fn summary(survey: &Survey) -> Markup {
             div { h3 { "Findings by severity" } (severities(survey)) }
             div { h3 { "Managed" } (counted(survey, "state", |entry| &entry.managed)) }
         }
+        (protection(&document.protection))
+    }
+}
+
+/// What is strong: conversations that were authenticated and encrypted, by protocol.
+fn protection(protocols: &BTreeMap<String, Protection>) -> Markup {
+    let mut rows: Vec<(&String, &Protection)> = protocols.iter().filter(|(_, one)| one.known > 0).collect();
+    rows.sort_by_key(|(name, one)| (Reverse(one.known), *name));
+    let more = rows.len().saturating_sub(ROWS_MAX);
+    if rows.is_empty() {
+        return html! {};
+    }
+    html! {
+        h3 { "Protected conversations" }
+        p { "Beside weakness stands strength: of the conversations that showed it, how many proved who speaks, and how many nobody could read along." }
+        table.counts {
+            thead {
+                tr { th { "protocol" } th.figure { "conversations" } th.figure { "of which known" } th.figure { "authenticated" } th {} th.figure { "encrypted" } th {} }
+            }
+            tbody {
+                @for (name, one) in rows.iter().take(ROWS_MAX) {
+                    tr {
+                        td { (Wire(name)) } td.figure { (number(one.conversations)) } td.figure { (number(one.known)) }
+                        td.figure { (number(one.authenticated)) } td { (bar(one.authenticated, one.known)) }
+                        td.figure { (number(one.encrypted)) } td { (bar(one.encrypted, one.known)) }
+                    }
+                }
+            }
+        }
+        @if more > 0 { p.quiet { "and " (number(more as u64)) " protocols more" } }
     }
 }
 
@@ -81,7 +113,9 @@ fn counted(survey: &Survey, what: &str, of: fn(&Entry) -> &String) -> Markup {
         table.counts {
             thead { tr { th { (what) } th.figure { "devices" } th {} } }
             tbody {
-                @for (word, count) in counts.iter().take(ROWS_MAX) { tr { td { (Wire(word)) } td.figure { (number(*count)) } td { (bar(*count, most)) } } }
+                @for (word, count) in counts.iter().take(ROWS_MAX) {
+                    tr { td { (Wire(word)) } td.figure { (number(*count)) } td { (bar(*count, most)) } }
+                }
                 @if rest > 0 { tr { td { "others" } td.figure { (number(rest)) } td { (bar(rest, most)) } } }
             }
         }
@@ -94,7 +128,11 @@ fn severities(survey: &Survey) -> Markup {
     html! {
         table.counts {
             thead { tr { th { "severity" } th.figure { "findings" } th.figure { "devices" } } }
-            tbody { @for (at, name) in SEVERITIES.iter().enumerate() { tr { td { (severity(name)) } td.figure { (number(of(name))) } td.figure { (number(devices(at))) } } } }
+            tbody {
+                @for (at, name) in SEVERITIES.iter().enumerate() {
+                    tr { td { (severity(name)) } td.figure { (number(of(name))) } td.figure { (number(devices(at))) } }
+                }
+            }
         }
     }
 }

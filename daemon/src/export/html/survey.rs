@@ -42,7 +42,6 @@ pub(super) struct Group {
     pub(super) zone: Option<String>,
     pub(super) title: String,
     pub(super) severity: String,
-    pub(super) scope: String,
     pub(super) observable_because: Option<String>,
     pub(super) remedy: Remedy,
     pub(super) controls: BTreeMap<String, Vec<String>>,
@@ -211,9 +210,9 @@ impl Surveyor<'_> {
             let group = self.group(finding);
             let Some(seen) = self.survey.groups.get_mut(group as usize) else { continue };
             if is_open(finding) {
-                seen.open.push(at)
+                seen.open.push(at);
             } else {
-                seen.settled.push(at)
+                seen.settled.push(at);
             }
             if finding.rule.starts_with("CRT-") {
                 self.blame(device, finding, group);
@@ -243,7 +242,6 @@ impl Surveyor<'_> {
             zone: key.1.clone(),
             title: finding.title.clone(),
             severity: finding.severity.clone(),
-            scope: finding.scope.clone(),
             observable_because: finding.observable_because.clone(),
             remedy: finding.remedy.clone(),
             controls: finding.controls.clone(),

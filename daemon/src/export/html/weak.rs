@@ -22,10 +22,9 @@ pub(super) fn write(contents: &dyn Contents, survey: &Survey, workers: usize, ou
     if weak.is_empty() {
         return out.write_all(b"<p>No device shows a weakness in these captures, and none is known to be unmanaged.</p>");
     }
-    super::put(
-        out,
-        html! { p.lead { "The most exposed first; exposure goes from 0 to 100, and says of what it is made. Evidence names packets of the captures, counted from 1, and bytes of the captured frame, counted from 0." } },
-    )?;
+    let intro = "The most exposed first; exposure goes from 0 to 100, and says of what it is made. Evidence names packets of the captures, \
+                 counted from 1, and bytes of the captured frame, counted from 0.";
+    super::put(out, html! { p.lead { (intro) } })?;
     let make = |at: usize, out: &mut Vec<u8>| {
         let Some((entry, device)) = weak.get(at).and_then(|entry| Some((entry, contents.device(entry.number)?))) else { return Ok(()) };
         out.extend_from_slice(card(entry, &device, survey, at < UNFOLDED).into_string().as_bytes());
@@ -37,7 +36,8 @@ pub(super) fn write(contents: &dyn Contents, survey: &Survey, workers: usize, ou
 fn card(entry: &Entry, device: &Device, survey: &Survey, open: bool) -> Markup {
     let title = html! {
         summary {
-            strong { (Wire(entry.label())) } @if !entry.name.is_empty() { " " span.quiet { (Wire(&entry.address)) } } " " (class(device)) " " (chips(entry)) " "
+            strong { (Wire(entry.label())) } @if !entry.name.is_empty() { " " span.quiet { (Wire(&entry.address)) } }
+            " " (class(device)) " " (chips(entry)) " "
             span.exposure { "exposure " (entry.exposure) (bar(entry.exposure.into(), 100)) }
         }
     };
@@ -45,7 +45,11 @@ fn card(entry: &Entry, device: &Device, survey: &Survey, open: bool) -> Markup {
         (title)
         dl {
             dt { "In the inventory" } dd { a href={ "#d" (entry.number) } { (Wire(name(device))) " " (Wire(&entry.address)) } }
-            dt { "Managed" } dd { (Wire(&device.managed.state)) ": " (Wire(&device.managed.reason)) @if let Some(list) = &device.managed.authority { " (" (Wire(list)) ")" } }
+            dt { "Managed" }
+            dd {
+                (Wire(&device.managed.state)) ": " (Wire(&device.managed.reason))
+                @if let Some(list) = &device.managed.authority { " (" (Wire(list)) ")" }
+            }
             @if !device.score.because.is_empty() { dt { "Exposure" } dd { ul { @for part in &device.score.because { li { (Wire(part)) } } } } }
             @if !device.enrollability.is_empty() { dt { "How it could be enrolled" } dd { (ways(&device.enrollability)) } }
         }

@@ -82,7 +82,7 @@ fn of_finding(path: &[&str]) -> Class {
 fn of_head(path: &[&str]) -> Class {
     match path {
         ["schema"] | ["producer", ..] | ["sources", "link_types"] | ["certificates", "key" | "signature" | "roles"] => Class::Keep,
-        ["sources", "key"] | ["sources", "files", "sha256"] | ["sources", "tap"] => Class::Whole,
+        ["sources", "key" | "tap"] | ["sources", "files", "sha256"] => Class::Whole,
         ["coverage", "shared_keys", "id" | "devices"] | ["certificates", "sha256" | "serial" | "presented_by"] => Class::Whole,
         ["sources", "site"] => Class::Place,
         ["sources", "name"] | ["sources", "files", "name"] => Class::File,
@@ -107,7 +107,7 @@ fn of_device(path: &[&str]) -> Class {
         ["kind" | "reach" | "class" | "type" | "protocols"] | ["services", "protocol" | "transport"] | ["bindings", "kind" | "class"] => Class::Keep,
         ["identities", "kind"] | ["managed", "state" | "key_class"] | ["enrollability", "method"] => Class::Keep,
         ["id" | "aliases" | "parent" | "behind" | "replaced_by" | "replaces" | "macs" | "ips" | "hostnames"] => Class::Whole,
-        ["bindings", "value"] | ["identities", "value"] | ["annotations", _] | ["managed", "authority"] => Class::Whole,
+        ["bindings" | "identities", "value"] | ["annotations", _] | ["managed", "authority"] => Class::Whole,
         ["site" | "segments" | "zone"] | ["bindings", "segment"] => Class::Place,
         ["identities", "issuer"] => Class::Subject,
         ["roles" | "part" | "would_tell_more"] | ["score", "because"] | ["enrollability", "reasons" | "blockers"] => Class::Within,

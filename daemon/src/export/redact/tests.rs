@@ -1,3 +1,5 @@
+//! Under pseudonyms nothing tells whose plant it is, and all is there that a vendor needs.
+
 use super::*;
 use crate::export::Format;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,12 +42,17 @@ fn telling(document: &Document) -> BTreeSet<String> {
             all.extend([one.frame_sha256.clone(), one.source.clone()]);
             all.extend(Some(&one.quote).filter(|quote| quote.len() > 11).cloned());
         }
+        // Rules are ours, and named after makers and products.
+        kept.extend(device.attributes.values().map(|record| record.rule.to_lowercase()));
         kept.extend(class::KEPT_ATTRIBUTES.iter().filter_map(|name| device.attributes.get(*name)).map(|record| record.value.to_lowercase()));
     }
     for certificate in &document.certificates {
         all.extend([&certificate.sha256, &certificate.subject, &certificate.issuer, &certificate.serial].into_iter().cloned());
         all.extend(certificate.subject_alt_names.iter().filter_map(|name| name.split_once(':')).map(|(_, value)| value.to_owned()));
     }
+    // Who is called as a word of our own catalogue is not known by it.
+    let findings = document.devices.iter().flat_map(|device| &device.findings).chain(&document.findings);
+    kept.extend(findings.flat_map(|finding| [&finding.title, &finding.remedy.text, &finding.remedy.process_risk]).map(|text| text.to_lowercase()));
     all.extend(document.sources.iter().flat_map(|source| [source.key.clone(), source.name.clone()]));
     // A name that is the model's stays as the model's, and shorter ones are in any text.
     let stays =

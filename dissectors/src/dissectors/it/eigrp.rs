@@ -68,6 +68,7 @@ impl Dissector for Eigrp {
 
     fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let about = cx.sender_host();
+        crate::never_routed::bind(cx);
         let system = pdu.get(18..HEADER).unwrap_or_default();
         let (mut rest, mut method, mut is_hello) = (pdu.get(HEADER..).unwrap_or_default(), None, false);
         let mut saying = cx.say(&about, Kind::Router).number(Field::AutonomousSystem, number(system), system);
@@ -81,7 +82,7 @@ impl Dissector for Eigrp {
                 }
                 (SOFTWARE, &[major, minor, ..]) => {
                     let version = Value::Text(format!("{major}.{minor}").into_bytes());
-                    saying = saying.decoded(Field::OsRelease, &version, value.get(..2).unwrap_or_default(), "major.minor");
+                    saying = saying.decoded(Field::SoftwareVersion, &version, value.get(..2).unwrap_or_default(), "major.minor");
                 }
                 _ => {}
             }
@@ -124,7 +125,7 @@ mod tests {
     fn a_router_says_its_system_release_and_authentication() {
         let said = read(&hello(&[]));
         assert_eq!(field(&said, Kind::Router, Field::AutonomousSystem), ["100"]);
-        assert_eq!(field(&said, Kind::Router, Field::OsRelease), ["15.2"]);
+        assert_eq!(field(&said, Kind::Router, Field::SoftwareVersion), ["15.2"]);
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["none"]);
         let md5 = [&[0, 2, 0, 40, 0, 2, 0, 16][..], &[0; 32]].concat();
         assert_eq!(field(&read(&hello(&md5)), Kind::Security, Field::AuthenticationMethod), ["md5"]);

@@ -36,7 +36,7 @@ impl Dissector for Esp {
     fn gate(&self, head: &[u8], at: &At) -> Gate {
         let spi = number(head.get(..4).unwrap_or_default());
         // RFC 4303 §2.4: what is encrypted ends on four bytes; in UDP that is all there is to see.
-        let whole = at.transport != Transport::Udp || head.len() % 4 == 0;
+        let whole = at.transport != Transport::Udp || head.len().is_multiple_of(4);
         if spi >= SPI_MIN && head.len() >= LENGTH_MIN && whole && number(head.get(4..HEADER).unwrap_or_default()) > 0 {
             Gate::Mine
         } else {

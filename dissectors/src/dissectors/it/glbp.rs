@@ -46,6 +46,7 @@ impl Dissector for Glbp {
 
     fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let (about, group) = (cx.sender_host(), pdu.get(2..4).unwrap_or_default());
+        crate::never_routed::bind(cx);
         let (mut rest, mut protected) = (pdu.get(HEADER..).unwrap_or_default(), false);
         for _ in 0..TLVS_MAX {
             let Some((kind, value, behind)) = tlv(rest) else { break };

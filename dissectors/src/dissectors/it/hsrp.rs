@@ -62,6 +62,7 @@ impl Dissector for Hsrp {
 
     fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let about = cx.sender_host();
+        crate::never_routed::bind(cx);
         if let Some(hello) = Hello::v1(pdu) {
             hello.say(cx);
             // §5 of later releases: TLVs behind, of which 4 is MD5.

@@ -253,7 +253,7 @@ impl LogIn {
             }
             RAKP_4 if accepted => {
                 let method = self.algorithm.and_then(|number| AUTHENTICATION.get(usize::from(number)));
-                let saying = cx.say(&about, Kind::Security).implied(Field::Acceptance, &word("accepted"));
+                let saying = cx.say(&about, Kind::Security).implied(Field::Outcome, &word("accepted"));
                 let saying = saying.maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method)));
                 drop(if self.nobody { saying.implied(Field::AuthenticationMethod, &word("null-user")) } else { saying });
             }
@@ -293,7 +293,7 @@ impl LogIn {
             }
             (ACTIVATE, _) => {
                 let method = TYPES.iter().find(|row| row.0 == session).map(|row| row.1);
-                let saying = cx.say(&about, Kind::Security).implied(Field::Acceptance, &word("accepted"));
+                let saying = cx.say(&about, Kind::Security).implied(Field::Outcome, &word("accepted"));
                 let saying = saying.maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method)));
                 drop(if self.nobody { saying.implied(Field::AuthenticationMethod, &word("null-user")) } else { saying });
             }
@@ -379,7 +379,7 @@ mod tests {
         methods.sort();
         assert_eq!(methods, ["none", "none", "null-user"]);
         assert_eq!(field(&said, Kind::Security, Field::EncryptionMethod), ["none"]);
-        assert_eq!(field(&said, Kind::Security, Field::Acceptance), ["accepted"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted"]);
     }
 
     #[test]

@@ -292,6 +292,7 @@ fn chosen_v2<'s, 'a>(mut saying: Saying<'s, 'a>, body: &[u8]) -> Saying<'s, 'a> 
 mod tests {
     use super::*;
     use crate::testing::{field, gate, payload};
+    use observations::Transport;
 
     fn packet(version: u8, exchange: u8, flags: u8, responder: u8, first: u8, body: &[u8]) -> Vec<u8> {
         let length = u32::try_from(HEADER + body.len()).unwrap().to_be_bytes();

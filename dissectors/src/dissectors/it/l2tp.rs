@@ -1,7 +1,7 @@
 //! L2TP: tunnels of access concentrators and of clients, without protection of its own.
 //!
 //! Spec: RFC 2661 (3.1 header, 4.4 AVPs).
-//! Tells us: host name, vendor name, firmware revision of both ends. Does not tell: users, which are left out.
+//! Tells us: host name of both ends, who made their software. Does not tell: users, which are left out.
 
 use crate::codes::word;
 use crate::context::Context;
@@ -20,7 +20,6 @@ const AVP: usize = 6;
 const AVPS_MAX: usize = 32;
 /// §4.4.1 and §4.4.3.
 const MESSAGE_TYPE: u64 = 0;
-const FIRMWARE: u64 = 6;
 const HOST_NAME: u64 = 7;
 const VENDOR_NAME: u64 = 8;
 const CHALLENGE: u64 = 11;
@@ -35,7 +34,7 @@ impl Dissector for L2tp {
         name: "l2tp",
         revision: 1,
         spec: "RFC 2661",
-        tells: "host name, vendor name, firmware revision of both ends of a tunnel",
+        tells: "host name of both ends of a tunnel, who made their software",
         bindings: &[Binding::Udp(PORT)],
         shapes: &[Shape {
             over: Transport::Udp,
@@ -76,8 +75,7 @@ impl Dissector for L2tp {
         for (kind, value) in list.take(AVPS_MAX) {
             saying = match kind {
                 HOST_NAME => saying.trimmed(Field::Hostname, value),
-                VENDOR_NAME => saying.trimmed(Field::VendorName, value),
-                FIRMWARE if value.len() == 2 => saying.decoded(Field::FirmwareVersion, &word(&number(value).to_string()), value, "u16-be"),
+                VENDOR_NAME => saying.trimmed(Field::SoftwareManufacturer, value),
                 CHALLENGE => {
                     challenged = true;
                     saying
@@ -139,8 +137,7 @@ mod tests {
     fn both_ends_say_their_names_on_any_port() {
         let said = payload(&L2tp, Transport::Udp, 50000, PORT, &start(1));
         assert_eq!(field(&said, Kind::Identity, Field::Hostname), ["lac-1"]);
-        assert_eq!(field(&said, Kind::Identity, Field::VendorName), ["xelerance.com"]);
-        assert_eq!(field(&said, Kind::Identity, Field::FirmwareVersion), ["1680"]);
+        assert_eq!(field(&said, Kind::Identity, Field::SoftwareManufacturer), ["xelerance.com"]);
         assert!(field(&said, Kind::Security, Field::AuthenticationMethod).is_empty());
         let said = payload(&L2tp, Transport::Udp, 41701, 50000, &start(2));
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["none"]);

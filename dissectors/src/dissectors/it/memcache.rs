@@ -66,7 +66,7 @@ impl Dissector for Memcache {
         }
         if answer(pdu).is_some_and(|index| index < SERVED) {
             let saying = cx.say(&server, Kind::Security).implied(Field::AuthenticationMethod, &word("none"));
-            drop(saying.implied(Field::SecurityLevel, &word("none")).implied(Field::Acceptance, &word("accepted")));
+            drop(saying.implied(Field::SecurityLevel, &word("none")).implied(Field::Outcome, &word("accepted")));
         }
         let version =
             pdu.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"VERSION ").or_else(|| line.strip_prefix(b"STAT version ")));

@@ -287,12 +287,12 @@ impl Asked {
         };
         let Some(method) = method else {
             if log_in && get(document, "errmsg").is_some() {
-                cx.say(&server, Kind::Security).implied(Field::Acceptance, &word("refused"));
+                cx.say(&server, Kind::Security).implied(Field::Outcome, &word("refused"));
             }
             return;
         };
         self.done = true;
-        let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none")).implied(Field::Acceptance, &word("accepted"));
+        let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none")).implied(Field::Outcome, &word("accepted"));
         drop(saying.implied(Field::AuthenticationMethod, &Value::Text(method)));
     }
 }
@@ -302,8 +302,7 @@ fn metadata(client: &[u8], cx: &mut Context<'_>) {
     let about = cx.sender_host();
     let text = |part: &str, name: &str| get(client, part).and_then(|element| get(element.document()?, name)).and_then(|element| element.text());
     let saying = cx.say(&about, Kind::Client).maybe(text("application", "name"), |s, v| s.text(Field::ClientName, v));
-    let saying = saying.maybe(text("driver", "name"), |s, v| s.text(Field::ServiceName, v));
-    drop(saying.maybe(text("driver", "version"), |s, v| s.text(Field::SoftwareVersion, v)));
+    drop(saying.maybe(text("driver", "name"), |s, v| s.text(Field::ServiceName, v)));
     let saying = cx.say(&about, Kind::Client).maybe(text("os", "name"), |s, v| s.text(Field::OperatingSystem, v));
     drop(saying.maybe(text("os", "architecture"), |s, v| s.text(Field::Cpu, v)));
 }

@@ -7,7 +7,7 @@
 use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use crate::tls_within;
+use crate::starttls;
 use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Mysql;
@@ -121,7 +121,7 @@ impl Dissector for Mysql {
 
     fn frame_in(&self, head: &[u8], _: &At, state: Option<&LogIn>) -> Framing {
         if state.is_some_and(|state| state.tls) {
-            return tls_within::frame(head);
+            return starttls::frame(head);
         }
         match packet(head) {
             Some((length, ..)) => Framing::Pdu { len: HEADER + length, want: HEADER + length.min(WANT) },
@@ -130,7 +130,7 @@ impl Dissector for Mysql {
     }
 
     fn glance(&self, head: &[u8], at: &At) -> Glance {
-        if tls_within::is_record(head) {
+        if starttls::is_record(head) {
             return Glance::READ;
         }
         let Some((_, sequence, body)) = packet(head) else { return Glance::SKIP };
@@ -142,7 +142,7 @@ impl Dissector for Mysql {
 
     fn read(&self, pdu: &[u8], state: &mut LogIn, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         if state.tls {
-            return Ok(tls_within::read(pdu, cx));
+            return Ok(starttls::read(pdu, cx));
         }
         let Some((_, sequence, body)) = packet(pdu) else { return Ok(Next::Watch) };
         match (Greeting::of(body).filter(|_| sequence == 0), cx.from_client()) {
@@ -257,7 +257,6 @@ impl LogIn {
             saying = match name {
                 b"program_name" => saying.text(Field::ClientName, value),
                 b"_client_name" => saying.text(Field::ServiceName, value),
-                b"_client_version" => saying.text(Field::SoftwareVersion, value),
                 _ => saying,
             };
             attributes = behind;
@@ -281,7 +280,7 @@ impl LogIn {
             Some((&OK, _)) => {
                 let method = if self.empty { b"none" } else { &self.method[..] };
                 let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none"));
-                let saying = saying.implied(Field::Acceptance, &word("accepted"));
+                let saying = saying.implied(Field::Outcome, &word("accepted"));
                 drop(if method.is_empty() {
                     saying
                 } else {
@@ -290,7 +289,7 @@ impl LogIn {
                 self.waits = false;
             }
             Some((&ERROR, _)) => {
-                cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none")).implied(Field::Acceptance, &word("refused"));
+                cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none")).implied(Field::Outcome, &word("refused"));
                 self.waits = false;
             }
             Some((&SWITCH, rest)) => {
@@ -339,7 +338,7 @@ mod tests {
     #[test]
     fn an_attempt_is_no_acceptance_and_an_empty_password_is_none() {
         let refused = talk(&[(false, greeting()), (true, log_in(&[], b"mysql_native_password")), (false, framed(2, &[0xff, 0x15, 4]))]);
-        assert_eq!(field(&refused, Kind::Security, Field::Acceptance), ["refused"]);
+        assert_eq!(field(&refused, Kind::Security, Field::Outcome), ["refused"]);
         assert!(field(&refused, Kind::Security, Field::AuthenticationMethod).is_empty());
         let open = talk(&[(false, greeting()), (true, log_in(&[], b"mysql_native_password")), (false, framed(2, &[0, 0, 0, 2, 0, 0, 0]))]);
         assert_eq!(field(&open, Kind::Security, Field::AuthenticationMethod), ["none"]);

@@ -52,7 +52,7 @@ const CONTROL_WRITE: u16 = 6;
 const PRIVATE_REQUEST: u16 = 7;
 /// RFC 9327 §2.1: write variables, write clock variables, configure.
 const WRITES: &[u8] = &[3, 5, 8, 9];
-const OPCODE_MAX: u8 = 31;
+const OPCODE: u8 = 0x1f;
 const RESPONSE: u8 = 0x80;
 
 impl Dissector for Ntp {
@@ -198,8 +198,8 @@ fn control(head: &[u8]) -> Option<Control<'_>> {
     let count = usize::try_from(number(header.get(10..12)?)).ok()?;
     let cut = head.len() >= crate::engine::GATE_BYTES;
     let fits = count <= body.len() && body.len() - count <= 64 || cut;
-    let mine = mode(head) == Some(CONTROL) && bits & 0x1f <= OPCODE_MAX && bits & 0x1f != 0 && fits;
-    mine.then_some(Control { answer: bits & RESPONSE != 0, opcode: bits & 0x1f, data: body.get(..count).unwrap_or(body) })
+    let mine = mode(head) == Some(CONTROL) && bits & OPCODE != 0 && fits;
+    mine.then_some(Control { answer: bits & RESPONSE != 0, opcode: bits & OPCODE, data: body.get(..count).unwrap_or(body) })
 }
 
 /// Whether a mode 7 message is an answer; its items fill it (ntp_request.h).
@@ -214,7 +214,7 @@ fn private(head: &[u8]) -> Option<bool> {
 /// That a server answers whoever asks: said with the word of what it answers.
 fn answers(cx: &mut Context<'_>, what: &str) -> Subject {
     let about = cx.sender();
-    cx.say(&about, Kind::Security).implied(Field::AuthenticationMethod, &word("none")).implied(Field::Acceptance, &word(what));
+    cx.say(&about, Kind::Security).implied(Field::AuthenticationMethod, &word("none")).implied(Field::Outcome, &word(what));
     about
 }
 
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(field(&said, Kind::Service, Field::SoftwareVersion), ["ntpd 4.2.8p15"]);
         assert_eq!(field(&said, Kind::Service, Field::OperatingSystem), ["Linux/4.9.0"]);
         assert_eq!(field(&said, Kind::Service, Field::Cpu), ["armv7l"]);
-        assert_eq!(field(&said, Kind::Security, Field::Acceptance), ["control"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["control"]);
     }
 
     #[test]

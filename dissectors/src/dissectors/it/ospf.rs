@@ -57,6 +57,7 @@ impl Dissector for Ospf {
     fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let (version, kind) = header(pdu).ok_or(DissectError::NotMine)?;
         let about = cx.sender_host();
+        crate::never_routed::bind(cx);
         let dotted = |at: usize| pdu.get(at..at + 4).and_then(|slice| Some((Ipv4Addr::from(*slice.first_chunk::<4>()?), slice)));
         let saying = cx.say(&about, Kind::Router).number(Field::ProtocolVersion, version.into(), pdu.get(..1).unwrap_or_default());
         let saying = saying.maybe(dotted(4), |s, (id, slice)| s.ip(Field::RouterId, id.into(), slice));

@@ -7,7 +7,7 @@
 use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use crate::tls_within;
+use crate::starttls;
 use crate::tlv::number;
 use observations::{Field, Kind, OperationClass, Transport};
 
@@ -128,7 +128,7 @@ impl Dissector for Pgsql {
     fn frame_in(&self, head: &[u8], at: &At, state: Option<&LogIn>) -> Framing {
         let wait = state.map(|state| state.wait).unwrap_or_default();
         if wait == Wait::Tls {
-            return tls_within::frame(head);
+            return starttls::frame(head);
         }
         if matches!(head.first(), Some(b'S' | b'N')) && at.from_client != Some(true) && (wait == Wait::Encryption || head.len() == 1) {
             return Framing::Pdu { len: 1, want: 1 };
@@ -141,7 +141,7 @@ impl Dissector for Pgsql {
     }
 
     fn glance(&self, head: &[u8], at: &At) -> Glance {
-        if tls_within::is_record(head) {
+        if starttls::is_record(head) {
             return Glance::READ;
         }
         let first = head.first().copied().unwrap_or_default();
@@ -156,7 +156,7 @@ impl Dissector for Pgsql {
 
     fn read(&self, pdu: &[u8], state: &mut LogIn, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         if state.wait == Wait::Tls {
-            return Ok(tls_within::read(pdu, cx));
+            return Ok(starttls::read(pdu, cx));
         }
         match (pdu, startup(pdu), cx.from_client()) {
             (_, Some((code, _, body)), _) => state.begin(code, body, cx),
@@ -256,7 +256,7 @@ impl LogIn {
             }
             (b'E', Some(false)) if self.method.is_some() => {
                 let server = cx.sender();
-                cx.say(&server, Kind::Security).implied(Field::Acceptance, &word("refused"));
+                cx.say(&server, Kind::Security).implied(Field::Outcome, &word("refused"));
                 self.method = None;
             }
             _ => {}
@@ -271,7 +271,7 @@ impl LogIn {
                 // Nothing was asked for: trust, or a certificate within TLS, which is not seen here.
                 let method = self.method.take().or_else(|| self.began.then_some("none"));
                 let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none"));
-                let saying = saying.implied(Field::Acceptance, &word("accepted"));
+                let saying = saying.implied(Field::Outcome, &word("accepted"));
                 drop(saying.maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method))));
             }
             asked => {
@@ -308,7 +308,7 @@ mod tests {
         let said = talk(&[(true, BEGIN), (false, &framed(b'R', &[0, 0, 0, 3])), (true, &framed(b'p', b"hunter22\0")), (false, &ok)]);
         assert_eq!(field(&said, Kind::Service, Field::SoftwareVersion), ["15.4"]);
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["cleartext"]);
-        assert_eq!(field(&said, Kind::Security, Field::Acceptance), ["accepted"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted"]);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["pgsql password"]);
         assert!(!said.iter().flat_map(|said| &said.fields_first).any(|field| field.quote.windows(6).any(|quote| quote == b"hunter")));
     }

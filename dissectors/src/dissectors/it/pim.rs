@@ -66,6 +66,7 @@ impl Dissector for Pim {
             return Ok(Next::Watch);
         }
         let (about, options) = (cx.sender_host(), pdu.get(HEADER..).unwrap_or_default());
+        crate::never_routed::bind(cx);
         let version = pdu.get(..1).unwrap_or_default();
         let mut saying =
             cx.say(&about, Kind::Router).decoded(Field::ProtocolVersion, &observations::Value::Number(VERSION.into()), version, "high-half");

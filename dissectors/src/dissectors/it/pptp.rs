@@ -1,7 +1,7 @@
 //! PPTP: tunnels whose protection has been broken for years.
 //!
 //! Spec: RFC 2637 (section 2).
-//! Tells us: host name, vendor, firmware revision of both ends. Does not tell: log-ins, which are of PPP within GRE.
+//! Tells us: host name of both ends, who made their software. Does not tell: log-ins, which are of PPP within GRE.
 
 use crate::codes::word;
 use crate::context::{Context, trim};
@@ -19,8 +19,7 @@ const LENGTH_MAX: usize = 256;
 const START_REQUEST: u64 = 1;
 const START_REPLY: u64 = 2;
 const TYPE_MAX: u64 = 15;
-/// §2.1: behind capabilities firmware revision (2), host name (64), vendor (64).
-const FIRMWARE: std::ops::Range<usize> = 26..28;
+/// §2.1: behind capabilities and firmware revision the host name (64), vendor (64).
 const HOST: std::ops::Range<usize> = 28..92;
 const VENDOR: std::ops::Range<usize> = 92..156;
 
@@ -31,7 +30,7 @@ impl Dissector for Pptp {
         name: "pptp",
         revision: 1,
         spec: "RFC 2637",
-        tells: "host name, vendor, firmware revision of both ends of a tunnel",
+        tells: "host name of both ends of a tunnel, who made their software",
         bindings: &[Binding::Tcp(PORT)],
         shapes: &[Shape {
             over: Transport::Tcp,
@@ -74,10 +73,8 @@ impl Dissector for Pptp {
         let Some((_, kind @ (START_REQUEST | START_REPLY))) = header(pdu) else { return Ok(Next::Watch) };
         let about = if kind == START_REPLY { cx.sender() } else { cx.sender_host() };
         let text = |range: std::ops::Range<usize>| pdu.get(range).and_then(|slice| slice.split(|byte| *byte == 0).next()).map(trim);
-        let firmware = pdu.get(FIRMWARE).filter(|slice| number(slice) > 0);
         let saying = cx.say(&about, Kind::Identity).maybe(text(HOST), |s, v| s.text(Field::Hostname, v));
-        let saying = saying.maybe(text(VENDOR), |s, v| s.text(Field::VendorName, v));
-        drop(saying.maybe(firmware, |s, v| s.decoded(Field::FirmwareVersion, &word(&number(v).to_string()), v, "u16-be")));
+        drop(saying.maybe(text(VENDOR), |s, v| s.text(Field::SoftwareManufacturer, v)));
         cx.say(&about, Kind::Security).implied(Field::RemoteAccess, &word("pptp"));
         if pdu.len() < VENDOR.end { Err(DissectError::Truncated { needed: VENDOR.end - pdu.len() }) } else { Ok(Next::Watch) }
     }
@@ -110,7 +107,7 @@ mod tests {
         for port in [PORT, 11723] {
             let said = payload(&Pptp, Transport::Tcp, 50000, port, &start());
             assert_eq!(field(&said, Kind::Identity, Field::Hostname), ["gw-01"]);
-            assert_eq!(field(&said, Kind::Identity, Field::VendorName), ["Linux"]);
+            assert_eq!(field(&said, Kind::Identity, Field::SoftwareManufacturer), ["Linux"]);
             assert_eq!(field(&said, Kind::Security, Field::RemoteAccess), ["pptp"]);
         }
     }

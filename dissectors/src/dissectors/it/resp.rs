@@ -182,7 +182,7 @@ impl Asked {
         let server = cx.sender();
         let method = |cx: &mut Context<'_>, method: &str, end: &str| {
             let saying = cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("none"));
-            drop(saying.implied(Field::AuthenticationMethod, &word(method)).implied(Field::Acceptance, &word(end)));
+            drop(saying.implied(Field::AuthenticationMethod, &word(method)).implied(Field::Outcome, &word(end)));
         };
         match (self.command.take(), answer.first()) {
             (Some("auth"), Some(b'+' | b'%' | b'*')) => method(cx, "password", "accepted"),
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(field(&taken, Kind::Credential, Field::SecretUse), ["redis password"]);
         assert!(!taken.iter().flat_map(|said| &said.fields_first).any(|field| field.quote.windows(6).any(|quote| quote == b"hunter")));
         let wrong = talk(&[(true, AUTH), (false, b"-WRONGPASS invalid\r\n")]);
-        assert_eq!(field(&wrong, Kind::Security, Field::Acceptance), ["refused"]);
+        assert_eq!(field(&wrong, Kind::Security, Field::Outcome), ["refused"]);
         let unset = talk(&[(true, AUTH), (false, b"-ERR Client sent AUTH, but no password is set\r\n")]);
         assert_eq!(field(&unset, Kind::Security, Field::AuthenticationMethod), ["none"]);
     }

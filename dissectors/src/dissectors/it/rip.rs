@@ -53,6 +53,7 @@ impl Dissector for Rip {
     fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let &[RESPONSE, version, ..] = pdu else { return Ok(Next::Watch) };
         let about = cx.sender_host();
+        crate::never_routed::bind(cx);
         cx.say(&about, Kind::Router).number(Field::ProtocolVersion, version.into(), pdu.get(1..2).unwrap_or_default());
         let entry = pdu.get(HEADER..HEADER + ENTRY).unwrap_or_default();
         let (family, kind) = (entry.get(..2).unwrap_or_default(), entry.get(2..4).unwrap_or_default());

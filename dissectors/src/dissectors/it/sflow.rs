@@ -61,8 +61,11 @@ impl Dissector for Sflow {
     }
 }
 
-/// The agent's address, and the sub-agent (version 5 only), of a header whose count is sane.
-fn agent(head: &[u8]) -> Option<(IpAddr, &[u8], Option<&[u8]>)> {
+/// An agent's address, where it stands, and the sub-agent (version 5 only).
+type Agent<'a> = (IpAddr, &'a [u8], Option<&'a [u8]>);
+
+/// The agent of a header whose count is sane.
+fn agent(head: &[u8]) -> Option<Agent<'_>> {
     let (version, kind) = (number(head.get(..4)?), number(head.get(4..HEADER)?));
     let rest = head.get(HEADER..)?;
     let (ip, slice): (IpAddr, &[u8]) = match kind {

@@ -121,8 +121,16 @@ impl<'a> Message<'a> {
         let rest = rest.split(|byte| matches!(byte, b'\n' | 0)).next()?;
         match rest.strip_prefix(b"1 ") {
             Some(rest) => Self::ietf(rest),
-            None => Self::bsd(rest),
+            None => Self::bsd(rest).or_else(|| Self::numbered(rest)),
         }
+    }
+
+    /// As network devices write: a number, a colon, the time with a mark of doubt before it; neither host nor tag.
+    fn numbered(rest: &'a [u8]) -> Option<Self> {
+        let digits = rest.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+        let time = rest.get(digits..)?.strip_prefix(b": ")?;
+        let time = time.strip_prefix(b"*").or_else(|| time.strip_prefix(b".")).unwrap_or(time);
+        (digits > 0 && MONTHS.iter().any(|month| time.starts_with(*month))).then_some(Self { host: &[], program: &[] })
     }
 
     /// RFC 5424 §6: TIMESTAMP HOSTNAME APP-NAME PROCID MSGID; a hyphen stands for nothing.

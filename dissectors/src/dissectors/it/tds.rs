@@ -7,7 +7,7 @@
 use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use crate::tls_within;
+use crate::starttls;
 use observations::{Field, Kind, OperationClass, Subject, Transport, Value};
 
 pub(crate) struct Tds;
@@ -101,7 +101,7 @@ impl Dissector for Tds {
         let Some((kind, length, body)) = packet(head) else { return Gate::NotMine };
         let bound = at.src_port == PORT || at.dst_port == PORT;
         let mine = match kind {
-            PRELOGIN => options(body).next().is_some() || bound && tls_within::is_record(body),
+            PRELOGIN => options(body).next().is_some() || bound && starttls::is_record(body),
             LOGIN7 => body.get(..4).is_some_and(|size| number_le(size) + HEADER == length),
             1 | 3 | RESPONSE => bound && (length == head.len() || head.len() >= crate::engine::GATE_BYTES),
             _ => false,
@@ -118,8 +118,8 @@ impl Dissector for Tds {
     }
 
     fn frame_in(&self, head: &[u8], _: &At, state: Option<&LogIn>) -> Framing {
-        if state.is_some_and(|state| state.tls) && tls_within::is_record(head) {
-            return tls_within::frame(head);
+        if state.is_some_and(|state| state.tls) && starttls::is_record(head) {
+            return starttls::frame(head);
         }
         match packet(head) {
             Some((_, length, _)) => Framing::Pdu { len: length, want: length.min(WANT) },
@@ -146,12 +146,12 @@ impl Dissector for Tds {
             instances(pdu, cx);
             return Ok(Next::Watch);
         }
-        if state.tls && tls_within::is_record(pdu) {
-            return Ok(tls_within::read(pdu, cx));
+        if state.tls && starttls::is_record(pdu) {
+            return Ok(starttls::read(pdu, cx));
         }
         let Some((kind, _, body)) = packet(pdu) else { return Ok(Next::Watch) };
         match kind {
-            PRELOGIN if tls_within::is_record(body) => {
+            PRELOGIN if starttls::is_record(body) => {
                 if !state.tls {
                     let server = if cx.from_client() == Some(false) { cx.sender() } else { cx.receiver() };
                     cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("tls"));
@@ -159,9 +159,9 @@ impl Dissector for Tds {
                 state.tls = true;
                 // One packet may hold several records.
                 let mut rest = body;
-                while let Framing::Pdu { len, .. } = tls_within::frame(rest) {
+                while let Framing::Pdu { len, .. } = starttls::frame(rest) {
                     let Some((record, behind)) = rest.split_at_checked(len) else { break };
-                    cx.under_layer("tls", 0, record);
+                    cx.beside("tls", 0, record);
                     rest = behind;
                 }
             }
@@ -243,10 +243,9 @@ impl LogIn {
             (None, None) => "integrated",
         });
         let sspi = body.get(78..).and_then(<[u8]>::first_chunk).map(|&[o0, o1, l0, l1]| (u16::from_le_bytes([o0, o1]), u16::from_le_bytes([l0, l1])));
-        if let Some(token) = sspi.and_then(|(start, length)| body.get(usize::from(start)..usize::from(start) + usize::from(length))) {
-            if token.starts_with(b"NTLMSSP\0") {
-                cx.beside("ntlmssp", 0, token);
-            }
+        let token = sspi.and_then(|(start, length)| body.get(usize::from(start)..usize::from(start) + usize::from(length)));
+        if let Some(token) = token.filter(|token| token.starts_with(b"NTLMSSP\0")) {
+            cx.beside("ntlmssp", 0, token);
         }
     }
 
@@ -263,7 +262,7 @@ impl LogIn {
                 LOGIN_ACK => self.accepted(value, &server, cx),
                 ERROR if self.waits => {
                     self.waits = false;
-                    cx.say(&server, Kind::Security).implied(Field::Acceptance, &word("refused"));
+                    cx.say(&server, Kind::Security).implied(Field::Outcome, &word("refused"));
                 }
                 _ => {}
             }
@@ -275,7 +274,7 @@ impl LogIn {
         let method = self.method.take().filter(|_| self.waits);
         self.waits = false;
         let saying = cx.say(server, Kind::Security).implied(Field::SecurityLevel, &word(if self.tls { "tls" } else { "none" }));
-        drop(saying.implied(Field::Acceptance, &word("accepted")).maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method))));
+        drop(saying.implied(Field::Outcome, &word("accepted")).maybe(method, |s, method| s.implied(Field::AuthenticationMethod, &word(method))));
         let name = value.get(6..).and_then(|rest| rest.get(..2 * usize::from(*value.get(5)?)));
         drop(cx.say(server, Kind::Service).maybe(name, |s, v| s.decoded(Field::SoftwareProduct, &text(v), v, "utf-16le")));
     }
@@ -375,7 +374,7 @@ mod tests {
         assert_eq!(field(&said, Kind::Client, Field::Hostname), ["ENG-WS07"]);
         assert_eq!(field(&said, Kind::Client, Field::ClientName), ["Historian"]);
         assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["password"]);
-        assert_eq!(field(&said, Kind::Security, Field::Acceptance), ["accepted"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted"]);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["tds password"]);
     }
 

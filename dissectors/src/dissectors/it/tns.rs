@@ -53,7 +53,7 @@ impl Dissector for Tns {
         let mine = match kind {
             CONNECT => descriptor(head).is_some(),
             ACCEPT => bound && whole && VERSIONS.contains(&number(body.get(..2).unwrap_or_default())),
-            REFUSE | REDIRECT => bound && whole && body.windows(2).any(|window| window[0] == b'('),
+            REFUSE | REDIRECT => bound && whole && body.contains(&b'('),
             DATA => bound && whole && length > HEADER + 2,
             _ => false,
         };
@@ -156,7 +156,7 @@ fn connect(text: &[u8], cx: &mut Context<'_>) {
 /// VSNNUM is a version in one number: 4, 4 (2 digits), 8, 4 and 8 bits.
 fn refused(text: &[u8], cx: &mut Context<'_>) {
     let server = cx.sender();
-    cx.say(&server, Kind::Service).implied(Field::Acceptance, &word("refused"));
+    cx.say(&server, Kind::Service).implied(Field::Outcome, &word("refused"));
     let Some(slice) = value(text, b"VSNNUM") else { return };
     let Some(packed) = std::str::from_utf8(slice).ok().and_then(|digits| digits.parse::<u32>().ok()).filter(|packed| *packed > 0) else { return };
     let version = format!("{}.{}.{}.{}.{}", packed >> 24, packed >> 20 & 15, packed >> 12 & 255, packed >> 8 & 15, packed & 255);
