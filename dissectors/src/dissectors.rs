@@ -36,6 +36,8 @@ mod it {
     pub(super) mod ntlmssp;
     pub(super) mod pop;
     pub(super) mod ptp;
+    pub(super) mod quic;
+    mod quic_keys;
     pub(super) mod radius;
     pub(super) mod rdp;
     pub(super) mod rlogin;
@@ -44,11 +46,13 @@ mod it {
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
+    mod smb2_header;
     mod smb_commands;
     pub(super) mod smtp;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
+    mod ssh_agreement;
     pub(super) mod stun;
     pub(super) mod tacplus;
     pub(super) mod telnet;
@@ -56,6 +60,7 @@ mod it {
     pub(super) mod tftp;
     pub(super) mod tls;
     mod tls_handshake;
+    mod tls_key_exchange;
     mod tls_record;
     mod tls_ssl2;
     pub(super) mod vnc;
@@ -196,6 +201,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ntlmssp::Ntlmssp,
     &it::pop::Pop,
     &it::ptp::Ptp,
+    &it::quic::Quic,
     &it::radius::Radius,
     &it::rdp::Rdp,
     &it::rlogin::Rlogin,
