@@ -143,7 +143,7 @@ fn a_wrong_sources_file_is_refused_with_its_line() {
 #[test]
 fn every_format_has_the_devices() {
     let folder = table_of("formats");
-    for format in ["table", "json", "ndjson", "csv"] {
+    for format in ["table", "json", "ndjson", "csv", "html"] {
         let ran = run_in(&folder, &["replay", "good.pcap", "--format", format]);
         assert_ended(&ran, 0, &[]);
         assert_eq!(ran.stderr, "", "{format}");
@@ -163,6 +163,39 @@ fn every_format_has_the_devices() {
         }
     }
     assert_ended(&run_in(&folder, &["replay", "good.pcap", "--format", "poem"]), 2, &["poem"]);
+}
+
+#[test]
+fn a_report_has_its_heading_and_a_redacted_one_says_so() {
+    let folder = table_of("report");
+    let heading = ["--engagement", "Line <3>", "--author", "A & B"];
+    let ran = run_in(&folder, &[&["replay", "good.pcap", "--format", "html"], heading.as_slice()].concat());
+    assert_ended(&ran, 0, &[]);
+    assert!(ran.stdout.starts_with("<!DOCTYPE html>") && ran.stdout.ends_with("</html>\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Line &lt;3&gt;") && ran.stdout.contains("A &amp; B") && ran.stdout.contains("10.77.0.11"));
+    let ran = run_in(&folder, &["replay", "good.pcap", "--format", "html", "--redact"]);
+    assert_ended(&ran, 0, &[]);
+    assert!(ran.stdout.contains("are pseudonyms") && !ran.stdout.contains("10.77.0.11") && ran.stdout.contains("BMX"));
+}
+
+#[test]
+fn pseudonyms_are_those_of_the_site_key_whatever_the_inventory_is_read_from() {
+    let folder = table_of("pseudonyms");
+    assert_ended(&run_in(&folder, &["replay", "good.pcap", "--format", "json", "--output", "good.json"]), 0, &[]);
+    let redacted = |more: &[&str]| {
+        let ran = run_in(&folder, &[more, &["--format", "json", "--redact"]].concat());
+        assert_ended(&ran, 0, &[]);
+        assert!(!ran.stdout.contains("10.77.0.") && !ran.stdout.contains("good.pcap"), "{}", ran.stdout);
+        ran.stdout
+    };
+    let first = redacted(&["replay", "good.pcap", "--site-key", "key"]);
+    assert!(folder.join("key").exists());
+    assert!(first == redacted(&["export", "good.json", "--site-key", "key"]));
+    assert!(first == redacted(&["export", "good.pcap", "--site-key", "key"]));
+    assert!(first != redacted(&["export", "good.json"]) && redacted(&["export", "good.json"]) != redacted(&["export", "good.json"]));
+    // A redacted document can be read, and made a report, as any other.
+    std::fs::write(folder.join("redacted.json"), &first).expect("a file");
+    assert_ended(&run_in(&folder, &["export", "redacted.json", "--format", "html"]), 0, &[]);
 }
 
 #[test]
@@ -266,4 +299,19 @@ fn the_list_of_protocols_has_every_row() {
     for (_, row) in dissectors::registry::Registry::new().rows() {
         assert!(ran.stdout.lines().any(|line| line.split(' ').next() == Some(row.name)), "{} is not listed", row.name);
     }
+}
+
+#[test]
+fn drafts_of_rules_can_be_loaded_and_name_no_number() {
+    let folder = folder("drafts");
+    std::fs::create_dir_all(folder.join("mine")).expect("a folder");
+    let databases = capture("resp/open-and-shut");
+    let ran = run_in(&folder, &["propose-fingerprint", databases.to_str().expect("a path")]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("id = \"draft-tcp-signature-"), "{}", ran.stdout);
+    std::fs::write(folder.join("mine/drafts.toml"), &ran.stdout).expect("a file");
+    let loaded = run_in(&folder, &["devices", databases.to_str().expect("a path"), "--fingerprints", "mine"]);
+    assert_eq!(loaded.status, 0, "{}", loaded.stderr);
+    std::fs::write(folder.join("document.json"), b"{}").expect("a file");
+    assert_ended(&run_in(&folder, &["propose-fingerprint", "document.json"]), 1, &["document.json"]);
 }

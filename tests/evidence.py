@@ -39,6 +39,10 @@ to digests      sha256, sha1, md5
 put in order    amqp-product: the product's text and the version's, of a table of properties; ads-device-info (name, version);
                 os-version-info (of OSVERSIONINFO); s7-named-version (name, version); padded-version (prefix, three numbers in
                 three places each)
+versions        u8.u8.u16-be, ipmi-firmware (major, minor as BCD), tns-version (one decimal number of 8, 4, 8, 4 and 8 bits), high-half
+authentication  ipmi-authentication-types, ipmi-log-in-status, ipmi-algorithm, ntp-authenticator, pgsql-encryption, pgsql-authentication,
+                tds-encryption, hsrp-state, glbp-state, glbp-authentication, vrrp-authentication, ospf-authentication, ospf-options,
+                eigrp-authentication, isis-authentication, rip-authentication, bfd-authentication, ike-algorithm
 words           pjl-online, run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
                 codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, opcua-enumeration, ntcip-node,
                 dnp3-iin (its lasting bits, as a number), mib-node, knx-status, knx-family, cnip-flags, cnip-role, doip-activation, subject-equals-issuer
@@ -622,6 +626,29 @@ SLC_MODES = {0: "remote download", 1: "remote program", 3: "remote suspend", 6: 
              8: "remote test single scan", 16: "download", 17: "program", 27: "suspend", 30: "run"}  # fmt: skip
 SNP_STATES = ["run", "run with outputs disabled", "stop", "stop by fault", "halted", "suspended", "stop with inputs and outputs enabled"]
 
+# IPMI 2.0 tables 13-17 to 13-19, by number.
+IPMI_ALGORITHMS = (
+    ("none", "rakp-hmac-sha1", "rakp-hmac-md5", "rakp-hmac-sha256"),
+    ("none", "hmac-sha1-96", "hmac-md5-128", "md5-128", "hmac-sha256-128"),
+    ("none", "aes-cbc-128", "xrc4-128", "xrc4-40"),
+)
+HSRP_STATES = (
+    {0: "initial", 1: "learn", 2: "listen", 4: "speak", 8: "standby", 16: "active"},
+    {0: "disabled", 1: "initial", 2: "learn", 3: "listen", 4: "speak", 5: "standby", 6: "active"},
+)
+# IANA: encryption, hash and method of IKEv1; encryption, pseudo-random function and integrity of IKEv2.
+IKE_ALGORITHMS = (
+    {1: "des", 2: "idea", 3: "blowfish", 4: "rc5", 5: "3des", 6: "cast", 7: "aes-cbc", 8: "camellia-cbc"},
+    {1: "md5", 2: "sha1", 3: "tiger", 4: "sha2-256", 5: "sha2-384", 6: "sha2-512"},
+    {1: "pre-shared-key", 2: "dss-signatures", 3: "rsa-signatures", 4: "rsa-encryption", 5: "rsa-encryption", 64221: "hybrid-rsa",
+     65001: "xauth-pre-shared-key", 65005: "xauth-rsa"},
+    {1: "des-iv64", 2: "des", 3: "3des", 5: "idea", 6: "cast", 7: "blowfish", 11: "null", 12: "aes-cbc", 13: "aes-ctr", 14: "aes-ccm-8", 15: "aes-ccm-12",
+     16: "aes-ccm-16", 18: "aes-gcm-8", 19: "aes-gcm-12", 20: "aes-gcm-16", 23: "camellia-cbc", 28: "chacha20-poly1305"},
+    {1: "hmac-md5", 2: "hmac-sha1", 3: "hmac-tiger", 4: "aes128-xcbc", 5: "hmac-sha2-256", 6: "hmac-sha2-384", 7: "hmac-sha2-512", 8: "aes128-cmac"},
+    {0: "none", 1: "hmac-md5-96", 2: "hmac-sha1-96", 3: "des-mac", 4: "kpdk-md5", 5: "aes-xcbc-96", 12: "hmac-sha2-256-128", 13: "hmac-sha2-384-192",
+     14: "hmac-sha2-512-256"},
+)  # fmt: skip
+
 TOGETHER = ("tcp", "ip", "cotp", "dnp3", "s7-fragments", "dcerpc-fragments", "sii", "tls-records", "dtls-fragments", "http-body", "opcua-chunks", "bacnet-segments", "eap-fragments",
             "radius-attributes", "connection", "request")
 
@@ -731,6 +758,32 @@ DERIVATIONS = {
     "cclink-state": one_of({b"\0": ["stop"], b"\1": ["run"], b"\2": ["stop"]}),
     "slc-mode": lambda raw, _: [SLC_MODES[raw[0] & 31]],
     "snp-state": lambda raw, _: [SNP_STATES[raw[0] >> 4]],
+    "high-half": lambda raw, _: [str(raw[0] >> 4)],
+    "u8.u8.u16-be": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from(">BBH", raw))],
+    "ipmi-firmware": lambda raw, _: [f"{raw[0] & 0x7F}.{raw[1]:02x}"],
+    "ipmi-authentication-types": lambda raw, _: [word for bit, word in ((0, "none"), (1, "md2"), (2, "md5"), (4, "password"), (5, "oem")) if raw[0] >> bit & 1],
+    "ipmi-log-in-status": lambda raw, _: [
+        word for bit, word in ((0, "anonymous"), (1, "null-user"), (3, "no-user-level-authentication"), (4, "no-per-message-authentication")) if raw[0] >> bit & 1
+    ],
+    "ipmi-algorithm": lambda raw, _: [names[raw[0] & 0x3F] for names in IPMI_ALGORITHMS if raw[0] & 0x3F < len(names)],
+    "ntp-authenticator": lambda raw, _: ["nts" if b"\x04\x04" in raw else "mac"],
+    "pgsql-encryption": one_of({b"S": ["tls"], b"N": ["tls not offered"]}),
+    "pgsql-authentication": lambda raw, _: [{2: "kerberos-v5", 3: "cleartext", 5: "md5", 7: "gss", 9: "sspi", 10: "sasl"}[int.from_bytes(raw, "big")]],
+    "tds-encryption": lambda raw, _: ["encryption " + ("off", "on", "not-supported", "required")[raw[0] & 0x1F]],
+    "tns-version": lambda raw, _: ["{}.{}.{}.{}.{}".format(*(int(raw) >> shift & mask for shift, mask in ((24, 255), (20, 15), (12, 255), (8, 15), (0, 255))))],
+    "hsrp-state": lambda raw, _: [table[raw[0]] for table in HSRP_STATES if raw[0] in table],
+    "glbp-state": one_of({bytes([code]): [word] for code, word in {0: "disabled", 1: "initial", 4: "listen", 8: "speak", 16: "standby", 32: "active"}.items()}),
+    "glbp-authentication": lambda raw, _: [("none", "cleartext", "md5", "md5")[raw[0]]],
+    "vrrp-authentication": lambda raw, _: [("none", "cleartext", "ip-authentication-header")[raw[0]]],
+    "ospf-authentication": lambda raw, _: [("none", "cleartext", "cryptographic")[int.from_bytes(raw, "big")]],
+    "ospf-options": lambda raw, _: ["cryptographic" if raw[0] & 4 else "none"],
+    "eigrp-authentication": lambda raw, _: [{2: "md5", 3: "hmac-sha256"}[int.from_bytes(raw, "big")]],
+    "isis-authentication": one_of({b"\1": ["cleartext"], b"\3": ["cryptographic"], b"\x36": ["hmac-md5"]}),
+    "rip-authentication": lambda raw, _: ["none" if raw[:2] != b"\xff\xff" else "cleartext" if raw[2:] == b"\0\2" else "cryptographic"],
+    "bfd-authentication": lambda raw, _: [
+        ("none", "cleartext", "keyed-md5", "meticulous-keyed-md5", "keyed-sha1", "meticulous-keyed-sha1")[raw[0]]
+    ],
+    "ike-algorithm": lambda raw, _: [table[int.from_bytes(raw, "big")] for table in IKE_ALGORITHMS if int.from_bytes(raw, "big") in table],
 }
 
 

@@ -5,7 +5,7 @@ use crate::packets::{Host, pcap, records, udp};
 use daemon::export::Format;
 use inventory::Document;
 
-const FORMATS: &[Format] = &[Format::Table, Format::Json, Format::Ndjson, Format::Csv];
+const FORMATS: &[Format] = &[Format::Table, Format::Json, Format::Ndjson, Format::Csv, Format::Html];
 
 /// Where a frame's addresses and ports end, in Ethernet, IPv4 and UDP.
 const HEADERS: usize = 42;

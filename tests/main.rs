@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `golden` | the document of each capture, as text, against `tests/golden/` |
 //! | `evidence` | each declared value cut out of its capture by a script of its own, and the schema |
+//! | `findings` | each rule is triggered, its near misses are not |
 //! | `registry` | what is asked of every dissector |
 //! | `determinism` | workers, order, packing and cuts change nothing |
 //! | `promise` | the millionth poll is watched as the first |
 //! | `cli` | what the command says and how it ends |
 //! | `cli_database` | databases: killed, completed, decided upon, compared |
+//! | `lab_truth` | the devices of the lab's larger plant, each found once |
 //! | `hostile` | names made to harm a terminal, a page or a spreadsheet |
 //! | `secrets` | no secret of the lab in anything that comes out |
 //! | `architecture` | which crate and which module may know which |
@@ -21,8 +23,10 @@ mod cli_database;
 mod command;
 mod determinism;
 mod evidence;
+mod findings;
 mod golden;
 mod hostile;
+mod lab_truth;
 mod packets;
 mod promise;
 mod registry;

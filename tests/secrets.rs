@@ -44,7 +44,7 @@ fn assert_silent(what: &str, text: &str) {
 #[test]
 fn no_secret_stands_in_a_document_in_any_format() {
     for capture in captures::all() {
-        for format in [Format::Json, Format::Ndjson, Format::Table, Format::Csv] {
+        for format in [Format::Json, Format::Ndjson, Format::Table, Format::Csv, Format::Html] {
             assert_silent(&format!("{} as {format:?}", capture.name), &text(&capture.document, format));
         }
     }
@@ -75,7 +75,7 @@ fn no_secret_stands_in_a_golden() {
 #[test]
 fn no_secret_stands_in_what_the_command_says() {
     let folder = captures::root().join("pcaps");
-    for format in ["table", "csv", "json", "ndjson"] {
+    for format in ["table", "csv", "json", "ndjson", "html"] {
         let ran = run_in(&folder, &["replay", ".", "--format", format]);
         assert_eq!(ran.status, 0, "{}", ran.stderr);
         assert_silent(&format!("stdout as {format}"), &ran.stdout);
@@ -139,7 +139,7 @@ fn equal_secrets_have_equal_tags_in_every_capture_and_no_tag_stands_in_a_documen
     for capture in captures::all() {
         let said = said_with(&[&capture.path], &options, false);
         let document = document(&said);
-        for format in [Format::Json, Format::Ndjson, Format::Table, Format::Csv] {
+        for format in [Format::Json, Format::Ndjson, Format::Table, Format::Csv, Format::Html] {
             assert!(text(&document, format) == text(&capture.document, format), "{}: tags change the document", capture.name);
         }
         found.extend(tags(&said));

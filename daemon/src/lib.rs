@@ -5,6 +5,7 @@
 //! | [`capture`] | where packets come from: files and interfaces |
 //! | [`pipeline`] | source → workers → what was said |
 //! | [`store`] | what was said, decided and derived, in one SQLite file |
+//! | [`policy`] | what an operator knows: zones, severities, lists of managed devices |
 //! | [`export`] | one file a format |
 //! | [`cli`] | one file a subcommand |
 //! | [`clock`] | operational time |
@@ -15,5 +16,6 @@ pub mod cli;
 pub mod clock;
 pub mod export;
 pub mod pipeline;
+pub mod policy;
 pub mod store;
 pub mod tags;

@@ -20,6 +20,7 @@ const KEY_BYTES_MAX: usize = 1024;
 /// What a tag is of, as the first byte that is digested, so that a tag of one kind is never one of the other.
 const OF_SECRET: u8 = 1;
 const OF_LOGIN: u8 = 2;
+const OF_PSEUDONYM: u8 = 3;
 
 /// Tags secrets by HMAC-SHA-256 (RFC 2104), of which the first half is kept (§5 there asks for no less).
 pub struct SiteKey(Hmac<Sha256>);
@@ -104,6 +105,15 @@ impl SiteKey {
 
     fn of(key: &[u8]) -> Self {
         Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+
+    /// What a pseudonym of a value is made from; `of` says what kind of value it is.
+    #[must_use]
+    pub fn pseudonym(&self, of: u8, value: &[u8]) -> [u8; KEY_BYTES] {
+        let mut hmac = self.0.clone();
+        hmac.update(&[OF_PSEUDONYM, of]);
+        hmac.update(value);
+        hmac.finalize().into_bytes().into()
     }
 
     fn digest(&self, parts: &[&[u8]]) -> Tag {

@@ -11,7 +11,7 @@ pub(crate) use sight::{Sight, span};
 use crate::again::{Again, Known};
 use crate::dissector::{At, DissectError, Gate};
 use crate::frame::{Frame, Net};
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::registry::{Registry, RowId};
 use observations::bytes::{put_bytes_value, put_field, put_key_head, put_text_value, put_value};
 use observations::{Endpoint, Field, Kind, Mac, PathStep, Span, StepKind, Subject, Value};
@@ -285,25 +285,49 @@ impl<'a> Context<'a> {
 
     /// Reads what a sender may have said in the same words before; then it has only said it again. What `read` says must depend on
     /// nothing but the sender, whether it serves and on which port, and the words; it changes no state and fails only on their account.
+    /// For what takes long to read: it is remembered when it comes the first time.
     ///
     /// # Errors
     /// Those of `read`.
     pub fn once(&mut self, words: impl Hash, read: impl FnOnce(&mut Self) -> Result<(), DissectError>) -> Result<(), DissectError> {
+        self.unless_known(words, true, read)
+    }
+
+    /// As [`Context::once`], for what is said in many different words: it is remembered when it comes the second time.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn twice(&mut self, words: impl Hash, read: impl FnOnce(&mut Self) -> Result<(), DissectError>) -> Result<(), DissectError> {
+        self.unless_known(words, false, read)
+    }
+
+    fn unless_known(
+        &mut self,
+        words: impl Hash,
+        at_once: bool,
+        read: impl FnOnce(&mut Self) -> Result<(), DissectError>,
+    ) -> Result<(), DissectError> {
         let (sender, frame) = (self.sender(), self.sight.frame);
         let service = sender.endpoint.map(|endpoint| endpoint.port);
         let whose = (self.row, self.segment, frame.src, frame.src_mac, frame.net == Net::V4, service, self.at.from_client);
         let hash = self.again.hash((whose, words));
-        let twice = match self.again.known(hash, self.sight.stamp) {
+        let remembers = match self.again.known(hash, self.sight.stamp) {
             Known::Said => return Ok(()),
             Known::Twice => true,
-            Known::No => false,
+            Known::No => at_once,
         };
         let (start, troubles) = (self.scratch.told.len(), self.troubles.count);
         let result = read(self);
-        if twice && result.is_ok() && self.is_only_said(troubles) {
+        if remembers && result.is_ok() && self.is_only_said(troubles) {
             self.remember(hash, start);
         }
         result
+    }
+
+    /// The fingerprints of a client, made once for each offer.
+    pub(crate) fn client_prints(&mut self, offer: impl Hash, make: impl FnOnce() -> crate::ja::Prints) -> crate::ja::Prints {
+        let hash = self.again.hash(offer);
+        self.scratch.prints.get(hash, make)
     }
 
     /// Whether a datagram came before between the same ends, and its hash with them.
@@ -322,6 +346,11 @@ impl<'a> Context<'a> {
     /// Whether nothing was met or counted that must be met or counted the next time too.
     fn is_only_said(&self, troubles: u64) -> bool {
         self.troubles.count == troubles && !self.timely && self.scratch.operations.is_empty()
+    }
+
+    /// Hashes of the keys of what was said up to now.
+    pub(crate) fn told(&self) -> &[u64] {
+        &self.scratch.told
     }
 
     /// Remembers a reading by what was said since `start`.
@@ -391,7 +420,8 @@ impl<'a> Context<'a> {
     fn commit(&mut self) {
         let revision = self.registry.revision(self.row);
         let (sight, scratch) = (&self.sight, &*self.scratch);
-        let hash = self.ledger.say(&scratch.key, scratch.group, sight.stamp, revision, &|| sight.evidence(scratch));
+        let evidence = |out: &mut Vec<u8>| sight.evidence(scratch, out);
+        let hash = self.ledger.say(&scratch.key, scratch.group, &ledger::Saying { stamp: sight.stamp, revision, evidence });
         self.scratch.told.push(hash);
     }
 }

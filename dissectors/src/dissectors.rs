@@ -8,41 +8,69 @@ mod link {
     pub(super) mod cdp;
     pub(super) mod dhcp;
     pub(super) mod dhcpv6;
+    pub(super) mod edp;
+    pub(super) mod fdp;
     pub(super) mod icmpv6;
     pub(super) mod lldp;
+    pub(super) mod mndp;
     pub(super) mod stp;
 }
 
 /// Offices and networks.
 mod it {
+    pub(super) mod bfd;
+    pub(super) mod bgp;
     pub(super) mod browser;
+    pub(super) mod capwap;
+    pub(super) mod cflow;
     pub(super) mod dns;
     pub(super) mod dtls;
     pub(super) mod eap;
     pub(super) mod eapol;
+    pub(super) mod eigrp;
+    pub(super) mod esp;
     pub(super) mod finger;
     pub(super) mod ftp;
+    pub(super) mod glbp;
+    pub(super) mod hsrp;
     pub(super) mod http;
     mod http_log_in;
+    pub(super) mod igmp;
     pub(super) mod imap;
+    pub(super) mod ipmi;
+    pub(super) mod isakmp;
+    pub(super) mod isis;
     pub(super) mod kerberos;
+    pub(super) mod l2tp;
     pub(super) mod ldap;
     mod ldap_attributes;
     pub(super) mod llmnr;
     mod mail_log_in;
     pub(super) mod mdns;
+    pub(super) mod memcache;
+    pub(super) mod mongo;
+    pub(super) mod mysql;
     pub(super) mod nbdgm;
     pub(super) mod nbns;
     pub(super) mod ntlmssp;
+    pub(super) mod ntp;
+    pub(super) mod openvpn;
+    pub(super) mod ospf;
+    pub(super) mod pgsql;
+    pub(super) mod pim;
     pub(super) mod pop;
+    pub(super) mod pptp;
     pub(super) mod ptp;
     pub(super) mod quic;
     mod quic_keys;
     pub(super) mod radius;
     pub(super) mod rdp;
+    pub(super) mod resp;
+    pub(super) mod rip;
     pub(super) mod rlogin;
     pub(super) mod rsh;
     pub(super) mod rtsp;
+    pub(super) mod sflow;
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
@@ -54,7 +82,11 @@ mod it {
     pub(super) mod ssh;
     mod ssh_agreement;
     pub(super) mod stun;
+    pub(super) mod syslog;
     pub(super) mod tacplus;
+    pub(super) mod tailscale;
+    pub(super) mod tds;
+    pub(super) mod teamviewer;
     pub(super) mod telnet;
     mod terminal_log_in;
     pub(super) mod tftp;
@@ -63,8 +95,12 @@ mod it {
     mod tls_key_exchange;
     mod tls_record;
     mod tls_ssl2;
+    pub(super) mod tns;
+    pub(super) mod ubdp;
     pub(super) mod vnc;
+    pub(super) mod vrrp;
     pub(super) mod websocket;
+    pub(super) mod wg;
 }
 
 /// Things.
@@ -179,34 +215,62 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &link::cdp::Cdp,
     &link::dhcp::Dhcp,
     &link::dhcpv6::Dhcpv6,
+    &link::edp::Edp,
+    &link::fdp::Fdp,
     &link::icmpv6::Icmpv6,
     &link::lldp::Lldp,
+    &link::mndp::Mndp,
     &link::stp::Stp,
+    &it::bfd::Bfd,
+    &it::bgp::Bgp,
     &it::browser::Browser,
+    &it::capwap::Capwap,
+    &it::cflow::Cflow,
     &it::dns::Dns,
     &it::dtls::Dtls,
     &it::eap::Eap,
     &it::eapol::Eapol,
+    &it::eigrp::Eigrp,
+    &it::esp::Esp,
     &it::finger::Finger,
     &it::ftp::Ftp,
+    &it::glbp::Glbp,
+    &it::hsrp::Hsrp,
     &it::http::Http,
+    &it::igmp::Igmp,
     &it::imap::Imap,
+    &it::ipmi::Ipmi,
+    &it::isakmp::Isakmp,
+    &it::isis::Isis,
     &it::kerberos::Kerberos,
-    &it::ldap::Ldap,
+    &it::l2tp::L2tp,
     &it::ldap::Cldap,
+    &it::ldap::Ldap,
     &it::llmnr::Llmnr,
     &it::mdns::Mdns,
+    &it::memcache::Memcache,
+    &it::mongo::Mongo,
+    &it::mysql::Mysql,
     &it::nbdgm::Nbdgm,
     &it::nbns::Nbns,
     &it::ntlmssp::Ntlmssp,
+    &it::ntp::Ntp,
+    &it::openvpn::Openvpn,
+    &it::ospf::Ospf,
+    &it::pgsql::Pgsql,
+    &it::pim::Pim,
     &it::pop::Pop,
+    &it::pptp::Pptp,
     &it::ptp::Ptp,
     &it::quic::Quic,
     &it::radius::Radius,
     &it::rdp::Rdp,
+    &it::resp::Resp,
+    &it::rip::Rip,
     &it::rlogin::Rlogin,
     &it::rsh::Rsh,
     &it::rtsp::Rtsp,
+    &it::sflow::Sflow,
     &it::sip::Sip,
     &it::smb2::Smb2,
     &it::smb::Smb,
@@ -215,12 +279,20 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ssdp::Ssdp,
     &it::ssh::Ssh,
     &it::stun::Stun,
+    &it::syslog::Syslog,
     &it::tacplus::Tacplus,
+    &it::tailscale::Tailscale,
+    &it::tds::Tds,
+    &it::teamviewer::Teamviewer,
     &it::telnet::Telnet,
     &it::tftp::Tftp,
     &it::tls::Tls,
+    &it::tns::Tns,
+    &it::ubdp::Ubdp,
     &it::vnc::Vnc,
+    &it::vrrp::Vrrp,
     &it::websocket::Websocket,
+    &it::wg::Wg,
     &iot::amqp::AmqpBroker,
     &iot::coap::Coap,
     &iot::dicom::Dicom,

@@ -19,9 +19,9 @@ use crate::flow::{FLOWS_MAX, Flow, Key, Mode, Table};
 use crate::frame::Frame;
 use crate::ledger::Ledger;
 use crate::packet::{LinkType, Packet};
-use crate::reassembly::{Pieces, Stream};
+use crate::reassembly::{Idle, Pieces, Stream};
 use crate::registry::{Registry, RowId};
-use crate::seats::{Seat, Seats, Taken};
+use crate::seats::{Seat, Seats, Told};
 use crate::tallies::Tallies;
 use observations::{Segment, SourceSaid, Stamp, Tally, Transport};
 use std::sync::Arc;
@@ -86,11 +86,16 @@ pub struct Engine {
     tallies: Tallies,
     troubles: Troubles,
     candidates: Vec<RowId>,
+    idle: Idle,
     duplicates: u64,
+    /// TCP conversations whose opening or whose end was not seen.
+    cut: u64,
     now: i64,
     /// Conversations begun since idle ones were last looked for.
     begun: usize,
     lookups: Vec<(Key, u64, usize, Option<u32>)>,
+    /// Places of seats.
+    guessed: Vec<u32>,
 }
 
 /// The bytes at hand, and where they stand.
@@ -124,14 +129,18 @@ impl Engine {
             tallies: Tallies::default(),
             troubles: Troubles::default(),
             candidates: Vec::new(),
+            idle: Idle::default(),
             duplicates: 0,
+            cut: 0,
             now: i64::MIN,
             begun: 0,
             lookups: Vec::new(),
+            guessed: Vec::new(),
         }
     }
 
-    /// Takes packets in, in the order of the capture. Two passes, so that the table's look-ups overlap in memory.
+    /// Takes packets in, in the order of the capture. What each comes to is asked for in passes over all, one step of its way in memory
+    /// each, so that the ways overlap.
     pub fn feed(&mut self, items: &[Item<'_>]) {
         let mut lookups = std::mem::take(&mut self.lookups);
         lookups.clear();
@@ -140,19 +149,41 @@ impl Engine {
             let (key, direction) = Key::of(item.frame, segment);
             lookups.push((key, self.flows.hash(&key), direction, None));
         }
-        // What each packet will count is asked for ahead: its way from memory overlaps with that of the others.
-        let mut warm = 0u64;
-        for (key, hash, direction, found) in &mut lookups {
-            *found = self.flows.find(*hash, key);
-            warm = warm.wrapping_add(found.and_then(|at| self.flows.packets(at, *direction)).unwrap_or(0));
-        }
+        lookups.iter_mut().for_each(|(_, hash, _, found)| *found = self.flows.guess(*hash));
+        let warm = lookups.iter().filter_map(|(.., found)| *found).fold(0u64, |sum, at| sum.wrapping_add(self.flows.touch(at)));
         std::hint::black_box(warm);
+        for (key, hash, _, found) in &mut lookups {
+            *found = found.filter(|at| self.flows.is(*at, key)).or_else(|| self.flows.find(*hash, key));
+        }
+        self.touch_seats(items, &lookups);
+        self.touch_readers(&lookups);
         let registry = Arc::clone(&self.registry);
         for (item, (key, hash, direction, found)) in items.iter().zip(&lookups) {
             self.packet(&registry, item, key, *hash, *direction, *found);
         }
         self.lookups = lookups;
         self.tidy(items.len());
+    }
+
+    /// The seats of senders from whom their conversation hears for the first time are looked up when they are counted: they are asked
+    /// for ahead.
+    fn touch_seats(&mut self, items: &[Item<'_>], lookups: &[(Key, u64, usize, Option<u32>)]) {
+        self.guessed.clear();
+        for (item, (key, _, direction, found)) in items.iter().zip(lookups) {
+            if found.is_none_or(|at| self.flows.is_silent(at, *direction)) {
+                self.guessed.extend(self.seats.guess(&Seat::of_frame(item.frame, key.segment)));
+            }
+        }
+        let warm = self.guessed.iter().fold(0u64, |sum, at| sum.wrapping_add(self.seats.touch(*at)));
+        std::hint::black_box(warm);
+    }
+
+    /// The same for what reads their streams.
+    fn touch_readers(&self, lookups: &[(Key, u64, usize, Option<u32>)]) {
+        let readers = lookups.iter().filter_map(|(.., direction, found)| Some((self.flows.reader((*found)?)?, *direction)));
+        let readers = readers.filter_map(|(slot, direction)| Some((self.readers.get(slot as usize)?.as_deref()?, direction)));
+        let warm = readers.filter_map(|(reader, direction)| Some(reader.streams.get(direction)?.is_synced() ^ (reader.lost > 0)));
+        std::hint::black_box(warm.filter(|is| *is).count());
     }
 
     /// One packet: find or begin its conversation, count, read.
@@ -209,7 +240,12 @@ impl Engine {
 
     /// Ends a conversation: its counters go to the tallies, its reader is freed.
     fn end(&mut self, at: u32) {
-        let Some(flow) = self.flows.remove(at) else { return };
+        if let Some(flow) = self.flows.remove(at) {
+            self.ended(&flow);
+        }
+    }
+
+    fn ended(&mut self, flow: &Flow) {
         let mut operations = Vec::new();
         if let Some(slot) = flow.reader.checked_sub(1) {
             if let Some(reader) = self.readers.get_mut(slot as usize).and_then(Option::take) {
@@ -217,8 +253,9 @@ impl Engine {
             }
             self.free_readers.push(slot);
         }
-        self.touch(&flow);
-        self.tallies.add(&flow, &operations);
+        self.touch(flow);
+        self.cut += u64::from(flow.is_cut());
+        self.tallies.add(flow, &operations);
     }
 
     /// The places that a conversation's ends were seen at still held when it ended.
@@ -233,18 +270,15 @@ impl Engine {
 
     /// Tells the ledger of all that was seen and said again.
     fn settle_all(&mut self) {
-        let seen = self.seats.changed();
-        self.settle(&seen);
+        self.settle_seats();
         for (last, told) in self.again.changed() {
             told.iter().for_each(|hash| self.ledger.touch_hash(*hash, last));
         }
     }
 
-    /// Tells the ledger of places that were seen again.
-    fn settle(&mut self, seats: &[Taken]) {
-        for taken in seats {
-            crate::place::touch(&mut self.ledger, &taken.seat, taken.last);
-        }
+    fn settle_seats(&mut self) {
+        let Self { seats, ledger, .. } = self;
+        seats.changed().for_each(|(last, told)| told.iter().for_each(|hash| ledger.touch_hash(*hash, last)));
     }
 
     /// An end shows a MAC, VLAN or TTL that this conversation did not show before.
@@ -253,9 +287,6 @@ impl Engine {
         let (known, plain) = (self.seats.seen(&seat, stamp), crate::place::is_plain(item.frame, item.packet.data));
         if known && (plain || item.packet.link != LinkType::ETHERNET) {
             return;
-        }
-        if !known && let Some(left) = self.seats.take(seat, stamp) {
-            self.settle(&left);
         }
         let at = At { transport: Transport::Ethernet, src_port: 0, dst_port: 0, from_client: None };
         let sheet = Sheet { registry, frame: item.frame, data: item.packet.data, pieces: None, stamp, at, direction: 0, segment };
@@ -270,11 +301,20 @@ impl Engine {
             RowId::of(u16::MAX),
             &mut rename,
         );
+        let mut told = Told::default();
         if !known {
             crate::place::say(&mut cx);
+            told.iter_mut().zip(cx.told()).for_each(|(to, hash)| *to = *hash);
         }
         if item.packet.link == LinkType::ETHERNET {
             crate::place::say_outer(&mut cx);
+        }
+        if !known {
+            if self.seats.is_full() {
+                self.settle_seats();
+                self.seats.leave();
+            }
+            self.seats.take(seat, stamp, told);
         }
     }
 
@@ -391,14 +431,14 @@ impl Engine {
         }
     }
 
-    /// The observations that are new or changed since the last call; with `counters` the tallies too, conversations that are still open
-    /// included. For a store that commits while the engine goes on.
+    /// The observations that are new since the last call; with `counters` also those that were made again, and the tallies,
+    /// conversations that are still open included. For a store that commits while the engine goes on.
     pub fn changes(&mut self, counters: bool) -> SourceSaid {
         let mut said = SourceSaid::default();
-        self.settle_all();
-        let (rows, crowded) = self.ledger.changed();
-        said.observations = rows.into_iter().collect();
-        said.crowded = crowded;
+        if counters {
+            self.settle_all();
+        }
+        (said.observations, said.crowded) = self.ledger.changed(counters);
         if counters {
             let mut tallies = self.tallies.clone();
             for at in self.flows.open() {
@@ -414,12 +454,11 @@ impl Engine {
 
     /// Ends every conversation and gives all that was heard. Source-wide figures other than these are the caller's.
     pub fn finish(&mut self) -> SourceSaid {
-        for at in self.flows.open() {
-            self.end(at);
-        }
+        self.flows.take().for_each(|flow| self.ended(&flow));
         self.settle_all();
         // What is done is freed before the next is made: the end of a capture is when memory is fullest.
-        self.flows = Table::default();
+        self.seats = Seats::default();
+        self.again = Again::default();
         (self.readers, self.free_readers) = (Vec::new(), Vec::new());
         let (mut said, tallies) = (SourceSaid::default(), std::mem::take(&mut self.tallies));
         said.source.opaque = tallies.opaque_bytes();
@@ -427,6 +466,7 @@ impl Engine {
         said.bound_peers(Tally::add);
         (said.observations, said.crowded) = self.ledger.take();
         said.source.duplicates = self.duplicates;
+        said.source.cut = self.cut;
         said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();
         said.source.limits = self.troubles.limits.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         if self.ledger.dropped() > 0 {

@@ -3,9 +3,9 @@
 use crate::blocks::Blocks;
 use crate::copies::Last;
 use crate::frame::{Frame, Net};
+use crate::index::Index;
 use crate::registry::RowId;
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use observations::{Mac, Segment, Stamp};
 use std::hash::{BuildHasher, Hash, Hasher};
 
@@ -118,7 +118,8 @@ pub(crate) struct Flow {
     pub(crate) operation: (RowId, u16, u16),
     pub(crate) mode: Mode,
     pub(crate) client: Client,
-    pub(crate) live: bool,
+    /// [`Flow::LIVE`], [`Flow::OPENED`], [`Flow::CLOSED`].
+    pub(crate) marks: u8,
     /// The TTL of either end's last packet.
     pub(crate) ttls: [u8; 2],
     /// Payloads of either end that were offered to dissectors.
@@ -141,7 +142,7 @@ impl Default for Flow {
             operation: (RowId::of(0), 0, 0),
             mode: Mode::default(),
             client: Client::default(),
-            live: false,
+            marks: 0,
             ttls: [0; 2],
             tries: [0; 2],
             ends: [End::default(); 2],
@@ -152,6 +153,17 @@ impl Default for Flow {
 }
 
 impl Flow {
+    /// Its slot in the table is taken.
+    const LIVE: u8 = 1;
+    /// A SYN was seen.
+    pub(crate) const OPENED: u8 = 2;
+    /// A FIN or RST was seen.
+    pub(crate) const CLOSED: u8 = 4;
+
+    const fn is_live(&self) -> bool {
+        self.marks & Self::LIVE != 0
+    }
+
     /// Counts an operation, if there is room for it here.
     pub(crate) fn count_operation(&mut self, (row, operation): (RowId, u16)) -> bool {
         let (known_row, known, count) = &mut self.operation;
@@ -161,6 +173,12 @@ impl Flow {
         let fits = (*known_row, *known) == (row, operation) && *count < u16::MAX;
         *count += u16::from(fits);
         fits
+    }
+
+    /// Whether something was said on a connection of which the opening or the end is missing.
+    pub(crate) fn is_cut(&self) -> bool {
+        let spoke = self.ends.iter().any(|end| end.payload > 0);
+        self.key.protocol == 6 && spoke && self.marks & (Self::OPENED | Self::CLOSED) != Self::OPENED | Self::CLOSED
     }
 
     /// The last packet of either end.
@@ -188,7 +206,7 @@ pub(crate) struct Table {
     hasher: FlowHasher,
     flows: Blocks<Flow>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: Index,
     hand: u32,
 }
 
@@ -211,12 +229,36 @@ impl Table {
     }
 
     pub(crate) fn find(&self, hash: u64, key: &Key) -> Option<u32> {
-        self.index.find(hash, |&at| self.flows.get(at).is_some_and(|flow| flow.key == *key)).copied()
+        self.index.find(hash, |at| self.is(at, key))
     }
 
-    /// What one end has sent.
-    pub(crate) fn packets(&self, at: u32, direction: usize) -> Option<u64> {
-        self.flows.get(at)?.ends.get(direction).map(|end| end.packets)
+    /// Where a conversation with this hash probably stands, without looking there.
+    pub(crate) fn guess(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |_| true)
+    }
+
+    /// Whether the conversation with this key stands there.
+    pub(crate) fn is(&self, at: u32, key: &Key) -> bool {
+        self.flows.get(at).is_some_and(|flow| flow.key == *key)
+    }
+
+    /// Whether an end has not been heard yet.
+    pub(crate) fn is_silent(&self, at: u32, direction: usize) -> bool {
+        self.flows.get(at).and_then(|flow| flow.ends.get(direction)).is_none_or(|end| end.packets == 0)
+    }
+
+    /// The reader of a conversation that is not only counted.
+    pub(crate) fn reader(&self, at: u32) -> Option<u32> {
+        self.flows.get(at).filter(|flow| flow.mode != Mode::Counting)?.reader.checked_sub(1)
+    }
+
+    /// Reads something of each cache line of a conversation, so that they are on their way; what it gives means nothing.
+    pub(crate) fn touch(&self, at: u32) -> u64 {
+        let of = |flow: &Flow| {
+            let [low, high] = &flow.ends;
+            u64::from(flow.key.segment) ^ low.packets ^ high.payload
+        };
+        self.flows.get(at).map_or(0, of)
     }
 
     pub(crate) fn get(&mut self, at: u32) -> Option<&mut Flow> {
@@ -224,7 +266,7 @@ impl Table {
     }
 
     pub(crate) fn insert(&mut self, hash: u64, flow: Flow) -> u32 {
-        let flow = Flow { live: true, ..flow };
+        let flow = Flow { marks: flow.marks | Flow::LIVE, ..flow };
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(slot) = self.flows.get_mut(at) {
@@ -234,21 +276,25 @@ impl Table {
             }
             None => self.flows.push(flow),
         };
-        let (flows, hasher) = (&self.flows, &self.hasher);
-        self.index.insert_unique(hash, at, |&other| flows.get(other).map_or(0, |flow| hasher.0.hash_one(flow.key)));
+        self.index.insert(hash, at);
         at
     }
 
     /// Takes a conversation out.
     pub(crate) fn remove(&mut self, at: u32) -> Option<Flow> {
-        let flow = self.flows.get_mut(at).filter(|flow| flow.live)?;
+        let flow = self.flows.get_mut(at).filter(|flow| flow.is_live())?;
         let hash = self.hasher.0.hash_one(flow.key);
-        if let Ok(found) = self.index.find_entry(hash, |&other| other == at) {
-            found.remove();
-        }
+        self.index.remove(hash, at);
         self.free.push(at);
-        flow.live = false;
+        flow.marks &= !Flow::LIVE;
         Some(std::mem::take(flow))
+    }
+
+    /// Every conversation that is still open, leaving nothing behind: what was looked at is freed as one goes on.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Flow> + use<> {
+        self.index = Index::default();
+        self.free = Vec::new();
+        self.flows.take().filter(|flow| flow.is_live())
     }
 
     /// Looks at up to `slots` more conversations and names one that has been idle for longer than twice its time-out: sweeping only frees
@@ -259,7 +305,7 @@ impl Table {
             *slots -= 1;
             self.hand = if (self.hand as usize) + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
             let flow = self.flows.get(self.hand)?;
-            if flow.live && now.saturating_sub(flow.last().time) > 2 * flow.idle_max() {
+            if flow.is_live() && now.saturating_sub(flow.last().time) > 2 * flow.idle_max() {
                 return Some(self.hand);
             }
         }
@@ -270,7 +316,7 @@ impl Table {
     pub(crate) fn victim(&mut self) -> Option<u32> {
         for _ in 0..self.flows.len() {
             self.hand = if (self.hand as usize) + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
-            if self.flows.get(self.hand).is_some_and(|flow| flow.live) {
+            if self.flows.get(self.hand).is_some_and(|flow| flow.is_live()) {
                 return Some(self.hand);
             }
         }
@@ -279,6 +325,6 @@ impl Table {
 
     /// Every conversation that is still open, in the slab's order.
     pub(crate) fn open(&self) -> Vec<u32> {
-        (0u32..).zip(self.flows.iter()).filter(|(_, flow)| flow.live).map(|(at, _)| at).collect()
+        (0u32..).zip(self.flows.iter()).filter(|(_, flow)| flow.is_live()).map(|(at, _)| at).collect()
     }
 }

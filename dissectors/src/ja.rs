@@ -6,6 +6,7 @@
 use md5::Md5;
 use observations::value::hex;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 
 /// What carries the hello: JA4's first letter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +46,35 @@ pub(crate) const fn is_grease(value: u16) -> bool {
 
 fn without_grease(values: &[u16]) -> impl Iterator<Item = u16> {
     values.iter().copied().filter(|value| !is_grease(*value))
+}
+
+/// Both fingerprints of an offer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Prints {
+    pub(crate) ja3: String,
+    pub(crate) ja4: String,
+}
+
+impl Prints {
+    pub(crate) fn of(offer: &Offer<'_>, carrier: Carrier) -> Self {
+        Self { ja3: ja3(offer), ja4: ja4(offer, carrier) }
+    }
+}
+
+/// Fingerprints of offers that were met, by their hash: a network has few kinds of clients, and each greets many servers.
+#[derive(Default)]
+pub(crate) struct Known(HashMap<u64, Prints>);
+
+impl Known {
+    /// Beyond it all are forgotten and made anew.
+    const MAX: usize = 1024;
+
+    pub(crate) fn get(&mut self, hash: u64, make: impl FnOnce() -> Prints) -> Prints {
+        if self.0.len() >= Self::MAX {
+            self.0.clear();
+        }
+        self.0.entry(hash).or_insert_with(make).clone()
+    }
 }
 
 /// JA3 in hexadecimal digits.

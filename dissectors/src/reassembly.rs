@@ -21,6 +21,23 @@ pub struct Pieces {
     places: Vec<Place>,
 }
 
+/// Buffers that no stream needs at the moment: the next one that gathers finds room that is warm.
+#[derive(Default)]
+pub(crate) struct Idle(Vec<Pieces>);
+
+impl Idle {
+    /// Buffers that are kept; one is given back before the next is needed, but for conversations that overlap.
+    const MAX: usize = 16;
+
+    fn take(&mut self, mut buffer: Pieces) {
+        if self.0.len() < Self::MAX && buffer.bytes.capacity() <= 2 * WANT_MAX {
+            buffer.bytes.clear();
+            buffer.places.clear();
+            self.0.push(buffer);
+        }
+    }
+}
+
 /// Where a stretch of the bytes stands.
 struct Place {
     /// Where it begins in the buffer.
@@ -194,6 +211,11 @@ impl Stream {
         *self = Self { next: seq.wrapping_add(1), synced: true, skip: 0, heavy: None };
     }
 
+    /// Whether it is known where the stream is.
+    pub(crate) const fn is_synced(&self) -> bool {
+        self.synced
+    }
+
     /// Takes a segment in. `from` is where its payload stands.
     pub(crate) fn arrive(&mut self, seq: u32, payload: &[u8], from: &Origin) -> Arrival {
         if !self.synced {
@@ -268,9 +290,15 @@ impl Stream {
         self.heavy.as_ref().is_some_and(|heavy| !heavy.gathered.bytes.is_empty())
     }
 
-    /// Gathers the beginning of a PDU.
-    pub(crate) fn gather(&mut self, bytes: &[u8], from: Origin) {
-        self.heavy.get_or_insert_default().gathered.push(bytes, from);
+    /// Gathers the beginning of a PDU, if need be in a buffer of those that lie idle.
+    pub(crate) fn gather(&mut self, bytes: &[u8], from: Origin, idle: &mut Idle) {
+        let gathered = &mut self.heavy.get_or_insert_default().gathered;
+        if gathered.bytes.capacity() == 0
+            && let Some(buffer) = idle.0.pop()
+        {
+            *gathered = buffer;
+        }
+        gathered.push(bytes, from);
     }
 
     /// Takes out what was gathered, to read it; [`Stream::put_back`] returns what is left.
@@ -279,9 +307,11 @@ impl Stream {
     }
 
     /// Returns what was not read of the gathered bytes.
-    pub(crate) fn put_back(&mut self, mut pieces: Pieces, read: usize) {
+    pub(crate) fn put_back(&mut self, mut pieces: Pieces, read: usize, idle: &mut Idle) {
         pieces.consume(read);
-        if let Some(heavy) = &mut self.heavy {
+        if pieces.bytes.is_empty() {
+            idle.take(pieces);
+        } else if let Some(heavy) = &mut self.heavy {
             heavy.gathered = pieces;
         }
         self.relax();

@@ -3,19 +3,20 @@
 //! A seat is one MAC, VLAN, IP address and TTL together. What was said of it stands in the ledger; until the seat is left only the time
 //! of its last packet is kept here.
 
+use crate::blocks::Blocks;
 use crate::flow::{End, Flow};
 use crate::frame::Frame;
+use crate::index::Index;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use observations::{Mac, Stamp};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 
-/// Seats that are remembered at a time, each some 72 bytes: two each of 250,000 hosts. Beyond it all are left, and hosts that are still there are said again, which
-/// costs time and nothing else.
+/// Seats that are remembered at a time, each some 90 bytes: two each of 250,000 hosts. Beyond it all are left, and hosts
+/// that are still there are said again, which costs time and nothing else.
 pub(crate) const SEATS_MAX: usize = 1 << 19;
 
 /// See the module.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Seat {
     pub(crate) ip: [u8; 16],
     pub(crate) mac: Mac,
@@ -24,6 +25,15 @@ pub(crate) struct Seat {
     /// 4, 6, or 0 without an IP address.
     pub(crate) family: u8,
     pub(crate) ttl: u8,
+}
+
+impl Hash for Seat {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f] = self.mac.0;
+        state.write_u128(u128::from_ne_bytes(self.ip));
+        state.write_u64(u64::from_ne_bytes([a, b, c, d, e, f, self.family, self.ttl]));
+        state.write_u32(u32::from(self.vlan) << 16 | u32::from(self.segment));
+    }
 }
 
 impl Seat {
@@ -49,12 +59,17 @@ impl Seat {
     }
 }
 
+/// Hashes of the keys of what was said of a seat: of its MAC address and of its IP address. None is 0, which is no observation's but by
+/// a chance that does no harm.
+pub(crate) type Told = [u64; 2];
+
 /// A seat with the first and last packet that were told from it.
 #[derive(Clone, Copy)]
-pub(crate) struct Taken {
-    pub(crate) seat: Seat,
+struct Taken {
+    seat: Seat,
     first: Stamp,
-    pub(crate) last: Stamp,
+    last: Stamp,
+    told: Told,
     /// The ledger does not know of `last` yet.
     dirty: bool,
 }
@@ -63,7 +78,8 @@ pub(crate) struct Taken {
 #[derive(Default)]
 pub(crate) struct Seats {
     hasher: RandomState,
-    seats: HashTable<Taken>,
+    seats: Blocks<Taken>,
+    index: Index,
 }
 
 impl Seats {
@@ -71,7 +87,7 @@ impl Seats {
     /// comes first.
     pub(crate) fn seen(&mut self, seat: &Seat, stamp: Stamp) -> bool {
         let hash = self.hasher.hash_one(seat);
-        match self.seats.find_mut(hash, |taken| taken.seat == *seat) {
+        match self.find(hash, seat).and_then(|at| self.seats.get_mut(at)) {
             Some(taken) if stamp >= taken.first => {
                 if stamp > taken.last {
                     taken.last = stamp;
@@ -83,30 +99,42 @@ impl Seats {
         }
     }
 
-    /// Remembers a seat that was just said. What must be left for it to find room is given back.
-    pub(crate) fn take(&mut self, seat: Seat, stamp: Stamp) -> Option<Vec<Taken>> {
-        let left = (self.seats.len() >= SEATS_MAX).then(|| self.leave_all());
-        let (hash, hasher) = (self.hasher.hash_one(seat), &self.hasher);
-        match self.seats.find_mut(hash, |taken| taken.seat == seat) {
+    /// Remembers a seat that was just said.
+    pub(crate) fn take(&mut self, seat: Seat, stamp: Stamp, told: Told) {
+        let hash = self.hasher.hash_one(seat);
+        match self.find(hash, &seat).and_then(|at| self.seats.get_mut(at)) {
             Some(taken) => taken.first = taken.first.min(stamp),
-            None => {
-                let taken = Taken { seat, first: stamp, last: stamp, dirty: false };
-                self.seats.insert_unique(hash, taken, |other| hasher.hash_one(other.seat));
-            }
+            None => self.index.insert(hash, self.seats.push(Taken { seat, first: stamp, last: stamp, told, dirty: false })),
         }
-        left
     }
 
-    /// The seats whose last packet the ledger does not know of.
-    pub(crate) fn changed(&mut self) -> Vec<Taken> {
-        let dirty = self.seats.iter_mut().filter_map(|taken| std::mem::take(&mut taken.dirty).then_some(*taken));
-        dirty.collect()
+    /// Where a seat probably stands, without looking there.
+    pub(crate) fn guess(&self, seat: &Seat) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(seat), |_| true)
     }
 
-    fn leave_all(&mut self) -> Vec<Taken> {
-        let changed = self.changed();
-        self.seats.clear();
-        changed
+    /// Reads something of a seat, so that it is on its way; what it gives means nothing.
+    pub(crate) fn touch(&self, at: u32) -> u64 {
+        self.seats.get(at).map_or(0, |taken| u64::from(taken.seat.vlan) ^ taken.last.packet)
+    }
+
+    fn find(&self, hash: u64, seat: &Seat) -> Option<u32> {
+        self.index.find(hash, |at| self.seats.get(at).is_some_and(|taken| taken.seat == *seat))
+    }
+
+    /// Whether all must be left before another finds room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.seats.len() >= SEATS_MAX
+    }
+
+    /// When those seats were seen last of which the ledger does not know it, and what was said of them.
+    pub(crate) fn changed(&mut self) -> impl Iterator<Item = (Stamp, Told)> {
+        self.seats.iter_mut().filter_map(|taken| std::mem::take(&mut taken.dirty).then_some((taken.last, taken.told)))
+    }
+
+    /// Forgets all.
+    pub(crate) fn leave(&mut self) {
+        (self.seats, self.index) = (Blocks::default(), Index::default());
     }
 }
 
@@ -126,20 +154,19 @@ mod tests {
     fn a_seat_is_said_once_and_its_last_packet_told_when_asked() {
         let mut seats = Seats::default();
         assert!(!seats.seen(&seat(1), at(5)));
-        assert!(seats.take(seat(1), at(5)).is_none());
+        seats.take(seat(1), at(5), [7, 8]);
         assert!(seats.seen(&seat(1), at(9)));
         assert!(seats.seen(&seat(1), at(7)));
-        let changed = seats.changed();
-        assert_eq!(changed.iter().map(|taken| (taken.seat, taken.last)).collect::<Vec<_>>(), [(seat(1), at(9))]);
-        assert!(seats.changed().is_empty());
+        assert_eq!(seats.changed().collect::<Vec<_>>(), [(at(9), [7, 8])]);
+        assert_eq!(seats.changed().count(), 0);
     }
 
     #[test]
     fn a_packet_from_before_the_first_is_said_anew() {
         let mut seats = Seats::default();
-        seats.take(seat(1), at(5));
+        seats.take(seat(1), at(5), [7, 8]);
         assert!(!seats.seen(&seat(1), at(4)));
-        seats.take(seat(1), at(4));
+        seats.take(seat(1), at(4), [7, 8]);
         assert!(seats.seen(&seat(1), at(4)));
     }
 
@@ -149,10 +176,13 @@ mod tests {
         for number in 0..SEATS_MAX {
             let [a, b, c, ..] = u32::try_from(number).unwrap().to_le_bytes();
             let seat = Seat { mac: Mac([2, 0, 0, a, b, c]), ..seat(0) };
-            assert!(seats.take(seat, at(1)).is_none());
+            assert!(!seats.is_full());
+            seats.take(seat, at(1), [7, 8]);
             assert!(seats.seen(&seat, at(2)));
         }
-        assert_eq!(seats.take(seat(1), at(3)).map(|left| left.len()), Some(SEATS_MAX));
-        assert!(seats.seen(&seat(1), at(3)));
+        assert!(seats.is_full());
+        assert_eq!(seats.changed().count(), SEATS_MAX);
+        seats.leave();
+        assert!(!seats.is_full() && !seats.seen(&seat(1), at(3)));
     }
 }

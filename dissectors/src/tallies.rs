@@ -2,34 +2,42 @@
 
 use crate::blocks::Blocks;
 use crate::flow::{Client, Flow};
+use crate::index::Index;
 use crate::registry::{Registry, RowId};
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use observations::tallies as packed;
 use observations::{Endpoint, Mac, Packing, Segment, Stamp, Subject, Tally, Transport, Uses};
 use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Ports whose unread bytes are named one by one; the rest is counted together.
 const OPAQUE_PORTS_MAX: usize = 512;
 
-/// A conversation's ends without the client's port.
+/// A conversation's ends, as numbers of [`Tallies::hosts`], without the client's port.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct PairKey {
-    client: Host,
-    server: Host,
+    client: u32,
+    server: u32,
     port: u16,
     transport: Transport,
     protocol: Option<RowId>,
-    segment: u16,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Host {
     ip: [u8; 16],
     mac: Mac,
     family: u8,
+    segment: u16,
+}
+
+impl Hash for Host {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f] = self.mac.0;
+        state.write_u128(u128::from_ne_bytes(self.ip));
+        state.write_u64(u64::from_ne_bytes([a, b, c, d, e, f, self.family, 0]) ^ u64::from(self.segment).rotate_right(16));
+    }
 }
 
 /// An operation of a protocol, and how often it was asked for.
@@ -52,8 +60,10 @@ struct Cell {
 #[derive(Clone, Default)]
 pub(crate) struct Tallies {
     hasher: RandomState,
+    hosts: Blocks<Host>,
+    numbers: Index,
     cells: Blocks<Cell>,
-    index: HashTable<u32>,
+    index: Index,
     /// By cell, the operations beyond the first: as many as a protocol has, a few dozen at most.
     operations: HashMap<u32, Vec<Counted>, RandomState>,
     opaque: BTreeMap<(Transport, u16), u64>,
@@ -63,9 +73,9 @@ impl Tallies {
     /// Adds a conversation that ended.
     pub(crate) fn add(&mut self, flow: &Flow, operations: &[Counted]) {
         let client = usize::from(client_of(flow));
-        let key = pair_key(flow, client);
+        let key = self.pair_key(flow, client);
         let hash = self.hasher.hash_one(key);
-        let found = self.index.find(hash, |&at| self.cells.get(at).is_some_and(|cell| cell.key == key)).copied();
+        let found = self.index.find(hash, |at| self.cells.get(at).is_some_and(|cell| cell.key == key));
         let at = found.unwrap_or_else(|| self.insert(hash, key, flow));
         let Some(cell) = self.cells.get_mut(at) else { return };
         let ends = if client == 0 { [flow.ends[0], flow.ends[1]] } else { [flow.ends[1], flow.ends[0]] };
@@ -96,9 +106,27 @@ impl Tallies {
             known: false,
             operation: ((RowId::of(0), 0), 0),
         });
-        let (cells, hasher) = (&self.cells, &self.hasher);
-        self.index.insert_unique(hash, at, |&other| cells.get(other).map_or(0, |cell| hasher.hash_one(cell.key)));
+        self.index.insert(hash, at);
         at
+    }
+
+    fn pair_key(&mut self, flow: &Flow, client: usize) -> PairKey {
+        let (low, high) = (Host::low_of(flow), Host::high_of(flow));
+        let (client_host, server_host) = if client == 0 { (low, high) } else { (high, low) };
+        let (transport, port) = service(flow, client);
+        let protocol = flow.inner.map(|inner| inner.1).or(flow.dissector);
+        PairKey { client: self.number(client_host), server: self.number(server_host), port, transport, protocol }
+    }
+
+    fn number(&mut self, host: Host) -> u32 {
+        let Self { hosts, numbers, hasher, .. } = self;
+        let hash = hasher.hash_one(host);
+        if let Some(number) = numbers.find(hash, |at| hosts.get(at) == Some(&host)) {
+            return number;
+        }
+        let number = hosts.push(host);
+        numbers.insert(hash, number);
+        number
     }
 
     /// What was asked for in a cell's conversations, and how often.
@@ -126,11 +154,12 @@ impl Tallies {
 
     /// Everything, by pair. Cells are freed as they are packed.
     pub(crate) fn pairs(mut self, registry: &Registry) -> packed::Tallies {
-        let mut packing = Packing::default();
-        let mut hosts: HashMap<(Host, u16), u32, RandomState> = HashMap::default();
+        let mut packing = Packing::with_capacity(self.cells.len());
+        (self.index, self.numbers) = (Index::default(), Index::default());
+        // In the order of their numbers.
+        self.hosts.take().for_each(|host| _ = packing.host(host.subject()));
         let mut names: HashMap<&'static str, u32, RandomState> = HashMap::default();
         let mut operations: Vec<(&'static str, Uses)> = Vec::new();
-        self.index = HashTable::new();
         for (at, cell) in (0u32..).zip(self.cells.take()) {
             operations.clear();
             for ((row, operation), count) in self.operations(at, &cell) {
@@ -155,12 +184,16 @@ impl Tallies {
                 roles_known: cell.known,
             };
             let key = &cell.key;
-            let mut number = |host: Host| *hosts.entry((host, key.segment)).or_insert_with(|| packing.host(subject(&host, key.segment)));
-            let ends = (number(key.client), Some(number(key.server)));
             let mut named = |name: &'static str| *names.entry(name).or_insert_with(|| packing.name(name));
             let protocol = named(key.protocol.map_or(key.transport.name(), |row| registry.name(row)));
             let operations: Vec<(u32, Uses)> = operations.iter().map(|(name, uses)| (named(name), *uses)).collect();
-            packing.push(ends, Endpoint { transport: key.transport, port: key.port }, protocol, &tally, operations.into_iter());
+            packing.push(
+                (key.client, Some(key.server)),
+                Endpoint { transport: key.transport, port: key.port },
+                protocol,
+                &tally,
+                operations.into_iter(),
+            );
         }
         packing.done(Tally::add)
     }
@@ -198,32 +231,26 @@ fn service(flow: &Flow, client: usize) -> (Transport, u16) {
     }
 }
 
-fn pair_key(flow: &Flow, client: usize) -> PairKey {
-    let host = |end: usize| {
-        let ip = if end == 0 { flow.key.low } else { flow.key.high };
-        let mac = if end == 0 { flow.ends[0].mac } else { flow.ends[1].mac };
-        Host { ip, mac, family: flow.key.family }
-    };
-    let (transport, port) = service(flow, client);
-    PairKey {
-        client: host(client),
-        server: host(1 - client),
-        port,
-        transport,
-        protocol: flow.inner.map(|inner| inner.1).or(flow.dissector),
-        segment: flow.key.segment,
+impl Host {
+    const fn low_of(flow: &Flow) -> Self {
+        let [low, _] = &flow.ends;
+        Self { ip: flow.key.low, mac: low.mac, family: flow.key.family, segment: flow.key.segment }
     }
-}
 
-fn subject(host: &Host, segment: u16) -> Subject {
-    let segment = Segment(segment);
-    let ip = match host.family {
-        4 => host.ip.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into()),
-        6 => Some(Ipv6Addr::from(host.ip).into()),
-        _ => None,
-    };
-    // An Ethernet conversation's address is the MAC itself; the other end may never have sent.
-    let named = host.ip.first_chunk::<6>().map(|octets| Mac(*octets));
-    let mac = if ip.is_some() { Some(host.mac) } else { named };
-    Subject { segment, mac: mac.filter(|mac| !mac.is_zero()), ip, ..Subject::default() }
+    const fn high_of(flow: &Flow) -> Self {
+        let [_, high] = &flow.ends;
+        Self { ip: flow.key.high, mac: high.mac, family: flow.key.family, segment: flow.key.segment }
+    }
+
+    fn subject(&self) -> Subject {
+        let ip = match self.family {
+            4 => self.ip.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into()),
+            6 => Some(Ipv6Addr::from(self.ip).into()),
+            _ => None,
+        };
+        // An Ethernet conversation's address is the MAC itself; the other end may never have sent.
+        let named = self.ip.first_chunk::<6>().map(|octets| Mac(*octets));
+        let mac = if ip.is_some() { Some(self.mac) } else { named };
+        Subject { segment: Segment(self.segment), mac: mac.filter(|mac| !mac.is_zero()), ip, ..Subject::default() }
+    }
 }

@@ -78,6 +78,7 @@ const NAMES: &[(Field, u8)] = &[
     (Field::ObjectName, 70),
     (Field::NasIdentifier, 70),
     (Field::MailClient, 60),
+    (Field::SyslogHostname, 60),
     (Field::ModuleName, 50),
 ];
 
@@ -150,9 +151,22 @@ fn rule_of(field: Field) -> &'static str {
     &rules[usize::from(field.code())]
 }
 
+/// What a field says by itself, how far it is believed: its rows of both tables.
+fn rows(field: Field) -> &'static [(Attribute, u8)] {
+    static ROWS: OnceLock<Vec<Vec<(Attribute, u8)>>> = OnceLock::new();
+    let rows = ROWS.get_or_init(|| {
+        let most = Field::ALL.iter().map(|field| usize::from(field.code())).max().unwrap_or(0);
+        let mut rows = vec![Vec::new(); most + 1];
+        FIELDS.iter().for_each(|(field, attribute, confidence)| rows[usize::from(field.code())].push((*attribute, *confidence)));
+        NAMES.iter().for_each(|(field, confidence)| rows[usize::from(field.code())].push((Attribute::Hostname, *confidence)));
+        rows
+    });
+    &rows[usize::from(field.code())]
+}
+
 /// Whether a field says an attribute by itself.
 pub(crate) fn reads(field: Field) -> bool {
-    FIELDS.iter().any(|row| row.0 == field) || NAMES.iter().any(|row| row.0 == field)
+    !rows(field).is_empty()
 }
 
 /// Claims that need no rule.
@@ -163,9 +177,7 @@ pub fn claims<'a>(said: &Statement<'a>, claims: &mut Vec<Claim<'a>>) {
     let class = class_of(said);
     let before = claims.len();
     for (index, one) in said.fields.iter().enumerate() {
-        let rows = FIELDS.iter().filter(|row| row.0 == one.field).map(|row| (row.1, row.2));
-        let names = NAMES.iter().filter(|row| row.0 == one.field).map(|row| (Attribute::Hostname, row.1));
-        for (attribute, confidence) in rows.chain(names).filter(|row| means(row.0, one.field, said)) {
+        for (attribute, confidence) in rows(one.field).iter().copied().filter(|row| means(row.0, one.field, said)) {
             let Some(value) = value(attribute, one.value) else { continue };
             claims.push(Claim {
                 attribute,

@@ -51,6 +51,10 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("radius", "server", "server", 50),
     ("imap", "server", "server", 50),
     ("pop", "server", "server", 50),
+    ("tds", "server", "", 50),
+    ("tns", "server", "", 50),
+    ("bgp", "network", "router", 50),
+    ("capwap", "network", "", 60),
 ];
 
 /// What asking in a protocol says: that of engineering and operating of one maker's controllers, of being a fieldbus's master, and where
@@ -63,6 +67,11 @@ const ASKS: &[(&str, &str, &str, u8)] = &[
     ("ccief-basic", "controller", "", 50),
     ("ocpp", "infrastructure", "vehicle-charger", 65),
     ("dicom", "medical", "", 45),
+    ("bgp", "network", "router", 50),
+    ("vrrp", "network", "", 45),
+    ("edp", "network", "switch", 60),
+    ("fdp", "network", "switch", 55),
+    ("capwap", "network", "access-point", 60),
 ];
 
 /// Protocols in which controllers are asked, by the maker or family whose they are. Who asks controllers of two families, and is none

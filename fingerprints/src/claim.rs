@@ -33,7 +33,7 @@ pub enum Attribute {
 }
 
 impl Attribute {
-    /// Every attribute with its name in documents and rules, and whether it may change in a device's life: of what changes the latest
+    /// Every attribute, in the order of their declaration, with its name in documents and rules, and whether it may change in a device's life: of what changes the latest
     /// claim stands, of what lasts the earliest, and two values of it are a conflict.
     pub const ALL: &'static [(Self, &'static str, bool)] = &[
         (Self::Vendor, "vendor", false),
@@ -65,13 +65,13 @@ impl Attribute {
     /// The name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|row| row.0 == self).map_or("", |row| row.1)
+        Self::ALL.get(self as usize).map_or("", |row| row.1)
     }
 
     /// Whether it may change in a device's life.
     #[must_use]
     pub fn changes(self) -> bool {
-        Self::ALL.iter().any(|row| row.0 == self && row.2)
+        Self::ALL.get(self as usize).is_some_and(|row| row.2)
     }
 
     /// The attribute of a name.
@@ -133,4 +133,14 @@ pub struct Claim<'a> {
     pub rule: Cow<'a, str>,
     /// The observation's field on which it rests.
     pub field: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_stand_in_the_order_of_their_declaration() {
+        assert!(Attribute::ALL.iter().enumerate().all(|(at, row)| row.0 as usize == at && Attribute::from_name(row.0.name()) == Some(row.0)));
+    }
 }

@@ -6,11 +6,13 @@
 //! | module | is |
 //! |---|---|
 //! | [`claim`] | [`Claim`]: an attribute, its value, and how far to believe it |
+//! | [`defaults`] | secrets that makers set |
 //! | [`table`] | the registries under `data/`: OUI, CIP, PROFINET, BACnet, SNMP enterprise numbers |
 //! | [`attribute`] | fields that say an attribute by themselves |
 //! | [`keyed`] | texts that name their key: DNS-SD |
 //! | [`capability`] | class and type from the bits in which a device says what it does |
 //! | [`registry`] | fields that are numbers in a registry |
+//! | [`draft`] | drafts of rules from texts that no rule knew |
 //! | [`rule`] | the rule format, its errors, and which rules match a text |
 //! | [`behaviour`] | class, type and roles from what a device serves and uses |
 //! | [`text`] | text from the wire, made safe to show |
@@ -19,6 +21,8 @@ pub mod attribute;
 pub mod behaviour;
 pub mod capability;
 pub mod claim;
+pub mod defaults;
+pub mod draft;
 pub mod keyed;
 pub mod registry;
 pub mod rule;

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// Enterprise numbers of agents that run on anybody's device: they name the software, not the vendor (RFC 3411 leaves the choice to the
-/// implementer). UCD and Net-SNMP, Microsoft's service; and Frogfoot's, which radios of another maker show.
-const AGENTS: &[u64] = &[2021, 8072, 311, 10002];
+/// implementer). UCD and Net-SNMP, Microsoft's service; Frogfoot's, which radios of another maker show; and systemd's, which stands in
+/// DHCPv6 identifiers.
+const AGENTS: &[u64] = &[2021, 8072, 311, 10002, 43793];
 
 /// BACnet vendor identifiers of which the same holds: the open-source BACnet Stack's, which its users often leave as it is.
 const STACKS: &[u64] = &[260];
@@ -30,7 +31,7 @@ impl Vendors {
         for (index, one) in said.fields.iter().enumerate() {
             let Some((most, rule)) = row(one.field) else { continue };
             let id = match (one.field, one.value) {
-                (Field::SystemObjectId, value) => enterprise_of(&value.display()),
+                (Field::SystemObjectId | Field::TrapEnterprise, value) => enterprise_of(&value.display()),
                 (Field::MdnsTxt, ValueRef::Text(text)) => matter_vendor(text),
                 (Field::FlagId, _) => None,
                 (_, value) => value.number(),
@@ -71,6 +72,8 @@ const fn row(field: Field) -> Option<(u8, &'static str)> {
         Field::HartManufacturerId => (90, "registry:hart-manufacturer"),
         Field::EnterpriseNumber => (75, "registry:snmp-enterprise"),
         Field::SystemObjectId => (80, "registry:snmp-enterprise"),
+        // Whoever sends a maker's trap is of that maker as a rule.
+        Field::TrapEnterprise => (50, "registry:snmp-enterprise"),
         Field::FlagId => (85, "registry:flag-id"),
         Field::MdnsTxt => (85, "registry:csa-vendor"),
         _ => return None,

@@ -4,9 +4,10 @@ use crate::decision::Decisions;
 use crate::document::{self, Document, SCHEMA};
 use crate::gather::{Facts, HostKey, Name, gather};
 use crate::grouped::Grouped;
+use crate::judge::policy::Policy;
 use crate::key::{Key, namespace};
 use crate::place::{Address, Holder, Places};
-use crate::resolve::{Node, Resolved, node_of, resolve};
+use crate::resolve::{Component, Node, Resolved, node_of, resolve};
 use fingerprints::Fingerprints;
 use observations::{Mac, Said};
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ mod certificate;
 mod conversation;
 mod decided;
 mod device;
+mod judged;
 mod kind;
 mod member;
 mod outline;
@@ -24,8 +26,13 @@ mod overlap;
 mod source;
 mod text;
 
+pub(crate) use conversation::{Talk, Traffic};
+pub(crate) use member::Members;
 pub use outline::Outline;
 pub use text::time;
+
+/// Nothing but what the wire tells.
+static NO_POLICY: Policy = Policy::NONE;
 
 /// Everything that was said, as the document; `decisions` are an operator's.
 #[must_use]
@@ -45,6 +52,8 @@ pub struct View<'a> {
     pub resolved: Resolved,
     fingerprints: &'a Fingerprints,
     decisions: &'a Decisions,
+    /// What an operator knows.
+    policy: &'a Policy,
     /// By site.
     namespaces: Vec<Uuid>,
     /// By component.
@@ -57,18 +66,35 @@ impl<'a> View<'a> {
     /// Resolves what was said.
     #[must_use]
     pub fn of(said: &'a Said, fingerprints: &'a Fingerprints, decisions: &'a Decisions) -> Self {
+        Self::under(said, fingerprints, decisions, &NO_POLICY)
+    }
+
+    /// The same, judged by what an operator knows.
+    #[must_use]
+    pub fn under(said: &'a Said, fingerprints: &'a Fingerprints, decisions: &'a Decisions, policy: &'a Policy) -> Self {
         let mut facts = gather(said, fingerprints);
         let places = Places::of(&facts);
         let resolved = resolve(&facts, &places, decisions);
         facts.settle();
         let namespaces: Vec<Uuid> = facts.sites.iter().map(|site| namespace(site)).collect();
-        let mut view = Self { said, facts, places, resolved, fingerprints, decisions, namespaces, ids: Vec::new(), addresses_of: Grouped::default() };
+        let mut view =
+            Self { said, facts, places, resolved, fingerprints, decisions, policy, namespaces, ids: Vec::new(), addresses_of: Grouped::default() };
         let components = &view.resolved.components;
         view.ids = components.iter().map(|component| Some(view.uuid_of(component.site(), component.least()?))).collect();
         let held = (0u32..).zip(view.places.holding());
         let held = held.filter_map(|(at, (address, holder))| Some((view.component_of_mac(address.0, holder.mac)? as u32, at)));
         view.addresses_of = Grouped::of(components.len(), held.collect());
         view
+    }
+
+    pub(crate) fn policy(&self) -> &'a Policy {
+        self.policy
+    }
+
+    /// The time of the inventory: what an operator set, else the last packet's.
+    pub(crate) fn as_of(&self) -> i64 {
+        let last = self.said.sources.values().filter(|one| one.source.clock.is_none()).filter_map(|one| one.source.last_seen).max();
+        self.policy.as_of.or(last).unwrap_or(0)
     }
 
     /// The document.
@@ -78,11 +104,11 @@ impl<'a> View<'a> {
     }
 
     /// Addresses that a component's MAC addresses had.
-    fn addresses_of(&self, at: usize) -> impl Iterator<Item = &(Address, Holder)> {
+    pub(crate) fn addresses_of(&self, at: usize) -> impl Iterator<Item = &(Address, Holder)> {
         self.addresses_of.get(at).iter().filter_map(|at| self.places.holding().get(*at as usize))
     }
 
-    fn frame_of_document(&self, traffic: &conversation::Traffic<'_>) -> Document {
+    fn frame_of_document(&self, traffic: &Traffic<'_>) -> Document {
         let sources = source::records(self.said);
         let limits_hit = source::limits(self.said);
         Document {
@@ -101,10 +127,11 @@ impl<'a> View<'a> {
         }
     }
 
-    fn coverage(&self, traffic: &conversation::Traffic<'_>) -> document::Coverage {
+    fn coverage(&self, traffic: &Traffic<'_>) -> document::Coverage {
         let mut coverage = document::Coverage {
             one_way_conversations: traffic.one_way(),
             conversations: traffic.len() as u64,
+            cut: self.said.sources.values().map(|one| one.source.cut).sum(),
             overlapping_addresses: self.overlapping_addresses(),
             virtual_addresses: self.places.virtual_addresses.iter().map(|((_, _, ip), mac)| format!("{ip} at {mac}")).collect(),
             ..document::Coverage::default()
@@ -127,7 +154,7 @@ impl<'a> View<'a> {
         coverage
     }
 
-    fn component_of_mac(&self, site: Name, mac: Mac) -> Option<usize> {
+    pub(crate) fn component_of_mac(&self, site: Name, mac: Mac) -> Option<usize> {
         self.resolved.component_of(&Node::Mac(site, mac))
     }
 
@@ -175,7 +202,15 @@ impl<'a> View<'a> {
     }
 
     fn uuid_of(&self, site: Name, key: &Key) -> Uuid {
-        key.id_in(self.namespaces.get(usize::from(site)).copied().unwrap_or_default())
+        key.id_in(self.namespace(site))
+    }
+
+    pub(crate) fn namespace(&self, site: Name) -> Uuid {
+        self.namespaces.get(usize::from(site)).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn site_of(&self, component: usize) -> Name {
+        self.resolved.components.get(component).map_or(0, Component::site)
     }
 
     pub(crate) fn site(&self, site: Name) -> &str {

@@ -18,6 +18,39 @@ pub enum Decision {
         /// The text; empty takes it back.
         value: String,
     },
+    /// A finding that somebody answers for: it counts no longer.
+    Suppress {
+        /// The device's key, or `zone:NAME`.
+        key: String,
+        /// The rule.
+        rule: String,
+        /// Why; empty takes it back.
+        reason: String,
+        /// Until when, in the document's spelling of times; empty is for ever.
+        until: String,
+        /// Who answers for it.
+        author: String,
+    },
+}
+
+/// Why a finding is suppressed, and for how long.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Suppression {
+    /// Why.
+    pub reason: String,
+    /// Until when; empty is for ever.
+    pub until: String,
+    /// Who answers for it.
+    pub author: String,
+}
+
+impl Suppression {
+    /// What the document says of it, as long as it holds at a time in the document's spelling.
+    #[must_use]
+    pub fn text(&self, as_of: &str) -> Option<String> {
+        let until = if self.until.is_empty() { String::new() } else { format!(", until {}", self.until) };
+        (self.until.is_empty() || as_of < self.until.as_str()).then(|| format!("{} ({}{until})", self.reason, self.author))
+    }
 }
 
 /// All decisions, for looking up.
@@ -29,6 +62,8 @@ pub struct Decisions {
     pub splits: Vec<(String, String)>,
     /// Annotations by key and name.
     pub annotations: BTreeMap<(String, String), String>,
+    /// Suppressions by key and rule.
+    pub suppressions: BTreeMap<(String, String), Suppression>,
 }
 
 impl Decisions {
@@ -53,6 +88,12 @@ impl Decisions {
                 Decision::Annotate { key, name, value } => {
                     all.annotations.insert((key, name), value);
                 }
+                Decision::Suppress { key, rule, reason, .. } if reason.is_empty() => {
+                    all.suppressions.remove(&(key, rule));
+                }
+                Decision::Suppress { key, rule, reason, until, author } => {
+                    all.suppressions.insert((key, rule), Suppression { reason, until, author });
+                }
             }
         }
         all.pins.sort();
@@ -76,6 +117,15 @@ fn ordered(a: String, b: String) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_suppression_ends_at_its_time() {
+        let one = Suppression { reason: "accepted".into(), until: "2026-12-01T00:00:00.000000000Z".into(), author: "me".into() };
+        let told = one.text("2026-11-30T00:00:00.000000000Z");
+        assert_eq!(told.as_deref(), Some("accepted (me, until 2026-12-01T00:00:00.000000000Z)"));
+        assert_eq!(one.text("2026-12-01T00:00:00.000000000Z"), None);
+        assert_eq!(Suppression { until: String::new(), ..one }.text("2030").as_deref(), Some("accepted (me)"));
+    }
 
     #[test]
     fn the_last_word_on_a_pair_stands() {

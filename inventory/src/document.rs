@@ -33,6 +33,10 @@ schema! {
         sources: Vec<SourceRecord>,
         /// What these captures could not show.
         coverage: Coverage,
+        /// What is weak in a zone, or in the site, as a whole: each once, with the devices that show it.
+        findings: Vec<Finding>,
+        /// By protocol: how many conversations were authenticated and encrypted, of those of which it is known.
+        protection: BTreeMap<String, Protection>,
         /// Devices, components and ghosts, by id.
         devices: Vec<Device>,
         /// Who talks to whom by what.
@@ -114,7 +118,7 @@ schema! {
         one_way_conversations: u64,
         /// All conversations.
         conversations: u64,
-        /// Conversations that were open when a source began or ended.
+        /// TCP connections that were open when a source began or ended: their opening or their end is not in it.
         cut: u64,
         /// Addresses that were only asked for.
         asked_for_only: Vec<String>,
@@ -128,6 +132,18 @@ schema! {
         overlapping_addresses: Vec<String>,
         /// Keys that several devices show, which therefore join nothing.
         shared_keys: Vec<SharedKey>,
+    }
+
+    /// What the conversations of one protocol showed of their protection.
+    Protection {
+        /// All of them.
+        conversations: u64,
+        /// Those of which it is known.
+        known: u64,
+        /// Messages prove who sent them.
+        authenticated: u64,
+        /// Nobody can read along.
+        encrypted: u64,
     }
 
     /// A key that joins nothing.
@@ -384,10 +400,13 @@ schema! {
         rule: String,
         /// Severity.
         severity: String,
-        /// Status.
+        /// `open`, or `resolved` where strength was seen after the weakness.
         status: String,
-        /// Scope.
+        /// `device`, `zone` or `site`.
         scope: String,
+        /// The zone, of what concerns one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        zone: Option<String>,
         /// Title.
         title: String,
         /// How often.
@@ -396,8 +415,17 @@ schema! {
         first_seen: Option<String>,
         /// Last.
         last_seen: Option<String>,
+        /// When it was first seen to be mended.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resolved_since: Option<String>,
         /// For rules based on absence.
         observable_because: Option<String>,
+        /// What was seen, for people.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        details: Vec<String>,
+        /// Ids of devices, of what concerns several.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        devices: Vec<String>,
         /// Where.
         evidence: Vec<Evidence>,
         /// Controls by framework.

@@ -2,6 +2,7 @@
 //! mean is asked for one device at a time, when it is written.
 
 use crate::attribute::normal;
+use crate::judge::{Conditions, Mark};
 use crate::key::Key;
 use fingerprints::{Attribute, Claim, Fingerprints};
 use foldhash::fast::RandomState;
@@ -186,6 +187,10 @@ pub struct Facts<'a> {
     presence: HashMap<(Name, Mac), At, RandomState>,
     /// Statements that tell something of a host, sorted.
     telling: Vec<(u32, Tell)>,
+    /// What the catalogue of findings asks of each protocol, by its number.
+    conditions: Vec<Conditions>,
+    /// Statements that it asks for, by host, sorted.
+    marks: Vec<(u32, Mark)>,
 }
 
 /// Protocols of the link layer whose frames no router passes on: an address in them is the sender's own.
@@ -203,6 +208,9 @@ const TLS_1_3: &[u64] = &[0x0304, 0xfefc];
 /// A damaged database could bring any text as a protocol's name; beyond this many they are all one.
 const PROTOCOLS_MAX: usize = 1000;
 
+/// Observations that are read in the time that one takes from memory.
+const AHEAD: usize = 4;
+
 /// Reads everything once.
 #[must_use]
 pub fn gather<'a>(said: &'a Said, fingerprints: &'a Fingerprints) -> Facts<'a> {
@@ -213,6 +221,9 @@ pub fn gather<'a>(said: &'a Said, fingerprints: &'a Fingerprints) -> Facts<'a> {
         let segments: Vec<Name> = one.source.segments.iter().map(|name| number(&mut facts.segments, name)).collect();
         facts.sources.push(SourceOf { said: one, key: one.source.key.to_string(), site, segments, own: None });
         for (index, entry) in (0u32..).zip(one.observations.iter()) {
+            // Keys lie in the order in which they were heard: those to come are asked for ahead.
+            let ahead = one.observations.get(index as usize + AHEAD).and_then(|ahead| ahead.key.first());
+            std::hint::black_box(ahead.copied());
             // Where it stands is read for what is shown only.
             if statement.read(entry.key).is_err() {
                 facts.damaged += 1;
@@ -265,6 +276,7 @@ impl<'a> Facts<'a> {
             host.speaks(protocol);
             host.see(span, true);
         }
+        self.mark(said, at, itself, protocol, (about, speaker));
         let (number, host) = self.host(about);
         if !itself && about.mac.is_some() && RELAYED.contains(&said.protocol) && matches!(said.kind, Kind::Identity | Kind::Client | Kind::Request) {
             host.relayed_by(speaker);
@@ -303,6 +315,24 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Notes what the catalogue of findings asks for.
+    fn mark(&mut self, said: &Statement<'_>, at: At, itself: bool, protocol: u16, (about, speaker): (HostKey, HostKey)) {
+        let Some(conditions) = self.conditions.get(usize::from(protocol)) else { return };
+        let mut met: Vec<(u16, bool, bool)> = conditions.met(said, itself).collect();
+        if said.kind == Kind::Certificate {
+            met.push((Mark::CERTIFICATE, true, false));
+        } else if said.kind == Kind::Security && said.about.endpoint.is_some() && said.get(Field::SecurityLevel).is_some() {
+            met.push((Mark::SECURITY, true, false));
+        }
+        for (condition, of_subject, of_speaker) in met {
+            let whose = [Some(about).filter(|_| of_subject), Some(speaker).filter(|speaker| of_speaker && !(of_subject && *speaker == about))];
+            for key in whose.into_iter().flatten() {
+                let number = self.host(key).0;
+                self.marks.push((number, Mark { condition, at }));
+            }
+        }
+    }
+
     fn protocol(&mut self, name: &'a str) -> u16 {
         if let Some(number) = self.protocol_numbers.get(name) {
             return *number;
@@ -310,6 +340,7 @@ impl<'a> Facts<'a> {
         let number = self.protocols.len().min(PROTOCOLS_MAX);
         if number == self.protocols.len() {
             self.protocols.push(if number == PROTOCOLS_MAX { "unknown" } else { name });
+            self.conditions.push(Conditions::on(name));
             self.protocol_numbers.insert(name, number as u16);
         }
         number as u16
@@ -365,6 +396,8 @@ impl<'a> Facts<'a> {
         self.telling.iter_mut().for_each(|(host, _)| *host = numbers[*host as usize]);
         self.telling.sort_unstable();
         self.telling.shrink_to_fit();
+        self.marks.iter_mut().for_each(|(host, _)| *host = numbers[*host as usize]);
+        self.marks.sort_unstable();
     }
 
     /// Forgets what only says who is who.
@@ -408,6 +441,11 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn presence(&self, site: Name, mac: Mac) -> Option<At> {
         self.presence.get(&(site, mac)).copied()
+    }
+
+    /// Statements that the catalogue of findings asks for, by the number of their host.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (u32, &[(u32, Mark)])> {
+        self.marks.chunk_by(|a, b| a.0 == b.0).map(|of| (of[0].0, of))
     }
 
     /// Statements that tell something of a host, by its number, in their order.

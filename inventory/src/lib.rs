@@ -13,6 +13,9 @@
 //! | [`parts`] | units, slots and stations that are real parts |
 //! | [`attribute`] | of several claims the one that stands, its rivals and its history |
 //! | [`document`] | the published schema, as serde types |
+//! | [`judge`] | what is weak, and the way out: rules of the catalogue held against all of it |
+//! | [`enrollability`] | how a device could get an identity |
+//! | [`managed`] | whether a list of managed devices knows a device |
 //! | [`assemble`] | components to the document, whole or one device at a time |
 //! | [`explain`] | why: reasons, joins made and refused, packets, bytes |
 //! | [`decision`] | what an operator decided: pin, split, annotate |
@@ -23,10 +26,13 @@ pub mod assemble;
 pub mod attribute;
 pub mod decision;
 pub mod document;
+mod enrollability;
 pub mod explain;
 pub mod gather;
 mod grouped;
+pub mod judge;
 pub mod key;
+pub mod managed;
 pub mod parts;
 pub mod place;
 pub mod resolve;

@@ -181,14 +181,15 @@ impl Places {
             return;
         }
         let alone = addresses.iter().filter(|(address, _)| !is_link_local(&address.2)).count() <= 1;
-        let foreign = addresses.iter().filter(|(address, pair)| pair.is_foreign(alone, is_public(&address.2)) || pair.is_proxied(alone)).count();
-        let next_hop = foreign > 0 || announced;
+        let foreign = |(address, pair): &&(Address, Pair)| pair.is_foreign(alone, is_public(&address.2)) || pair.is_proxied(alone);
+        // No router hands on what comes from a link-local address.
+        let next_hop = announced || addresses.iter().filter(|(address, _)| !is_link_local(&address.2)).any(|of| foreign(&of));
         if next_hop {
             self.next_hops.insert((site, mac));
         }
         for (address, pair) in addresses {
             let span = pair.span.unwrap_or_default();
-            if pair.belongs(next_hop, alone, is_public(&address.2)) {
+            if is_link_local(&address.2) || pair.belongs(next_hop, alone, is_public(&address.2)) {
                 let Pair { confirmed, firm, declared, initial, odd, touched, .. } = *pair;
                 let holder = Holder { mac, span, confirmed, declared, initial, firm, mixed: initial && touched && !odd };
                 self.holders.push((*address, holder));

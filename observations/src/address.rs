@@ -103,6 +103,12 @@ impl Transport {
         }
     }
 
+    /// The transport of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Tcp, Self::Udp, Self::Sctp, Self::Ip, Self::Ethernet].into_iter().find(|transport| transport.name() == name)
+    }
+
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Tcp => 1,

@@ -6,6 +6,7 @@ use crate::evidence::Stamp;
 use crate::observation::Observation;
 use crate::said::Entry;
 use crate::statement::Statement;
+use crate::tallies::arrange;
 use std::cmp::Ordering;
 
 /// One observation where it lies.
@@ -53,29 +54,98 @@ impl<'a> EntryRef<'a> {
     }
 }
 
-/// Where one lies.
+/// An observation that lies in [`Pieces`].
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    first: Stamp,
-    last: Stamp,
+pub struct Kept {
+    /// The first time.
+    pub first: Stamp,
+    /// The last time.
+    pub last: Stamp,
     /// The piece and the place in it where the key begins, and in the last 16 bits the revision.
     at: u64,
     key: u32,
     evidence: u32,
 }
 
+impl Kept {
+    /// Bytes of its key and its evidence.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.key as u64 + self.evidence as u64
+    }
+
+    /// The newest dissector revision that read it.
+    #[must_use]
+    pub const fn revision(&self) -> u16 {
+        self.at as u16
+    }
+}
+
 /// The bits of a place within a piece, and with them how large a piece is: small enough that the last one wastes little.
 const PIECE_BITS: u32 = 20;
 const PIECE_BYTES: usize = 1 << PIECE_BITS;
 
+/// Keys and evidence, one after another. What lies there stays until all of it goes.
+#[derive(Clone, Default)]
+pub struct Pieces(Vec<Vec<u8>>);
+
+impl Pieces {
+    /// Puts one in.
+    pub fn keep(&mut self, one: EntryRef<'_>) -> Kept {
+        let length = one.key.len() + one.evidence.len();
+        if self.0.last().is_none_or(|piece| piece.len() + length > piece.capacity()) {
+            self.0.push(Vec::with_capacity(length.max(self.next_piece())));
+        }
+        let piece = self.0.len() - 1;
+        let bytes = &mut self.0[piece];
+        let at = (piece as u64) << PIECE_BITS | bytes.len() as u64;
+        bytes.extend_from_slice(one.key);
+        bytes.extend_from_slice(one.evidence);
+        let (key, evidence) = (one.key.len() as u32, one.evidence.len() as u32);
+        Kept { first: one.first, last: one.last, at: at << 16 | u64::from(one.revision), key, evidence }
+    }
+
+    /// One where it lies.
+    #[must_use]
+    pub fn entry(&self, kept: &Kept) -> EntryRef<'_> {
+        let place = kept.at >> 16;
+        let piece = self.0.get((place >> PIECE_BITS) as usize).map_or(&[][..], Vec::as_slice);
+        let bytes = piece.get(place as usize & (PIECE_BYTES - 1)..).unwrap_or_default();
+        let (key, rest) = bytes.split_at_checked(kept.key as usize).unwrap_or_default();
+        let evidence = rest.get(..kept.evidence as usize).unwrap_or_default();
+        EntryRef { key, evidence, first: kept.first, last: kept.last, revision: kept.revision() }
+    }
+
+    /// A few observations, as the store joins them, need no large piece.
+    fn next_piece(&self) -> usize {
+        self.0.last().map_or(PIECE_BYTES >> 8, |piece| (2 * piece.capacity()).min(PIECE_BYTES))
+    }
+
+    /// Two records of one observation as one: see [`Entry::join`].
+    fn joined(&self, a: &Kept, b: &Kept) -> Kept {
+        let earlier = (b.first, self.entry(b).evidence) < (a.first, self.entry(a).evidence);
+        let (kept, other) = if earlier { (b, a) } else { (a, b) };
+        let revision = kept.revision().max(other.revision());
+        Kept { last: kept.last.max(other.last), at: kept.at & !0xffff | u64::from(revision), ..*kept }
+    }
+}
+
 /// See the module.
 #[derive(Clone, Default)]
 pub struct Entries {
-    rows: Vec<Row>,
-    pieces: Vec<Vec<u8>>,
+    rows: Vec<Kept>,
+    pieces: Pieces,
 }
 
 impl Entries {
+    /// What lies in pieces, in any order, each once.
+    #[must_use]
+    pub fn of(pieces: Pieces, rows: Vec<Kept>) -> Self {
+        let mut entries = Self { rows, pieces };
+        entries.sort();
+        entries
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -116,10 +186,10 @@ impl Entries {
             Ok(at) => {
                 let mut joined = self.entry(&self.rows[at]).entry();
                 joined.join(one.entry());
-                self.rows[at] = self.store(EntryRef::of(one.key, &joined));
+                self.rows[at] = self.pieces.keep(EntryRef::of(one.key, &joined));
             }
             Err(at) => {
-                let row = self.store(one);
+                let row = self.pieces.keep(one);
                 self.rows.insert(at, row);
             }
         }
@@ -131,10 +201,10 @@ impl Entries {
             *self = other;
             return;
         }
-        let moved = (self.pieces.len() as u64) << (PIECE_BITS + 16);
-        self.pieces.extend(other.pieces);
+        let moved = (self.pieces.0.len() as u64) << (PIECE_BITS + 16);
+        self.pieces.0.extend(other.pieces.0);
         let both = self.rows.len();
-        self.rows.extend(other.rows.into_iter().map(|row| Row { at: row.at + moved, ..row }));
+        self.rows.extend(other.rows.into_iter().map(|row| Kept { at: row.at + moved, ..row }));
         let (mut merged, mut left, mut right) = (Vec::with_capacity(self.rows.len()), 0, both);
         while left < both || right < self.rows.len() {
             let order = match (self.rows.get(left).filter(|_| left < both), self.rows.get(right)) {
@@ -145,7 +215,7 @@ impl Entries {
             merged.push(match order {
                 Ordering::Less => self.rows[left],
                 Ordering::Greater => self.rows[right],
-                Ordering::Equal => self.joined(&self.rows[left], &self.rows[right]),
+                Ordering::Equal => self.pieces.joined(&self.rows[left], &self.rows[right]),
             });
             left += usize::from(order.is_le());
             right += usize::from(order.is_ge());
@@ -156,84 +226,53 @@ impl Entries {
     /// Keeps those of which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(EntryRef<'_>) -> bool) {
         let Self { rows, pieces } = self;
-        rows.retain(|row| keep(entry(pieces, row)));
+        rows.retain(|row| keep(pieces.entry(row)));
     }
 
     /// Appends one, in any order: [`Entries::sort`] must follow.
     pub fn push(&mut self, one: EntryRef<'_>) {
-        let row = self.store(one);
+        let row = self.pieces.keep(one);
         self.rows.push(row);
     }
 
     /// Sorts what was pushed; of equal keys the entries are joined.
     pub fn sort(&mut self) {
         // The first bytes of a key tell most apart, and lie beside one another here.
-        let begin = |row: &Row| {
+        let begin = |row: &Kept| {
             let mut begin = [0; 16];
             begin.iter_mut().zip(self.key(row)).for_each(|(to, from)| *to = *from);
             let begin = u128::from_be_bytes(begin);
             [(begin >> 64) as u64, begin as u64]
         };
-        let mut order: Vec<([u64; 2], u32)> = self.rows.iter().zip(0..).map(|(row, at)| (begin(row), at)).collect();
+        let mut order: Vec<([u64; 2], u32)> = self.rows.iter().map(begin).zip(0..).collect();
         let key = |at: u32| self.rows.get(at as usize).map(|row| self.key(row));
         order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
-        let mut sorted: Vec<Row> = Vec::with_capacity(self.rows.len());
-        for row in order.into_iter().filter_map(|(_, at)| self.rows.get(at as usize)) {
-            match sorted.last_mut() {
-                Some(last) if self.key(last) == self.key(row) => *last = self.joined(last, row),
-                _ => sorted.push(*row),
-            }
+        let twice = order.windows(2).any(|two| two[0].0 == two[1].0 && key(two[0].1) == key(two[1].1));
+        let mut from: Vec<u32> = order.into_iter().map(|(_, at)| at).collect();
+        let Self { rows, pieces } = self;
+        arrange(rows, &mut from);
+        if twice {
+            rows.dedup_by(|next, kept| {
+                let same = pieces.entry(next).key == pieces.entry(kept).key;
+                if same {
+                    *kept = pieces.joined(kept, next);
+                }
+                same
+            });
         }
-        self.rows = sorted;
     }
 
     fn place(&self, key: &[u8]) -> Result<usize, usize> {
         self.rows.binary_search_by(|row| self.key(row).cmp(key))
     }
 
-    fn key(&self, row: &Row) -> &[u8] {
+    fn key(&self, row: &Kept) -> &[u8] {
         self.entry(row).key
     }
 
-    fn entry(&self, row: &Row) -> EntryRef<'_> {
-        entry(&self.pieces, row)
+    fn entry(&self, row: &Kept) -> EntryRef<'_> {
+        self.pieces.entry(row)
     }
-
-    /// Two records of one observation as one: see [`Entry::join`].
-    fn joined(&self, a: &Row, b: &Row) -> Row {
-        let earlier = (b.first, self.entry(b).evidence) < (a.first, self.entry(a).evidence);
-        let (kept, other) = if earlier { (b, a) } else { (a, b) };
-        let revision = (kept.at as u16).max(other.at as u16);
-        Row { last: kept.last.max(other.last), at: kept.at & !0xffff | u64::from(revision), ..*kept }
-    }
-
-    fn store(&mut self, one: EntryRef<'_>) -> Row {
-        let length = one.key.len() + one.evidence.len();
-        if self.pieces.last().is_none_or(|piece| piece.len() + length > piece.capacity()) {
-            self.pieces.push(Vec::with_capacity(length.max(self.next_piece())));
-        }
-        let piece = self.pieces.len() - 1;
-        let bytes = &mut self.pieces[piece];
-        let at = (piece as u64) << PIECE_BITS | bytes.len() as u64;
-        bytes.extend_from_slice(one.key);
-        bytes.extend_from_slice(one.evidence);
-        let (key, evidence) = (one.key.len() as u32, one.evidence.len() as u32);
-        Row { first: one.first, last: one.last, at: at << 16 | u64::from(one.revision), key, evidence }
-    }
-
-    /// A few observations, as the store joins them, need no large piece.
-    fn next_piece(&self) -> usize {
-        self.pieces.last().map_or(PIECE_BYTES >> 8, |piece| (2 * piece.capacity()).min(PIECE_BYTES))
-    }
-}
-
-fn entry<'p>(pieces: &'p [Vec<u8>], row: &Row) -> EntryRef<'p> {
-    let place = row.at >> 16;
-    let piece = pieces.get((place >> PIECE_BITS) as usize).map_or(&[][..], Vec::as_slice);
-    let bytes = piece.get(place as usize & (PIECE_BYTES - 1)..).unwrap_or_default();
-    let (key, rest) = bytes.split_at_checked(row.key as usize).unwrap_or_default();
-    let evidence = rest.get(..row.evidence as usize).unwrap_or_default();
-    EntryRef { key, evidence, first: row.first, last: row.last, revision: row.at as u16 }
 }
 
 impl PartialEq for Entries {

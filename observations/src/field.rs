@@ -382,7 +382,7 @@ table! {
         Uptime = 237, "uptime";
         /// A role as the protocol words it.
         Role = 238, "role";
-        /// A SYN's or SYN+ACK's stack signature.
+        /// A SYN's stack signature.
         TcpSignature = 239, "tcp-signature";
         /// A workgroup.
         Workgroup = 240, "workgroup";
@@ -692,6 +692,58 @@ table! {
         SipUserAgent = 656, "sip-user-agent";
         /// SIP Server header.
         SipServer = 657, "sip-server";
+
+        // Infrastructure: 700 to 749.
+        /// NTP stratum of a server: 1 has a clock of its own.
+        NtpStratum = 700, "ntp-stratum";
+        /// NTP reference identifier: letters of a clock at stratum 1, else the server that is followed or a hash of it.
+        NtpReference = 701, "ntp-reference";
+        /// HOSTNAME of a syslog message: its first sender's, where no relay passed it on.
+        SyslogHostname = 702, "syslog-hostname";
+        /// APP-NAME or tag of a syslog message.
+        SyslogAppName = 703, "syslog-app-name";
+        /// IPMI product id: a maker's number of a board.
+        IpmiProductId = 704, "ipmi-product-id";
+        /// An authentication method that a server offers, as the protocol words it; whether it is used is said elsewhere.
+        OfferedAuthentication = 705, "offered-authentication";
+        /// SNMP trap or notification, dotted.
+        TrapOid = 706, "trap-oid";
+        /// Enterprise of an SNMPv1 trap, dotted: of its agent as a rule, of a standard's trap that of the standard.
+        TrapEnterprise = 707, "trap-enterprise";
+        /// A router's identifier in its routing protocol, written as an IPv4 address.
+        RouterId = 708, "router-id";
+        /// An area of a routing protocol.
+        AreaId = 709, "area-id";
+        /// Number of an autonomous system.
+        AutonomousSystem = 710, "autonomous-system";
+        /// An address that a group of routers shares.
+        VirtualAddress = 711, "virtual-address";
+        /// Number of a group of routers that share an address.
+        RedundancyGroup = 712, "redundancy-group";
+        /// A router's priority in such a group.
+        RedundancyPriority = 713, "redundancy-priority";
+        /// IS-IS system id.
+        IsisSystemId = 714, "isis-system-id";
+        /// A multicast group that a host is a member of.
+        MulticastGroup = 715, "multicast-group";
+        /// An identifier that a licence is bound to (MNDP).
+        SoftwareId = 716, "software-id";
+        /// Observation domain, source id or sub-agent of a flow exporter.
+        ObservationDomain = 717, "observation-domain";
+        /// An IKE vendor id payload.
+        IkeVendorId = 718, "ike-vendor-id";
+        /// A Diffie-Hellman group, as the protocol numbers it.
+        DhGroup = 719, "dh-group";
+        /// An integrity or hash method, as the protocol words it.
+        IntegrityMethod = 720, "integrity-method";
+        /// Name of a wireless network.
+        Ssid = 721, "ssid";
+        /// A pseudo-random function, as the protocol words it.
+        PseudoRandomFunction = 722, "prf";
+        /// A remote access tool or tunnel that a message is of.
+        RemoteAccess = 723, "remote-access";
+        /// How long a device is up, in seconds.
+        UptimeSeconds = 725, "uptime-seconds";
         /// What became of a log-in, or of a protection that was asked for: `offered`, `attempted`, `accepted`, `refused`, `required`.
         Outcome = 660, "outcome";
         /// Kerberos encryption type of a ticket (RFC 3961 section 8).
@@ -756,6 +808,8 @@ table! {
         ClientBuild = 690, "client-build";
         /// Name of the desktop that a server shows.
         DesktopName = 691, "desktop-name";
+        /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
+        TcpSignatureAnswer = 726, "tcp-signature-answer";
     }
 }
 

@@ -27,7 +27,7 @@ pub const RECORD_WEIGHT: usize = 64;
 const COUNTS_MAX: usize = 1 << 18;
 
 /// The number before every row; another one is another format.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// What an observation weighs in its row.
 #[must_use]

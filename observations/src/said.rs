@@ -129,8 +129,9 @@ impl SourceSaid {
             services.values_mut().for_each(|peers| peers.sort_unstable());
             services.values().flat_map(|peers| &peers[Tally::PEERS_MAX..]).map(|(.., at)| *at).collect()
         };
-        if let Some(bounded) = self.tallies.crowd(Tally::PEERS_MAX, many, take) {
-            self.tallies = bounded;
+        let over = self.tallies.crowded(Tally::PEERS_MAX, many);
+        if !over.is_empty() {
+            self.tallies.give_up(&over, take);
         }
     }
 

@@ -59,6 +59,8 @@ pub struct Source {
     pub snapped: u64,
     /// Packets that the mirror delivered twice.
     pub duplicates: u64,
+    /// TCP conversations whose opening or whose end is not in the source.
+    pub cut: u64,
     /// Packets that the capture lost, where it says so (pcapng interface statistics, libpcap).
     pub dropped: Option<u64>,
     /// What could not be decoded, by reason, in packets.
@@ -95,6 +97,7 @@ impl Source {
         self.last_seen = self.last_seen.max(other.last_seen);
         self.snapped = self.snapped.max(other.snapped);
         self.duplicates = self.duplicates.max(other.duplicates);
+        self.cut = self.cut.max(other.cut);
         self.dropped = self.dropped.max(other.dropped);
         for (mine, theirs) in [
             (&mut self.undecoded, &other.undecoded),

@@ -160,7 +160,7 @@ impl Tallies {
         if self.is_empty() {
             *self = other;
         } else if !other.is_empty() {
-            let mut packing = Packing::default();
+            let mut packing = Packing::with_capacity(self.rows.len() + other.rows.len());
             for all in [&*self, &other] {
                 let (hosts, names) = packing.tables(all);
                 all.rows.iter().for_each(|row| packing.copy(all, row, &hosts, &names, row.server));
@@ -169,8 +169,8 @@ impl Tallies {
         }
     }
 
-    /// Gives the rows that `many` names to nobody in particular: it is given each row of a client with more than `most`.
-    pub(crate) fn crowd<'a>(&'a self, most: usize, many: impl Fn(&[TallyRef<'a>]) -> Vec<usize>, take: Take) -> Option<Self> {
+    /// The rows that `many` names, which is given each row of a client with more than `most`: their numbers, in order.
+    pub(crate) fn crowded<'a>(&'a self, most: usize, many: impl Fn(&[TallyRef<'a>]) -> Vec<usize>) -> Vec<usize> {
         let (mut over, mut start) = (vec![], 0);
         for of_client in self.rows.chunk_by(|a, b| a.client == b.client) {
             if of_client.len() > most {
@@ -179,17 +179,48 @@ impl Tallies {
             }
             start += of_client.len();
         }
-        if over.is_empty() {
-            return None;
-        }
         over.sort_unstable();
-        let mut packing = Packing::default();
-        let (hosts, names) = packing.tables(self);
-        for (at, row) in self.rows.iter().enumerate() {
-            let server = if over.binary_search(&at).is_ok() { MANY } else { row.server };
-            packing.copy(self, row, &hosts, &names, server);
+        over
+    }
+
+    /// Gives rows, by their numbers, to nobody in particular. Only those of the same clients move.
+    pub(crate) fn give_up(&mut self, over: &[usize], take: Take) {
+        for at in over {
+            self.rows[*at].server = MANY;
         }
-        Some(packing.done(take))
+        for of_client in self.rows.chunk_by_mut(|a, b| a.client == b.client) {
+            if of_client.iter().any(|row| row.server == MANY) {
+                of_client.sort_unstable_by_key(place);
+            }
+        }
+        self.unite(take);
+    }
+
+    /// Makes rows of one pair, which stand together, one.
+    fn unite(&mut self, take: Take) {
+        if self.rows.windows(2).all(|two| place(&two[0]) != place(&two[1])) {
+            return;
+        }
+        let (mut kept, mut at) = (0, 0);
+        while let Some(row) = self.rows.get(at) {
+            let same = self.rows[at..].iter().take_while(|other| place(other) == place(row)).count();
+            self.rows[kept] = if same == 1 { row.clone() } else { self.joined(at..at + same, take) };
+            kept += 1;
+            at += same;
+        }
+        self.rows.truncate(kept);
+    }
+
+    /// Several rows of one pair as one.
+    fn joined(&mut self, rows: std::ops::Range<usize>, take: Take) -> Row {
+        let mut sum = Tally::default();
+        self.rows[rows.clone()].iter().for_each(|row| take(&mut sum, &TallyRef { all: self, row }.tally()));
+        let start = self.uses.len() as u32;
+        for (name, uses) in &sum.operations {
+            let number = self.names.binary_search_by(|known| (**known).cmp(name)).unwrap_or(0);
+            self.uses.push((number as u32, *uses));
+        }
+        Row { tally: sum.with((start, sum.operations.len() as u32)), ..self.rows[rows.start] }
     }
 
     fn name(&self, number: u32) -> &str {
@@ -207,6 +238,12 @@ pub struct Packing {
 }
 
 impl Packing {
+    /// Room for so many rows.
+    #[must_use]
+    pub fn with_capacity(rows: usize) -> Self {
+        Self { rows: Vec::with_capacity(rows), ..Self::default() }
+    }
+
     /// Gives a host a number to be used in [`Packing::push`]. It may be given several.
     pub fn host(&mut self, host: Subject) -> u32 {
         self.hosts.push(host);
@@ -269,42 +306,47 @@ impl Packing {
             row.protocol = of_name[row.protocol as usize];
         }
         self.uses.iter_mut().for_each(|uses| uses.0 = of_name[uses.0 as usize]);
-        let place = |row: &Row| {
-            let port = u128::from(row.endpoint.transport.code()) << 16 | u128::from(row.endpoint.port);
-            u128::from(row.client) << 96 | u128::from(row.server) << 64 | port << 32 | u128::from(row.protocol)
-        };
-        let mut order: Vec<(u128, u32)> = self.rows.iter().map(place).zip(0..).collect();
+        // Rows are large: their places are sorted, and each row then moves once.
+        let mut order: Vec<([u64; 2], u32)> = self.rows.iter().map(place).zip(0..).collect();
         if !order.is_sorted() {
-            order.sort_unstable();
+            // What two workers counted is two lists in order: this sort makes use of that.
+            order.sort();
+            let mut from: Vec<u32> = order.iter().map(|(_, at)| *at).collect();
+            arrange(&mut self.rows, &mut from);
         }
-        let mut tallies = Tallies { hosts, names, rows: Vec::with_capacity(self.rows.len()), uses: self.uses };
-        for same in order.chunk_by(|a, b| a.0 == b.0) {
-            let row = self.rows[same[0].1 as usize].clone();
-            let row = if let [_] = same { row } else { tallies.joined(&row, same.iter().map(|(_, at)| &self.rows[*at as usize]), take) };
-            tallies.rows.push(row);
-        }
+        drop(order);
+        let mut tallies = Tallies { hosts, names, rows: self.rows, uses: self.uses };
+        tallies.unite(take);
         tallies
     }
 }
 
-impl Tallies {
-    /// Several rows of one pair as one.
-    fn joined<'r>(&mut self, row: &Row, same: impl Iterator<Item = &'r Row>, take: Take) -> Row {
-        let mut sum = Tally::default();
-        same.for_each(|row| take(&mut sum, &TallyRef { all: self, row }.tally()));
-        let start = self.uses.len() as u32;
-        for (name, uses) in &sum.operations {
-            let number = self.names.binary_search_by(|known| (**known).cmp(name)).unwrap_or(0);
-            self.uses.push((number as u32, *uses));
+/// Where a row stands: by client, server, endpoint and protocol.
+fn place(row: &Row) -> [u64; 2] {
+    let port = u64::from(row.endpoint.transport.code()) << 16 | u64::from(row.endpoint.port);
+    [u64::from(row.client) << 32 | u64::from(row.server), port << 32 | u64::from(row.protocol)]
+}
+
+/// Puts in each place what stands at the one that `from` has for it, which is forgotten. Every place is in it once.
+pub(crate) fn arrange<T>(all: &mut [T], from: &mut [u32]) {
+    for start in 0..from.len() {
+        let mut at = start;
+        // Along a ring of places what stood in the first is handed on to the last.
+        loop {
+            let next = std::mem::replace(&mut from[at], at as u32) as usize;
+            if next == start || next == at {
+                break;
+            }
+            all.swap(at, next);
+            at = next;
         }
-        Row { tally: sum.with((start, sum.operations.len() as u32)), ..*row }
     }
 }
 
 /// Values in their order, each once, and the new number of each old one. `begin` never contradicts the order.
 fn sorted<T: Ord>(all: Vec<T>, begin: impl Fn(&T) -> u128) -> (Vec<T>, Vec<u32>) {
     let mut order: Vec<(u128, u32)> = all.iter().map(begin).zip(0..).collect();
-    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| all[a.1 as usize].cmp(&all[b.1 as usize])));
+    order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| all[a.1 as usize].cmp(&all[b.1 as usize])));
     let mut all: Vec<Option<T>> = all.into_iter().map(Some).collect();
     let (mut kept, mut numbers): (Vec<T>, Vec<u32>) = (Vec::with_capacity(all.len()), vec![0; all.len()]);
     for (_, at) in order {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Record scenarios: run.py NAME… (record.sh calls this). What they are stands in scenarios.py; this is how one is played.
 
-A scenario is played with one tcpdump on the mirror port. Its outputs are cut from that recording with tshark's display
+A scenario is played with one tcpdump on each mirror port; where cells are VLANs, the recordings become one as of a trunk. Its outputs are cut from that recording with tshark's display
 filters, and each must hold at least one packet that its proof filter accepts, or the run fails.
 """
 import os
@@ -20,13 +20,21 @@ OUT, CERTS, CONF = WORK / "out", WORK / "certs", WORK / "conf"
 PLACES = {"OUT": OUT, "CERTS": CERTS, "CONF": CONF, "DEVICES": HERE / "devices", "LAB": HERE,
           "PY": WORK / "venv/bin/python", "VENV": WORK / "venv/bin"}
 sys.path.insert(0, str(HERE))
+import net  # noqa: E402
 import scenarios  # noqa: E402
+import trunk  # noqa: E402
 
 
 def fill(text):
     for name, place in PLACES.items():
         text = text.replace(f"@{name}@", str(place))
     return text
+
+
+def leases():
+    """What the office's DHCP server has reserved: the first addresses of those that ask."""
+    cards = [device.cards[0] for device in net.Plant("two-cells").devices.values()]
+    return "\n".join(f"dhcp-host={card.mac},{card.addresses[0].split('/')[0]}" for card in cards if card.dhcp)
 
 
 def prepare():
@@ -37,16 +45,16 @@ def prepare():
     shutil.copytree(HERE / "web", OUT / "web")
     for source in (HERE / "conf").iterdir():
         target = CONF / source.name
-        target.write_text(fill(source.read_text()))
+        target.write_text(fill(source.read_text()).replace("@LEASES@", leases()))
         target.chmod(0o600 if source.name.startswith("ntlm") else 0o644)
-    for name in ("samba-srv", "samba-nas", "ftp", "snmp-sw", "snmp-srv", "snmp-printer", "snmp-nport", "snmp-stranger", "ipmi"):
+    for name in ("samba-srv", "samba-nas", "ftp", "snmp-sw", "snmp-srv", "snmp-printer", "snmp-nport", "snmp-stranger", "samba-dc", "ipmi"):
         (OUT / name).mkdir()
     subprocess.run([HERE / "certs.sh", CERTS], check=True)
 
 
 class Play:
-    def __init__(self, name):
-        self.name, self.running, self.counter = name, [], 0
+    def __init__(self, name, plant):
+        self.name, self.plant, self.running, self.counter = name, plant, [], 0
         self.scenario = scenarios.SCENARIOS[name]
         self.logs = OUT / "log" / name
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -75,16 +83,13 @@ class Play:
             print(f"    {device}: {command[:90]} … -> {code}")
 
     def record(self):
-        whole = OUT / f"{self.name}.pcap"
         for name in self.scenario.get("before", []):
             self.service(name)
-        time.sleep(2 if "before" in self.scenario else 0)
+        time.sleep(self.scenario.get("ready", 2) if "before" in self.scenario else 0)
         for step in self.scenario.get("underway", []):  # already talking when the recording begins
             self.spawn(*step)
         time.sleep(2 if "underway" in self.scenario else 0)
-        capture = subprocess.Popen(
-            ["ip", "netns", "exec", "wcl-sensor", "tcpdump", "-i", "mon0", "-s0", "-U", "--immediate-mode", "-B", "16384", "-w", whole],
-            stderr=open(self.logs / "tcpdump.log", "w"))
+        captures = [self.capture(cell) for cell in self.plant.mirrored()]
         time.sleep(1)
         for name in self.scenario.get("services", []):
             self.service(name)
@@ -93,8 +98,21 @@ class Play:
             self.client(*step, *([] if len(step) > 2 else [20]))
         self.timeline(self.scenario.get("timeline", []))
         time.sleep(self.scenario.get("linger", 0.7))
-        capture.send_signal(signal.SIGINT)
-        capture.wait()
+        for capture in captures:
+            capture.send_signal(signal.SIGINT)
+        for capture in captures:
+            capture.wait()
+        self.stop()
+        whole = OUT / f"{self.name}.pcap"
+        trunk.join({cell.vlan: OUT / f"{self.name}.{cell.name}.pcap" for cell in self.plant.mirrored()}, whole)
+        return self.cut(whole)
+
+    def capture(self, cell):
+        return subprocess.Popen(
+            ["ip", "netns", "exec", net.SENSOR, "tcpdump", "-i", f"mon-{cell.name}", "-s0", "-U", "--immediate-mode", "-B", "16384",
+             "-w", OUT / f"{self.name}.{cell.name}.pcap"], stderr=open(self.logs / f"tcpdump-{cell.name}.log", "w"))
+
+    def stop(self):
         for process in self.running:
             try:
                 os.killpg(process.pid, signal.SIGTERM)
@@ -105,15 +123,16 @@ class Play:
                 process.wait(3)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-        return self.cut(whole)
 
     def timeline(self, entries):
-        """Entries (second, what, …): power DEVICE, service NAME, or a client's DEVICE, COMMAND and time limit."""
+        """Entries (second, what, …): power DEVICE, move DEVICE CELL, service NAME, or a client's DEVICE, COMMAND and time limit."""
         start, threads = time.monotonic(), []
         for second, what, *rest in sorted(entries, key=lambda entry: entry[0]):
             time.sleep(max(0, start + second - time.monotonic()))
             if what == "power":
-                subprocess.run([HERE / "net.sh", "power", *rest], check=True)
+                net.power(self.plant, *rest)
+            elif what == "move":
+                net.move(self.plant, *rest)
             elif what == "service":
                 for name in rest:
                     self.service(name)
@@ -148,21 +167,27 @@ def main(names):
     for name in names:
         if name not in scenarios.SCENARIOS:
             sys.exit(f"no scenario {name}; there are: {' '.join(scenarios.SCENARIOS)}")
+    # whatever ends this, the lab is taken down
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(f"ended by signal {number}"))
     prepare()
-    net = lambda *arguments: subprocess.run([HERE / "net.sh", *arguments], check=True)
     good, state = True, None
     try:
         for name in names:
-            wanted = "dark" if scenarios.SCENARIOS[name].get("dark") else "lit"
-            if wanted != state or wanted == "dark":
-                net("down")
-                net("up", *(["--dark"] if wanted == "dark" else []))
-                state = wanted
-                if wanted == "lit":
-                    time.sleep(6)
-            good &= Play(name).record()
+            scenario = scenarios.SCENARIOS[name]
+            plant = net.Plant(scenario.get("plant", "plant-and-office"))
+            dark = scenario.get("dark", False)
+            if (plant.name, dark) != state or dark:
+                net.down()
+                net.up(plant, dark)
+                state = plant.name, dark
+                time.sleep(0 if dark else 6)
+            good &= Play(name, plant).record()
     finally:
-        net("down")
+        net.down()
+    if good and "WIRECENSUS_LAB_KEEP" not in os.environ:
+        shutil.rmtree(OUT)
+        shutil.rmtree(CONF)
     sys.exit(not good)
 
 

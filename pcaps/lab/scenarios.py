@@ -4,6 +4,10 @@ SERVICES   name: (device, command): a device's server, runs until the recording 
 SCENARIOS  name: services started before the steps (before, underway: even before the recording); steps (device, command[, seconds]) one after another, or a timeline
            with start-up; outputs (file, tshark filter that cuts it or None for the whole, filter that proves it)
 """
+import it
+import ot_iot
+import two_cells
+
 PY = "@PY@ @DEVICES@/"
 WEB = "lighttpd -D -f @CONF@/lighttpd-"
 NGINX = "nginx -c @CONF@/nginx-"
@@ -35,9 +39,9 @@ SERVICES = {
     "plc-mb": ("plc-mb", PY + "modbus_device.py m340"),
     "plc-s7": ("plc-s7", PY + "s7_device.py"),
     "plc-s7-lldp": ("plc-s7", LLDPD + "plc-s7.conf"),
-    "plc-s7-dcp": ("plc-s7", PY + "dcp_device.py s7-300"),
+    "plc-s7-dcp": ("plc-s7", PY + "dcp_device.py s7-300 plc-mixer 10.77.0.12 10.77.0.1"),
     "plc-ab": ("plc-ab", "@VENV@/enip_server --no-config -a 0.0.0.0:44818 SPEED=INT[10] RECIPE=DINT[4]"),
-    "pnio-dcp": ("pnio", PY + "dcp_device.py et200sp"),
+    "pnio-dcp": ("pnio", PY + "dcp_device.py et200sp et200sp-press 10.77.0.19 10.77.0.1"),
     "wago-web": ("wago", NGINX + "wago.conf"),
     "nport-modbus": ("nport", PY + "modbus_device.py mgate"),
     "nport-web": ("nport", NGINX + "nport.conf"),
@@ -94,8 +98,8 @@ SERVICES |= {
 }
 
 SERVICES |= {
-    "opcua": ("wago", PY + "opcua_device.py @CERTS@"),
-    "bacnet": ("bacnet", PY + "bacnet_device.py"),
+    "opcua": ("wago", PY + "opcua_device.py wago 10.77.0.14 @CERTS@"),
+    "bacnet": ("bacnet", PY + "bacnet_device.py delta 10.77.0.15/24"),
     "iec104": ("rtu104", PY + "iec104_device.py"),
     "mms": ("ied", PY + "mms_device.py"),
     "dnp3": ("dnp3", PY + "dnp3_device.py"),
@@ -117,6 +121,8 @@ SERVICES |= {
     "sip": ("phone", "sipp -sn uas -i 10.77.0.27 -p 5060 -nostdin"),
     "ipmi": ("srv", "ipmi_sim -n -c @CONF@/ipmi-lan.conf -f @CONF@/ipmi.emu -s @OUT@/ipmi"),
 }
+
+SERVICES |= two_cells.SERVICES | ot_iot.SERVICES | it.SERVICES
 
 CURL = "curl -sk -m 6 -o /dev/null "
 V2C = "snmpget -v2c -c {} -r 1 -t 2 {} 1.3.6.1.2.1.1.1.0 1.3.6.1.2.1.1.2.0 1.3.6.1.2.1.1.3.0 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.6.0"
@@ -193,6 +199,7 @@ PLANT_AND_OFFICE = [
 ]
 
 SCENARIOS = {
+    "two-cells": two_cells.SCENARIO,
     "plant-and-office": {
         "dark": True, "settle": 0, "timeline": PLANT_AND_OFFICE,
         "outputs": [
@@ -319,34 +326,34 @@ SCENARIOS = {
 
     # more of the plant
     "opcua": {
-        "services": ["opcua"], "settle": 6, "steps": [("hmi", PY + "opcua_station.py @CERTS@", 30)],
+        "services": ["opcua"], "settle": 6, "steps": [("hmi", PY + "opcua_station.py 10.77.0.14 @CERTS@", 30)],
         "outputs": [("opcua/endpoints-build-info-secure.pcap", "tcp.port == 4840", "opcua.servicenodeid.numeric == 431")],
     },
     "bacnet": {
-        "services": ["bacnet"], "settle": 4, "steps": [("hmi", PY + "bacnet_station.py", 30)],
+        "services": ["bacnet"], "settle": 4, "steps": [("hmi", PY + "bacnet_station.py 10.77.0.5/24", 30)],
         "outputs": [("bacnet/who-is-and-device-object.pcap", "udp.port == 47808", "bacapp.unconfirmed_service == 0")],
     },
     "dnp3": {
-        "services": ["dnp3"], "settle": 3, "steps": [("hmi", PY + "dnp3_station.py", 20)],
+        "services": ["dnp3"], "settle": 3, "steps": [("hmi", PY + "dnp3_station.py 10.77.0.18", 20)],
         "outputs": [("dnp3/integrity-poll.pcap", "tcp.port == 20000", "dnp3.al.func == 129")],
     },
     "iec104": {
-        "services": ["iec104"], "settle": 2, "steps": [("hmi", PY + "iec104_station.py", 20)],
+        "services": ["iec104"], "settle": 2, "steps": [("hmi", PY + "iec104_station.py 10.77.0.16", 20)],
         "outputs": [("iec60870_104/interrogation-and-command.pcap", "tcp.port == 2404", "iec60870_asdu.typeid == 100")],
     },
     "mms-goose": {
-        "services": ["mms"], "settle": 3, "steps": [("hmi", PY + "mms_station.py"), ("ied", PY + "goose_publisher.py")],
+        "services": ["mms"], "settle": 3, "steps": [("hmi", PY + "mms_station.py 10.77.0.17"), ("ied", PY + "goose_publisher.py")],
         "outputs": [("mms/identify.pcap", "tcp.port == 102", "mms.vendorName"), ("goose/trip.pcap", "goose", "goose.gocbRef")],
     },
     "fins-slmp": {
-        "services": ["fins", "slmp"], "settle": 2, "steps": [("hmi", PY + "fins_station.py"), ("hmi", PY + "slmp_station.py")],
+        "services": ["fins", "slmp"], "settle": 2, "steps": [("hmi", PY + "fins_station.py 10.77.0.24 24 5"), ("hmi", PY + "slmp_station.py 10.77.0.25")],
         "decode": ["udp.port==9600,omron"],
         "outputs": [("omron-fins/controller-data.pcap", "udp.port == 9600", "udp.payload contains \"CJ2M-CPU33\""),
                     ("slmp/cpu-type.pcap", "tcp.port == 5007", "tcp.payload contains \"Q03UDECPU\"")],
     },
     "knx-coap": {
         "services": ["knx", "coap"], "settle": 4,
-        "steps": [("hmi", PY + "knx_station.py"), ("hmi", "@VENV@/aiocoap-client coap://10.77.0.21/.well-known/core; @VENV@/aiocoap-client coap://10.77.0.21/dev/info")],
+        "steps": [("hmi", PY + "knx_station.py 10.77.0.5"), ("hmi", "@VENV@/aiocoap-client coap://10.77.0.21/.well-known/core; @VENV@/aiocoap-client coap://10.77.0.21/dev/info")],
         "outputs": [("knxip/search-and-tunnel.pcap", "kip", "udp.payload contains \"SchulteKNX\""), ("coap/core-and-device-info.pcap", "coap", "coap.code == 69")],
     },
     # more of the office and of the network itself
@@ -402,3 +409,4 @@ SCENARIOS = {
         "outputs": [("ipmi/device-id.pcap", "udp.port == 623", "rmcp")],
     },
 }
+SCENARIOS |= ot_iot.SCENARIOS | it.SCENARIOS

@@ -1,4 +1,4 @@
-//! What `pin`, `split` and `annotate` share: which key a word names, and writing the decision down.
+//! What `pin`, `split`, `annotate` and `suppress` share: which key a word names, and writing the decision down.
 
 use super::input::From;
 use super::reading::Reading;
@@ -32,7 +32,7 @@ impl Book {
         if !self.db.exists() {
             return Err(StoreError::Missing { path: self.db.clone() }.into());
         }
-        From { db: Some(self.db.clone()), reading: Reading::default() }.document(&[])
+        From { db: Some(self.db.clone()), site_key: None, reading: Reading::default() }.document(&[])
     }
 
     /// Appends the decision, and says what was decided.
@@ -45,7 +45,7 @@ impl Book {
         super::output::answer(&format!("{words}\n{}\n", entry.unwrap_or_default()))
     }
 
-    fn author(&self) -> String {
+    pub(super) fn author(&self) -> String {
         let user = || ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
         self.author.clone().or_else(user).unwrap_or_else(|| "unknown".to_owned())
     }

@@ -33,7 +33,7 @@ pub(super) struct Diff {
 
 impl Diff {
     pub(super) fn run(&self) -> Done {
-        let read = |path: &PathBuf| From { db: None, reading: self.reading.clone() }.document(std::slice::from_ref(path));
+        let read = |path: &PathBuf| From { db: None, site_key: None, reading: self.reading.clone() }.document(std::slice::from_ref(path));
         let (before, after) = (read(&self.before)?, read(&self.after)?);
         let changes = Changes::between(&before, &after);
         let text = changes.text().map_err(|error| Failure::new(error.to_string()))?;

@@ -1,11 +1,11 @@
 //! `explain`: why the inventory says what it says, down to the packet and the bytes.
 
 use super::input::{From, Material};
+use super::reading::Knowledge;
 use super::{Done, Failure, find};
 use crate::capture::text::{grouped, shown};
-use fingerprints::Fingerprints;
 use inventory::View;
-use inventory::document::{AttributeRecord, Device, Document, Evidence, Rival};
+use inventory::document::{AttributeRecord, Device, Document, Evidence, Finding, Rival};
 use inventory::explain::explain_in;
 use inventory::resolve::Join;
 use std::fmt::Write;
@@ -31,8 +31,8 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) fn run(&self) -> Done {
         let (attribute, files) = self.attribute();
-        let fingerprints = self.from.reading.fingerprints()?;
-        let (document, joins) = explained(self.from.material(files)?, &fingerprints, &self.device)?;
+        let (material, knowledge) = self.from.material(files)?;
+        let (document, joins) = explained(material, &knowledge, &self.device)?;
         let device = find::find(&document, &self.device)?;
         let mut text = String::new();
         let written = match attribute {
@@ -58,17 +58,37 @@ impl Explain {
 }
 
 /// The document, and the joins that the device named so had a part in; none where only a document is at hand.
-fn explained(material: Material, fingerprints: &Fingerprints, text: &str) -> Result<(Document, Vec<Join>), Failure> {
+fn explained(material: Material, knowledge: &Knowledge, text: &str) -> Result<(Document, Vec<Join>), Failure> {
     let (said, decisions) = match material {
         Material::Document(document) => return Ok((*document, Vec::new())),
         Material::Said(said, decisions) => (said, decisions),
     };
-    let view = View::of(&said, fingerprints, &decisions);
+    let view = View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy);
     let document = view.document();
     let device = find::find(&document, text)?;
     let id = device.parent.as_ref().unwrap_or(&device.id);
     let joins = explain_in(&view, &document, id, None).map(|explanation| explanation.joins).unwrap_or_default();
     Ok((document, joins))
+}
+
+/// A finding with what shows it and the way out.
+fn weakness(out: &mut String, finding: &Finding) -> std::fmt::Result {
+    writeln!(out, "\n{} {} {} ({})", finding.severity, finding.rule, finding.title, finding.status)?;
+    for detail in &finding.details {
+        writeln!(out, "  {detail}")?;
+    }
+    if let Some(reason) = &finding.observable_because {
+        writeln!(out, "  observable: {reason}")?;
+    }
+    if let Some(reason) = &finding.suppressed {
+        writeln!(out, "  suppressed: {reason}")?;
+    }
+    for evidence in &finding.evidence {
+        let packets: Vec<String> = evidence.spans.iter().map(|span| format!("{} at {}+{}", span.packet, span.offset, span.length)).collect();
+        writeln!(out, "  packet {} ({}) {}", packets.join(", "), evidence.protocol, evidence.quote)?;
+    }
+    writeln!(out, "  remedy: {}", finding.remedy.text)?;
+    writeln!(out, "  risk to the process: {}", finding.remedy.process_risk)
 }
 
 fn unknown(device: &Device, name: &str) -> String {
@@ -112,6 +132,9 @@ fn whole(out: &mut String, document: &Document, device: &Device, joins: &[Join])
     for (name, record) in &device.attributes {
         writeln!(out)?;
         one(out, document, name, record)?;
+    }
+    for finding in &device.findings {
+        weakness(out, finding)?;
     }
     if !joins.is_empty() {
         writeln!(out, "\nJoins")?;

@@ -3,6 +3,7 @@
 use super::Done;
 use super::input::From;
 use super::output::Output;
+use super::shape::Shape;
 use crate::export::Format;
 use std::path::PathBuf;
 
@@ -13,6 +14,8 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   wirecensus export --db plant.db --format csv --output plant.csv
   wirecensus export plant.json --format table
+  wirecensus export --db plant.db --format html --engagement \"Line 3\" --output report.html
+  wirecensus export --db plant.db --redact --output for-the-vendor.json
   wirecensus export cell-1.db cell-2.db --format json")]
 pub(super) struct Export {
     /// Databases and captures, or one JSON document.
@@ -25,12 +28,17 @@ pub(super) struct Export {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
+    shape: Shape,
+    #[command(flatten)]
     from: From,
 }
 
 impl Export {
     pub(super) fn run(&self) -> Done {
         // The output may be one of the files that are read: it is opened last.
-        self.from.inventory(&self.files, |contents, workers| Output::open(self.output.as_deref())?.inventory(self.format, contents, workers))
+        self.from.inventory(&self.files, |contents, workers| {
+            let mut out = Output::open(self.output.as_deref())?;
+            self.shape.write(&mut out, self.format, contents, workers, self.from.site_key.as_deref())
+        })
     }
 }

@@ -1,12 +1,12 @@
 //! What a command reads an inventory from: databases, captures, or a JSON document, told apart by content.
 
-use super::reading::{Reading, tagger};
+use super::reading::{Knowledge, Reading, tagger};
 use super::{Done, Failure};
 use crate::capture::input::STDIN;
 use crate::capture::text::shown;
 use crate::export::Contents;
 use crate::store::{DamagedRows, Store, StoreError};
-use fingerprints::Fingerprints;
+use dissectors::context::Tagger;
 use inventory::decision::Decisions;
 use inventory::document::SCHEMA;
 use inventory::{Document, View};
@@ -15,6 +15,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where the inventory is.
 #[derive(clap::Args)]
@@ -22,6 +23,9 @@ pub(super) struct From {
     /// Reads the inventory from this database.
     #[arg(long, value_name = "FILE")]
     pub(super) db: Option<PathBuf>,
+    /// The key under which captured secrets were, or are, tagged: without it nobody can say which of them a maker set.
+    #[arg(long, value_name = "FILE")]
+    pub(super) site_key: Option<PathBuf>,
     #[command(flatten)]
     pub(super) reading: Reading,
 }
@@ -72,7 +76,13 @@ impl Kind {
 
 impl From {
     /// Everything that was given, joined.
-    pub(super) fn material(&self, files: &[PathBuf]) -> Result<Material, Failure> {
+    pub(super) fn material(&self, files: &[PathBuf]) -> Result<(Material, Knowledge), Failure> {
+        let tagger = tagger(self.site_key.as_deref())?;
+        let knowledge = self.reading.knowledge(Some(&*tagger))?;
+        Ok((self.read(files, tagger)?, knowledge))
+    }
+
+    fn read(&self, files: &[PathBuf], tagger: Arc<dyn Tagger>) -> Result<Material, Failure> {
         let kinds = self.kinds(files)?;
         if let [(path, Kind::Document)] = kinds.as_slice() {
             return Ok(Material::Document(Box::new(document(path)?)));
@@ -92,7 +102,7 @@ impl From {
         decided.dedup();
         let captures: Vec<PathBuf> = kinds.into_iter().filter(|(_, kind)| *kind == Kind::Capture).map(|(path, _)| path).collect();
         if !captures.is_empty() {
-            let read = self.reading.read(&self.reading.plan(&captures)?, None, Some(tagger(None)?))?;
+            let read = self.reading.read(&self.reading.plan(&captures)?, None, Some(tagger))?;
             read.tell();
             if read.nothing() {
                 return Err(Failure::new("nothing could be read"));
@@ -106,7 +116,10 @@ impl From {
     pub(super) fn document(&self, files: &[PathBuf]) -> Result<Document, Failure> {
         match self.derived(files)? {
             Some(document) => Ok(document),
-            None => self.material(files)?.document(&self.reading.fingerprints()?),
+            None => {
+                let (material, knowledge) = self.material(files)?;
+                Ok(material.document(&knowledge))
+            }
         }
     }
 
@@ -117,15 +130,19 @@ impl From {
             return take(&document, workers);
         }
         match self.material(files)? {
-            Material::Document(document) => take(&*document, workers),
-            Material::Said(said, decisions) => take(&View::of(&said, &self.reading.fingerprints()?, &decisions).outline(), workers),
+            (Material::Document(document), _) => take(&*document, workers),
+            (Material::Said(said, decisions), knowledge) => {
+                take(&View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).outline(), workers)
+            }
         }
     }
 
     /// The document that lies in the one database that was given, if there is no other and it is of today.
     fn derived(&self, files: &[PathBuf]) -> Result<Option<Document>, Failure> {
         match self.kinds(files)?.as_slice() {
-            [(path, Kind::Database)] => super::derive::derived(&Store::open_read_only(path)?, &self.reading),
+            [(path, Kind::Database)] if !self.reading.has_policy() && self.site_key.is_none() => {
+                super::derive::derived(&Store::open_read_only(path)?, &self.reading)
+            }
             _ => Ok(None),
         }
     }
@@ -142,12 +159,11 @@ impl From {
 
 impl Material {
     /// As the document.
-    #[allow(clippy::unnecessary_wraps, reason = "the last step of a chain of such")]
-    pub(super) fn document(self, fingerprints: &Fingerprints) -> Result<Document, Failure> {
-        Ok(match self {
-            Self::Said(said, decisions) => inventory::inventory(&said, fingerprints, &decisions),
+    pub(super) fn document(self, knowledge: &Knowledge) -> Document {
+        match self {
+            Self::Said(said, decisions) => View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).document(),
             Self::Document(document) => *document,
-        })
+        }
     }
 }
 

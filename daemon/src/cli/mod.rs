@@ -10,18 +10,22 @@ mod diff;
 mod explain;
 mod export;
 mod find;
+mod findings;
 mod input;
 mod interfaces;
 mod merge;
 mod output;
 mod pin;
 mod progress;
+mod propose_fingerprint;
 mod protocols;
 mod reading;
 mod replay;
 #[cfg(feature = "pcap-live")]
 mod run;
+mod shape;
 mod split;
+mod suppress;
 mod who_had;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +47,7 @@ enum Command {
     Run(run::Run),
     Devices(devices::Devices),
     Export(export::Export),
+    Findings(findings::Findings),
     Explain(explain::Explain),
     WhoHad(who_had::WhoHad),
     Diff(diff::Diff),
@@ -51,8 +56,10 @@ enum Command {
     Pin(pin::Pin),
     Split(split::Split),
     Annotate(annotate::Annotate),
+    Suppress(suppress::Suppress),
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
+    ProposeFingerprint(propose_fingerprint::ProposeFingerprint),
 }
 
 /// Why a command failed, for people.
@@ -91,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::Findings(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::WhoHad(command) => command.run(),
         Command::Diff(command) => command.run(),
@@ -99,8 +107,10 @@ pub fn main() -> ExitCode {
         Command::Pin(command) => command.run(),
         Command::Split(command) => command.run(),
         Command::Annotate(command) => command.run(),
+        Command::Suppress(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
+        Command::ProposeFingerprint(command) => command.run(),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("wirecensus: {}", failure.message);

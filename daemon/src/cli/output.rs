@@ -1,7 +1,7 @@
 //! Where answers go: standard output or a file. Whoever closes standard output early has seen enough.
 
 use super::{Done, Failure};
-use crate::export::{Contents, Format};
+use crate::export::{Contents, Format, Heading};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -24,9 +24,20 @@ impl Output {
         Ok(Self { out: Box::new(BufWriter::new(file)), name })
     }
 
+    /// Writes a text.
+    pub(super) fn text(&mut self, text: &str) -> Done {
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        unless_closed(written, &self.name)
+    }
+
     /// Writes an inventory, made by so many threads.
     pub(super) fn inventory(&mut self, format: Format, contents: &dyn Contents, workers: usize) -> Done {
-        let written = format.write(contents, workers, &mut self.out).and_then(|()| self.out.flush());
+        self.inventory_under(&Heading::default(), format, contents, workers)
+    }
+
+    /// The same, with what stands above it.
+    pub(super) fn inventory_under(&mut self, heading: &Heading, format: Format, contents: &dyn Contents, workers: usize) -> Done {
+        let written = format.write_under(heading, contents, workers, &mut self.out).and_then(|()| self.out.flush());
         unless_closed(written, &self.name)
     }
 }

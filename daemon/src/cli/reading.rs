@@ -15,6 +15,8 @@ use crate::store::Writer;
 use crate::tags::SiteKey;
 use dissectors::context::Tagger;
 use fingerprints::Fingerprints;
+use fingerprints::defaults::secrets;
+use inventory::judge::policy::Policy;
 use observations::Said;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -52,12 +54,24 @@ pub(super) struct Reading {
     /// Adds fingerprint rules from the TOML files of this folder.
     #[arg(long, value_name = "DIR")]
     fingerprints: Option<PathBuf>,
+    /// Zones, conduits, severities and lists of managed devices: what the wire does not tell.
+    #[arg(long, value_name = "FILE.toml")]
+    policy: Option<PathBuf>,
+    /// A list of managed devices: CSV, JSON or a NetBox export; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    managed: Vec<PathBuf>,
     /// Says on standard error what each stage took.
     #[arg(long)]
     stages: bool,
     /// Notes the SHA-256 of each file in the inventory.
     #[arg(long)]
     sha256: bool,
+}
+
+/// What observations are interpreted by.
+pub(super) struct Knowledge {
+    pub(super) fingerprints: Fingerprints,
+    pub(super) policy: Policy,
 }
 
 /// What reading captures gave.
@@ -85,6 +99,34 @@ impl Reading {
     /// How many engines work side by side.
     pub(super) fn workers(&self) -> usize {
         usize::from(self.workers)
+    }
+
+    /// Rules, and what an operator knows.
+    pub(super) fn knowledge(&self, tagger: Option<&dyn Tagger>) -> Result<Knowledge, Failure> {
+        Ok(Knowledge { fingerprints: self.fingerprints()?, policy: self.policy(tagger)? })
+    }
+
+    /// What an operator knows: `--policy`, `--managed`, and the secrets that makers set, tagged as captured ones are.
+    fn policy(&self, tagger: Option<&dyn Tagger>) -> Result<Policy, Failure> {
+        let mut policy = match &self.policy {
+            Some(path) => crate::policy::read(path).map_err(|error| Failure::usage(format!("--policy {error}")))?,
+            None => Policy::default(),
+        };
+        for path in &self.managed {
+            policy.authorities.push(crate::policy::read_list(path).map_err(|error| Failure::usage(format!("--managed {error}")))?);
+        }
+        for one in tagger.into_iter().flat_map(|tagger| secrets().map(move |one| tagger.tag(one.user.map(str::as_bytes), one.secret.as_bytes()))) {
+            match one.login {
+                Some(login) => drop(policy.default_logins.insert(login.to_vec())),
+                None => drop(policy.default_secrets.insert(one.secret.to_vec())),
+            }
+        }
+        Ok(policy)
+    }
+
+    /// Whether anything but the database decides what is derived from it.
+    pub(super) fn has_policy(&self) -> bool {
+        self.policy.is_some() || !self.managed.is_empty()
     }
 
     /// The built-in rules, and those of `--fingerprints`.

@@ -1,7 +1,9 @@
 //! `replay`: captures to an inventory.
 
+use super::findings::Gate;
 use super::output::Output;
 use super::reading::{ReadAll, Reading, tagger};
+use super::shape::Shape;
 use super::{Done, Failure};
 use crate::capture::report::plan_report;
 use crate::export::Format;
@@ -23,6 +25,7 @@ use std::sync::{Arc, Mutex};
 #[command(after_help = "Examples:
   wirecensus replay capture.pcapng
   wirecensus replay captures/ --db plant.db --format json --output plant.json
+  wirecensus replay captures/ --format html --engagement \"Line 3\" --output report.html
   tcpdump -r old.pcap -w - | wirecensus replay -")]
 pub(super) struct Replay {
     /// Captures, folders of captures, or `-`.
@@ -37,20 +40,23 @@ pub(super) struct Replay {
     /// Keeps what was said in this database, joined with what it holds.
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
-    /// The key under which captured secrets are tagged, so that equal ones are known; a new one is written if there is no such file.
+    /// The key under which captured secrets are tagged, so that equal ones are known, and pseudonyms are made; a new one is written if there
+    /// is no such file.
     ///
     /// Without it the key is gone when the command ends, and a database gets no tags: a capture that is read twice must not be said
     /// twice.
     #[arg(long, value_name = "FILE")]
     site_key: Option<PathBuf>,
     #[command(flatten)]
+    shape: Shape,
+    #[command(flatten)]
     reading: Reading,
     /// Reads nothing into an inventory, and prints a template for `--sources` with what was found: times, gaps, overlaps, duplicates.
     #[arg(long)]
     plan: bool,
-    /// Ends with status 3 if the inventory is not complete.
-    #[arg(long, value_name = "GATE", value_parser = ["incomplete"])]
-    fail_on: Option<String>,
+    /// Ends with status 3 if the inventory is not complete, or has an open finding of this severity or a graver one.
+    #[arg(long, value_name = "GATE", value_parser = Gate::of)]
+    fail_on: Option<Gate>,
 }
 
 impl Replay {
@@ -60,8 +66,8 @@ impl Replay {
             return super::output::unless_closed(plan_report(&planned, &mut io::stdout().lock()), "standard output");
         }
         let plan = self.reading.plan(&self.files)?;
-        let fingerprints = self.reading.fingerprints()?;
         let tagger = (self.site_key.is_some() || self.db.is_none()).then(|| tagger(self.site_key.as_deref())).transpose()?;
+        let knowledge = self.reading.knowledge(tagger.as_deref())?;
         // Both are opened before anything is read: a wrong name is told at once.
         let database = self.db.as_deref().map(Store::open).transpose()?.map(|store| Arc::new(Mutex::new(Writer::new(store))));
         let mut out = Output::open(self.output.as_deref())?;
@@ -76,14 +82,16 @@ impl Replay {
             return Ok(ExitCode::FAILURE);
         }
         let stopwatch = read.stopwatch.clone();
-        let view = timed(stopwatch.as_deref(), Stage::Deriving, || View::of(&said, &fingerprints, &decisions));
+        let view = timed(stopwatch.as_deref(), Stage::Deriving, || View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy));
         let outline = timed(stopwatch.as_deref(), Stage::Deriving, || view.outline());
-        timed(stopwatch.as_deref(), Stage::Writing, || out.inventory(self.format, &outline, self.reading.workers()))?;
+        timed(stopwatch.as_deref(), Stage::Writing, || {
+            self.shape.write(&mut out, self.format, &outline, self.reading.workers(), self.site_key.as_deref())
+        })?;
         read.tell();
         if read.nothing() || !read.kept {
             return Ok(ExitCode::FAILURE);
         }
-        Ok(if self.fail_on.is_some() && !outline.head().complete { ExitCode::from(3) } else { ExitCode::SUCCESS })
+        Ok(if self.fail_on.is_some_and(|gate| gate.is_hit(&outline)) { ExitCode::from(3) } else { ExitCode::SUCCESS })
     }
 }
 

@@ -1,10 +1,12 @@
 //! The whole document, indented, with a line's end. Devices and conversations are made and written one at a time.
 
 use super::{Contents, pieces};
-use inventory::document::{Coverage, Producer, SourceRecord};
+use inventory::Document;
+use inventory::document::{Coverage, Finding, Producer, Protection, SourceRecord};
 use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// What stands before the devices.
@@ -17,6 +19,8 @@ struct Head<'d> {
     limits_hit: &'d [String],
     sources: &'d [SourceRecord],
     coverage: &'d Coverage,
+    findings: &'d [Finding],
+    protection: &'d BTreeMap<String, Protection>,
 }
 
 /// Writes it.
@@ -25,15 +29,22 @@ struct Head<'d> {
 /// If the output cannot be written.
 pub fn write(contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
     let document = contents.head();
-    let head = Head {
-        schema: &document.schema,
-        producer: &document.producer,
-        as_of: &document.as_of,
-        complete: document.complete,
-        limits_hit: &document.limits_hit,
-        sources: &document.sources,
-        coverage: &document.coverage,
-    };
+    // By name, so that nothing that is added to a document is forgotten here.
+    let Document {
+        schema,
+        producer,
+        as_of,
+        complete,
+        limits_hit,
+        sources,
+        coverage,
+        findings,
+        protection,
+        devices: _,
+        conversations: _,
+        certificates: _,
+    } = document;
+    let head = Head { schema, producer, as_of, complete: *complete, limits_hit, sources, coverage, findings, protection };
     let mut bytes = Vec::new();
     indented(&head, 0, &mut bytes)?;
     // The object goes on: its end, and the line's before it, come last.
@@ -142,7 +153,6 @@ impl Formatter for Indented {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inventory::Document;
     use inventory::document::{Certificate, Conversation, Device};
 
     #[test]
@@ -154,6 +164,8 @@ mod tests {
                 document.devices = vec![device("1"), device("2")];
                 document.conversations = vec![Conversation { operations: [("x".to_owned(), 1)].into(), ..Conversation::default() }];
                 document.certificates = vec![Certificate::default(), Certificate::default()];
+                document.findings = vec![Finding { rule: "X-1".into(), devices: vec!["1".into()], ..Finding::default() }];
+                document.protection = [("x".to_owned(), Protection { known: 1, ..Protection::default() })].into();
                 document.coverage.opaque_bytes = [("tcp/1".to_owned(), 2)].into();
             }
             let mut out = Vec::new();

@@ -1,13 +1,18 @@
 //! Exports: one file a format, all from the document.
 
 pub mod csv;
+pub mod html;
 pub mod json;
 pub mod ndjson;
 pub mod pieces;
+mod redact;
+pub mod sarif;
 pub mod table;
 
+pub use html::Heading;
 use inventory::document::{Conversation, Device};
 use inventory::{Document, Outline};
+pub use redact::Redacted;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
@@ -22,6 +27,10 @@ pub enum Format {
     Ndjson,
     /// Devices, one a row.
     Csv,
+    /// Findings, as static analysis tools give theirs (SARIF 2.1.0).
+    Sarif,
+    /// A report to hand on, as one page that needs nothing else.
+    Html,
 }
 
 /// What is exported: a document, or the outline of one whose devices are made as they are written.
@@ -98,11 +107,21 @@ impl Format {
     /// # Errors
     /// If the output cannot be written.
     pub fn write(self, contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
+        self.write_under(&Heading::default(), contents, workers, out)
+    }
+
+    /// The same, with what stands above it where the format has a place for that.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    pub fn write_under(self, heading: &Heading, contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::Table => table::write(&contents.whole(), out),
             Self::Json => json::write(contents, workers, out),
             Self::Ndjson => ndjson::write(contents, workers, out),
             Self::Csv => csv::write(contents, workers, out),
+            Self::Sarif => sarif::write(contents, out),
+            Self::Html => html::write(heading, contents, workers, out),
         }
     }
 }

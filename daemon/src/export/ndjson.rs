@@ -17,8 +17,8 @@ struct Line<'d, T: Serialize> {
 /// # Errors
 /// If the output cannot be written.
 pub fn write(contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
-    let Document { schema, producer, as_of, complete, limits_hit, sources, coverage, .. } = contents.head().clone();
-    let head = Document { schema, producer, as_of, complete, limits_hit, sources, coverage, ..Document::default() };
+    let Document { schema, producer, as_of, complete, limits_hit, sources, coverage, findings, protection, .. } = contents.head().clone();
+    let head = Document { schema, producer, as_of, complete, limits_hit, sources, coverage, findings, protection, ..Document::default() };
     let mut bytes = Vec::new();
     line("inventory", &head, &mut bytes)?;
     out.write_all(&bytes)?;

@@ -1,4 +1,5 @@
-//! Keeping what is said while it is said: a commit about once a second, so that a kill at any moment loses no more than that.
+//! Keeping what is said while it is said: a commit of what is new about once a second, so that a kill at any moment loses no more than
+//! that. When something was said again, and how much was sent, follows every half minute.
 
 use super::Snapshot;
 use crate::store::{StoreError, Writer};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Between two commits of what was said.
 pub const COMMIT_EVERY: Duration = Duration::from_secs(1);
 
-/// Between two commits of counters: they touch most rows, and are complete at the end in any case.
+/// Between two commits of counters and of when something was said last: they touch most rows, and are complete at the end in any case.
 pub const COUNT_EVERY: Duration = Duration::from_secs(30);
 
 /// Keeps one source.

@@ -98,7 +98,8 @@ pub struct Snapshot<'s> {
 }
 
 impl Snapshot<'_> {
-    /// The observations that are new or changed since the last call, with the source's record; with `counters` the tallies too.
+    /// The observations that are new since the last call, with the source's record; with `counters` also those that were made again,
+    /// and the tallies.
     pub fn changes(&mut self, counters: bool) -> SourceSaid {
         let mut said = (self.heard)(counters);
         let limits = std::mem::take(&mut said.source.limits);
@@ -127,6 +128,7 @@ fn next(reader: &mut Reader, block: &mut Block, options: &Options, damages: &mut
 fn complete(mut said: SourceSaid, reader: &mut Reader, stage: &Stage, options: &Options) -> SourceSaid {
     let mut source = reader.source();
     source.duplicates = said.source.duplicates;
+    source.cut = said.source.cut;
     source.opaque = std::mem::take(&mut said.source.opaque);
     source.malformed = std::mem::take(&mut said.source.malformed);
     source.limits.append(&mut said.source.limits);

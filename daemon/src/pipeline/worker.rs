@@ -129,6 +129,7 @@ fn run(mut engine: Engine, index: usize, queue: &Receiver<Task>) -> SourceSaid {
 /// Joins what a worker heard: no conversation is in two.
 fn add(said: &mut SourceSaid, mut one: SourceSaid) {
     said.source.duplicates += one.source.duplicates;
+    said.source.cut += one.source.cut;
     for (sum, counts) in [
         (&mut said.source.opaque, &mut one.source.opaque),
         (&mut said.source.malformed, &mut one.source.malformed),

@@ -179,11 +179,13 @@ fn hash(before: &Hash, origin: &Origin, sequence: u64, record: &[u8]) -> Hash {
 const PIN: u8 = 1;
 const SPLIT: u8 = 2;
 const ANNOTATE: u8 = 3;
+const SUPPRESS: u8 = 4;
 
 fn texts(decision: &Decision) -> Vec<&str> {
     match decision {
         Decision::Pin(a, b) | Decision::Split(a, b) => vec![a, b],
         Decision::Annotate { key, name, value } => vec![key, name, value],
+        Decision::Suppress { key, rule, reason, until, author } => vec![key, rule, reason, until, author],
     }
 }
 
@@ -195,6 +197,7 @@ fn encode(decision: &Decision, author: &str, at: i64) -> Vec<u8> {
         Decision::Pin(..) => PIN,
         Decision::Split(..) => SPLIT,
         Decision::Annotate { .. } => ANNOTATE,
+        Decision::Suppress { .. } => SUPPRESS,
     });
     for text in texts(decision) {
         put_bytes(&mut out, text.as_bytes());
@@ -210,6 +213,13 @@ fn decode(record: &[u8]) -> Result<(i64, String, Decision), DecodeError> {
         PIN => Decision::Pin(reader.text()?.to_owned(), reader.text()?.to_owned()),
         SPLIT => Decision::Split(reader.text()?.to_owned(), reader.text()?.to_owned()),
         ANNOTATE => Decision::Annotate { key: reader.text()?.to_owned(), name: reader.text()?.to_owned(), value: reader.text()?.to_owned() },
+        SUPPRESS => Decision::Suppress {
+            key: reader.text()?.to_owned(),
+            rule: reader.text()?.to_owned(),
+            reason: reader.text()?.to_owned(),
+            until: reader.text()?.to_owned(),
+            author: reader.text()?.to_owned(),
+        },
         _ => return Err(reader.fail("decision")),
     };
     if reader.bytes.is_empty() { Ok((at, author, decision)) } else { Err(reader.fail("end")) }

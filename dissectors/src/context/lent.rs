@@ -3,7 +3,6 @@
 use super::sight::Place;
 use crate::registry::{Registry, RowId};
 use std::any::Any;
-use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// States of a conversation's dissectors, outermost first.
@@ -69,9 +68,10 @@ pub(crate) struct Scratch {
     pub(super) key: Vec<u8>,
     pub(super) group: usize,
     pub(super) places: Vec<Place>,
-    pub(super) evidence: Cell<Vec<u8>>,
     /// Keys' hashes of what is said while a reading may be remembered.
     pub(super) told: Vec<u64>,
+    /// What clients of TLS are known by.
+    pub(super) prints: crate::ja::Known,
     /// Operations that reading revealed, with how often, until the engine has counted them.
     pub(crate) operations: Vec<((RowId, u16), u64)>,
 }

@@ -110,6 +110,15 @@ impl Saying<'_, '_> {
         self
     }
 
+    /// As [`Saying::in_frame`], of a value that was made from those bytes.
+    pub(crate) fn in_frame_derived(mut self, field: Field, value: &Value, offset: u32, length: u32, derivation: &'static str) -> Self {
+        self.field(field, Where::Frame(offset, length), Some(derivation), |key| {
+            put_value(key, value);
+            false
+        });
+        self
+    }
+
     /// The source address of the frame, with where it stands in the link header if it is found there.
     pub fn source_mac(self, field: Field) -> Self {
         let (frame, data) = (self.cx.sight.frame, self.cx.sight.data);

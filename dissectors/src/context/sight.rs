@@ -80,24 +80,19 @@ impl Sight<'_> {
         self.made.iter().rev().find(|made| within(address, length, made.bytes).is_some()).map(|made| made.derivation)
     }
 
-    /// Where everything in the scratch stands, as canonical bytes.
-    pub(super) fn evidence(&self, scratch: &Scratch) -> Box<[u8]> {
+    /// Appends where everything in the scratch stands, as canonical bytes.
+    pub(super) fn evidence(&self, scratch: &Scratch, out: &mut Vec<u8>) {
         let stamp = self.stamp;
         let evidence =
             Evidence { stamp, frame_sha256: *self.digest.get_or_init(|| Sha256::digest(self.data).into()), derivation: self.reassembled() };
-        let mut out = scratch.evidence.take();
-        out.clear();
-        put_evidence_head(&mut out, &evidence);
+        put_evidence_head(out, &evidence);
         for place in &scratch.places {
             let value = place.value.and_then(|(start, end)| scratch.key.get(start..end));
             let value = value.map(|value| value.get(..FieldEvidence::QUOTE_MAX).unwrap_or(value));
-            if !self.put_plain(&mut out, place, value) {
-                put_field_evidence(&mut out, stamp, &self.field_evidence(place, value), value);
+            if !self.put_plain(out, place, value) {
+                put_field_evidence(out, stamp, &self.field_evidence(place, value), value);
             }
         }
-        let boxed = Box::from(&out[..]);
-        scratch.evidence.set(out);
-        boxed
     }
 
     /// Appends where a field stands, if that takes no looking: in the frame itself, or nowhere. Says whether it did.

@@ -82,7 +82,6 @@ impl Walk<'_, '_> {
             4 => self.carry(0, Layer::V4),
             41 => self.carry(0, Layer::V6),
             47 => self.gre(),
-            50 => Err(Stop::Encrypted),
             // RFC 4302 §2.2: the length is in words, less two.
             51 => self.extension(4, 2),
             // RFC 8200 §4.3 to §4.6: the length is in units of eight bytes, less one.
@@ -277,10 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn esp_is_encrypted_and_keeps_the_addresses() {
+    fn esp_is_a_payload_of_its_own() {
         for data in [ethernet(0x0800, &v4(50, &[0; 24])), ethernet(0x86dd, &v6(50, &[0; 24]))] {
             let frame = decode(E, &data);
-            assert_eq!((frame.stop, frame.protocol, frame.is_ip(), frame.payload_len), (Some(Stop::Encrypted), 50, true, 24));
+            assert_eq!((frame.stop, frame.protocol, frame.is_ip(), frame.payload_len), (None, 50, true, 24));
         }
     }
 

@@ -39,9 +39,17 @@ impl Flow {
         News { duplicate, place, counting }
     }
 
-    /// SYN and SYN+ACK say who asked.
+    /// SYN and SYN+ACK say who asked; FIN and RST, that it is over.
     const fn handshake(&mut self, direction: usize, flags: u8) {
-        if self.key.protocol == 6 && flags & 2 != 0 {
+        const FIN_OR_RST: u8 = 5;
+        if self.key.protocol != 6 {
+            return;
+        }
+        if flags & FIN_OR_RST != 0 {
+            self.marks |= Self::CLOSED;
+        }
+        if flags & 2 != 0 {
+            self.marks |= Self::OPENED;
             let answers = flags & 16 != 0;
             self.client = Client::Known(if (direction == 1) == answers { 0 } else { 1 });
         }

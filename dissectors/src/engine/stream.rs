@@ -11,6 +11,7 @@ impl Engine {
         const SYN: u8 = 2;
         let frame = sheet.frame;
         if frame.tcp_flags & SYN != 0 {
+            self.stack(sheet);
             if let Some(reader) = self.reader(at)
                 && let Some(stream) = reader.streams.get_mut(direction)
             {
@@ -46,6 +47,14 @@ impl Engine {
         }
     }
 
+    /// What the headers of a SYN or SYN+ACK show of their sender's stack: once for each connection.
+    fn stack(&mut self, sheet: &Sheet<'_>) {
+        let (mut rename, mut layers) = (None, crate::context::Layers::default());
+        let parts = (&mut self.ledger, &mut self.again, &mut self.scratch, &mut self.troubles);
+        let row = crate::registry::RowId::of(u16::MAX);
+        crate::stack::say(&mut super::read::context(sheet.registry, parts, &mut layers, None, sheet, row, &mut rename));
+    }
+
     /// What waited behind the segment that has come.
     fn drain(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>) {
         while let Some((bytes, from)) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)).and_then(Stream::turn) {
@@ -55,7 +64,7 @@ impl Engine {
                 stream.advance(bytes.len());
                 let passed = stream.pass_over(bytes.len());
                 let Some(rest) = bytes.get(passed..).filter(|rest| !rest.is_empty()) else { continue };
-                stream.gather(rest, from.behind(passed));
+                self.gather(at, direction, rest, from.behind(passed));
                 self.read_gathered(at, direction, sheet);
             }
         }
@@ -117,9 +126,7 @@ impl Engine {
             }
         }
         let from = from.behind(bytes.len() - rest.len());
-        if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
-            stream.gather(rest, from);
-        }
+        self.gather(at, direction, rest, from);
         if gathering {
             self.read_gathered(at, direction, sheet);
         }
@@ -129,9 +136,19 @@ impl Engine {
         let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) else { return };
         let pieces = stream.take_gathered();
         let read = self.read_pdus(at, direction, &Sheet { pieces: Some(&pieces), ..*sheet }, pieces.bytes());
+        let mut idle = std::mem::take(&mut self.idle);
         if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
-            stream.put_back(pieces, read);
+            stream.put_back(pieces, read, &mut idle);
         }
+        self.idle = idle;
+    }
+
+    fn gather(&mut self, at: u32, direction: usize, bytes: &[u8], from: Origin) {
+        let mut idle = std::mem::take(&mut self.idle);
+        if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
+            stream.gather(bytes, from, &mut idle);
+        }
+        self.idle = idle;
     }
 
     /// Reads PDU after PDU; returns how many bytes are done with. What is left is the beginning of one.

@@ -1,23 +1,26 @@
 //! Conversations, services, roles and traffic, from tallies. Totals are sums over sources; within one source counters are absolute.
 
-use crate::assemble::answer::{Questions, Serves};
+use crate::assemble::answer::{Questions, Serves, Side};
 use crate::assemble::{View, time};
 use crate::document;
 use crate::gather::{Span, wider};
 use crate::grouped::Grouped;
 use fingerprints::behaviour::Role;
 use foldhash::fast::RandomState;
-use observations::{Endpoint, Mac, Subject, Tally, TallyRef, Transport, Uses};
+use observations::{Endpoint, Mac, Stamp, Subject, Tally, TallyRef, Transport, Uses};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 /// Every conversation, in the document's order: rows point into what was said, and are read when they are shown.
-pub(super) struct Traffic<'v> {
+pub(crate) struct Traffic<'v> {
     view: &'v View<'v>,
     /// As they are shown, in that order.
     addresses: Vec<(Box<str>, Address)>,
     /// Components by the rank of their ids.
     by_rank: Vec<u32>,
+    /// By the numbers that rows have for them.
+    protocols: Vec<&'v str>,
     /// Rows of one conversation stand together.
     rows: Vec<Row>,
     /// Where each conversation begins.
@@ -27,6 +30,27 @@ pub(super) struct Traffic<'v> {
     /// By the component that serves, what shows it.
     served: Grouped<Shown>,
     one_way: u64,
+}
+
+/// A conversation, for those who ask what it means.
+pub(crate) struct Talk<'t> {
+    pub(crate) protocol: &'t str,
+    pub(crate) transport: Transport,
+    /// The server's.
+    pub(crate) port: u16,
+    /// Who asks; none is known of groups, and of those whose address was several devices'.
+    pub(crate) client: Option<usize>,
+    /// Who answers.
+    pub(crate) server: Option<usize>,
+    pub(crate) client_address: &'t str,
+    pub(crate) server_address: &'t str,
+    /// Packets went both ways.
+    pub(crate) both: bool,
+    pub(crate) span: Span,
+    /// Its first packet.
+    pub(crate) first: Stamp,
+    /// The source that the packet is of.
+    pub(crate) source: &'t str,
 }
 
 /// A conversation that shows a service.
@@ -59,15 +83,15 @@ struct Row {
     index: u32,
 }
 
+impl Row {
+    /// The protocol's number.
+    const fn protocol(&self) -> u32 {
+        (self.order >> 32) as u32
+    }
+}
+
 /// Whose an address is: nobody's, or the rank of its component's id and one.
 type Whose = u32;
-
-/// One side of a conversation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Side {
-    pub(super) component: Option<usize>,
-    pub(super) address: Address,
-}
 
 /// An address as it is shown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +100,16 @@ pub(super) enum Address {
     Mac(Mac),
     Unknown,
     Many,
+}
+
+impl Address {
+    const fn is_group(&self) -> bool {
+        match self {
+            Self::Ip(IpAddr::V4(ip)) => ip.is_multicast() || ip.is_broadcast(),
+            Self::Ip(IpAddr::V6(ip)) => ip.is_multicast(),
+            _ => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Address {
@@ -107,7 +141,13 @@ struct Served {
 }
 
 /// Protocols whose frames are announcements: speaking them is no service to a client.
-const NO_ROLES: &[&str] = &["arp", "eth", "ip", "ipv6", "tcp", "udp", "sctp", "ethernet", "icmpv6", "lldp", "cdp", "stp"];
+const NO_ROLES: &[&str] = &[
+    "arp", "eth", "ip", "ipv6", "tcp", "udp", "sctp", "ethernet", "icmpv6", "lldp", "cdp", "stp", "igmp", "pim", "mndp", "hsrp", "glbp", "ospf",
+    "eigrp", "isis", "rip", "bfd",
+];
+
+/// Conversations that are read in the time that one takes from memory.
+const AHEAD: usize = 6;
 
 /// Hosts of tallies as they are found: their addresses by number, and their sides.
 #[derive(Default)]
@@ -158,7 +198,7 @@ impl<'v> Traffic<'v> {
         }
         let addresses = ranked(&found.addresses, &mut rows);
         rows.sort_unstable();
-        Self { view, addresses, by_rank, rows, starts: Vec::new(), sums: Vec::new(), served: Grouped::default(), one_way: 0 }.joined()
+        Self { view, addresses, by_rank, protocols, rows, starts: Vec::new(), sums: Vec::new(), served: Grouped::default(), one_way: 0 }.joined()
     }
 
     /// Finds which rows are one conversation, and whose.
@@ -171,25 +211,28 @@ impl<'v> Traffic<'v> {
         }
         let mut questions = Questions::default();
         for number in 0..self.starts.len() {
+            std::hint::black_box(self.ahead(number + AHEAD));
             let (row, sum) = (self.row(number), self.counters(number));
             if let Some(said) = self.first(number).filter(|said| said.endpoint().transport == Transport::Udp) {
-                questions.hear(&self.client(row), &self.server(row), said.protocol(), said.endpoint(), &sum);
+                questions.hear(&self.client(row), &self.server(row), row.protocol(), said.endpoint(), &sum);
             }
         }
+        questions.settle();
         self.sum(&questions)
     }
 
     /// Adds up by component.
-    fn sum(mut self, questions: &Questions<'_>) -> Self {
+    fn sum(mut self, questions: &Questions) -> Self {
         let mut sums = vec![Sum::default(); self.by_rank.len()];
         let (mut served, mut one_way) = (Vec::with_capacity(self.starts.len()), 0);
         for number in 0..self.starts.len() {
+            std::hint::black_box(self.ahead(number + AHEAD));
             let (row, sum) = (self.row(number), self.counters(number));
             let Some(said) = self.first(number) else { continue };
             let (protocol, endpoint, span) = (said.protocol(), said.endpoint(), (sum.first.time, sum.last.time));
             let (out, back) = ((sum.packets_out, sum.bytes_out), (sum.packets_in, sum.bytes_in));
             let serves = if is_known(protocol, endpoint, &sum) {
-                questions.served(&self.client(row), &self.server(row), protocol, endpoint, &sum)
+                questions.served(&self.client(row), &self.server(row), row.protocol(), endpoint, &sum)
             } else {
                 Serves::Nothing
             };
@@ -229,17 +272,18 @@ impl<'v> Traffic<'v> {
     }
 
     fn side(&self, whose: Whose, rank: u128) -> Side {
-        let address = self.addresses.get(rank as u32 as usize).map_or(Address::Unknown, |(_, address)| *address);
-        Side { component: self.component(whose).map(|at| at as usize), address }
+        let address = rank as u32;
+        let group = self.addresses.get(address as usize).is_some_and(|(_, address)| address.is_group());
+        Side { component: NonZeroU32::new(whose), address, group }
     }
 
     /// How many conversations there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.starts.len()
     }
 
     /// Conversations of which only one direction was seen.
-    pub(super) fn one_way(&self) -> u64 {
+    pub(crate) fn one_way(&self) -> u64 {
         self.one_way
     }
 
@@ -259,6 +303,14 @@ impl<'v> Traffic<'v> {
         self.rows[start..end].iter().filter_map(said)
     }
 
+    /// Reads something of a conversation, so that it is on its way: rows lie in another order than they are shown. What it gives means
+    /// nothing.
+    fn ahead(&self, number: usize) -> u64 {
+        let row = self.starts.get(number).and_then(|start| self.rows.get(*start as usize));
+        let said = row.and_then(|row| self.view.facts.sources.get(row.source as usize)?.said.tallies.get(row.index as usize));
+        said.map_or(0, |said| said.counters().packets_out ^ u64::from(said.counters().roles_known))
+    }
+
     fn first(&self, number: usize) -> Option<TallyRef<'v>> {
         self.said(number).next()
     }
@@ -276,7 +328,7 @@ impl<'v> Traffic<'v> {
         }
     }
 
-    fn operations(&self, number: usize) -> Vec<(&'v str, Uses)> {
+    pub(crate) fn operations(&self, number: usize) -> Vec<(&'v str, Uses)> {
         let mut operations: Vec<(&str, Uses)> = self.said(number).flat_map(TallyRef::operations).collect();
         operations.sort_by_key(|(name, _)| *name);
         operations.dedup_by(|next, sum| {
@@ -289,8 +341,39 @@ impl<'v> Traffic<'v> {
         operations
     }
 
+    /// Conversations in protocols of which `wanted` says so, with their numbers.
+    pub(crate) fn talks(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (u32, Talk<'_>)> {
+        // Each protocol is asked about once, and of the others nothing is read but their number.
+        let wanted: Vec<bool> = self.protocols.iter().map(|protocol| wanted(protocol)).collect();
+        let of_interest = move |number: &u32| wanted.get(self.row(*number as usize).protocol() as usize) == Some(&true);
+        (0..self.starts.len() as u32).filter(of_interest).filter_map(|number| Some((number, self.talk(number)?)))
+    }
+
+    /// A conversation by its number.
+    pub(crate) fn talk(&self, number: u32) -> Option<Talk<'_>> {
+        let (row, sum) = (self.row(number as usize), self.counters(number as usize));
+        let said = self.first(number as usize)?;
+        let address = |shift: u32| self.addresses.get((row.order >> shift) as u32 as usize).map_or("", |(text, _)| text);
+        let of = |whose| self.component(whose).map(|at| at as usize);
+        let endpoint = said.endpoint();
+        Some(Talk {
+            protocol: said.protocol(),
+            transport: endpoint.transport,
+            port: endpoint.port,
+            client: of(row.client),
+            server: of(row.server),
+            client_address: address(96),
+            server_address: address(64),
+            both: sum.directions == 3,
+            span: (sum.first.time, sum.last.time),
+            first: sum.first,
+            source: self.view.facts.sources.get(row.source as usize).map_or("", |one| &one.key),
+        })
+    }
+
     /// A conversation, as the document has it.
     pub(super) fn conversation(&self, number: usize) -> document::Conversation {
+        std::hint::black_box(self.ahead(number + AHEAD));
         let (row, sum) = (self.row(number), self.counters(number));
         let address = |shift: u32| self.addresses.get((row.order >> shift) as u32 as usize).map_or("", |(text, _)| text).to_owned();
         let device = |side: Whose| self.component(side).and_then(|at| self.view.id(at as usize));

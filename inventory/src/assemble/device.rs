@@ -27,6 +27,8 @@ pub(super) struct Part {
 pub(super) struct Division {
     own: BTreeSet<At>,
     pub(super) parts: BTreeMap<PartAt, Part>,
+    /// Parts that are the device itself.
+    itself: Vec<PartAt>,
     /// Other devices answer behind some of its ports.
     many: bool,
 }
@@ -43,7 +45,7 @@ impl<'a> View<'a> {
             serials += usize::from(tell.of_service && tell.serial);
         }
         let answers = |number: &u32| self.facts.hosts.get(*number as usize).is_some_and(|(_, host)| !host.parts().is_empty());
-        serials > 1 || members.hosts(at).iter().any(answers) || services > 1 && self.is_translated(at)
+        serials > 1 || members.hosts(at).iter().any(answers) || services > 0 && self.is_translated(at)
     }
 
     /// Which of a component's statements are about itself, and which about parts of it.
@@ -75,11 +77,15 @@ impl<'a> View<'a> {
                 *known = Some(known.map_or(*span, |known| wider(known, *span)));
             }
         }
-        Division { own, parts, many: !behind.is_empty() }
+        let itself = own_serials(&own, &parts, claims);
+        for part in &itself {
+            own.extend(parts.remove(part).into_iter().flat_map(|part| part.telling));
+        }
+        Division { own, parts, itself, many: !behind.is_empty() }
     }
 
     /// The device without its parts.
-    pub(super) fn whole(&self, at: usize, members: &Members, traffic: &Traffic<'_>) -> Device {
+    pub(crate) fn whole(&self, at: usize, members: &Members, traffic: &Traffic<'_>) -> Device {
         let component = &self.resolved.components[at];
         let member = self.member(members.hosts(at));
         let told = self.told(members.telling(at).iter().map(|tell| tell.at));
@@ -93,34 +99,39 @@ impl<'a> View<'a> {
         };
         self.decide_all(&mut device, &own, &of.roles);
         self.mac_vendor(&mut device, component);
-        if division.is_some_and(|division| division.many) {
-            device.kind = "represents_many".into();
+        if let Some(division) = division {
+            // Before its serial number was seen they were parts, and had an id.
+            device.aliases.extend(division.itself.iter().filter_map(|part| self.id_of_part(at, part)).map(|id| id.to_string()));
+            device.aliases.sort();
+            device.kind = if division.many { "represents_many" } else { "device" }.into();
         }
         device
     }
 
     /// Endpoints behind which other devices answer: those of one protocol that show different serial numbers, and, where frames show
-    /// that the address is translated or forwarded, those that show different makers.
+    /// that the address is translated or forwarded, those that show different makers, or another than the device itself does on its link,
+    /// where nobody forwards. A maker that a model tells counts there, too.
     fn several_behind(&self, at: usize, claims: &[ClaimAt<'_, 'a>], units: &Units) -> BTreeSet<Endpoint> {
         let mut serials: BTreeMap<&str, BTreeMap<Endpoint, BTreeSet<&str>>> = BTreeMap::new();
-        let mut makers: BTreeMap<Endpoint, BTreeSet<String>> = BTreeMap::new();
-        for claim in claims.iter().filter(|claim| claim.claim.class <= Class::Declared) {
-            let Some(endpoint) = claim.endpoint().filter(|_| units.reduce(claim.endpoint(), claim.path()).is_empty()) else { continue };
-            match claim.claim.attribute {
-                Attribute::Serial => {
+        let (mut makers, mut own): (BTreeMap<Endpoint, BTreeSet<String>>, BTreeSet<String>) = Default::default();
+        for claim in claims.iter().filter(|claim| units.reduce(claim.endpoint(), claim.path()).is_empty()) {
+            match (claim.claim.attribute, claim.endpoint()) {
+                (Attribute::Serial, Some(endpoint)) if claim.claim.class <= Class::Declared => {
                     serials.entry(claim.protocol()).or_default().entry(endpoint).or_default().insert(&claim.claim.value);
                 }
-                Attribute::Vendor => {
+                (Attribute::Vendor, Some(endpoint)) => {
                     makers.entry(endpoint).or_default().insert(normal(Attribute::Vendor, &claim.claim.value));
                 }
+                (Attribute::Vendor, None) => drop(own.insert(normal(Attribute::Vendor, &claim.claim.value))),
                 _ => {}
             }
         }
         let several = |by_endpoint: &BTreeMap<Endpoint, BTreeSet<&str>>| by_endpoint.values().collect::<BTreeSet<_>>().len() > 1;
         let mut behind: BTreeSet<Endpoint> = serials.into_values().filter(several).flat_map(BTreeMap::into_keys).collect();
-        let differ = || makers.values().any(|a| makers.values().any(|b| a.is_disjoint(b)));
-        if makers.len() > 1 && self.is_translated(at) && differ() {
-            behind.extend(makers.keys());
+        if self.is_translated(at) {
+            let differ = makers.values().any(|a| makers.values().any(|b| a.is_disjoint(b)));
+            let another = |of: &BTreeSet<String>| if own.is_empty() { differ } else { own.is_disjoint(of) };
+            behind.extend(makers.iter().filter(|(_, of)| another(of)).map(|(endpoint, _)| endpoint));
         }
         behind
     }
@@ -176,8 +187,9 @@ impl<'a> View<'a> {
     }
 
     fn device(&self, at: usize, component: &Component, member: &Member<'_>, of: &Of<'_>, told: &[Told<'a>]) -> Device {
-        let id = self.ids[at];
-        let aliases = component.keys.iter().map(|(key, _)| self.uuid_of(component.site(), key)).filter(|alias| Some(*alias) != id);
+        let (id, least) = (self.ids[at], component.least());
+        let others = component.keys.iter().filter(|(key, _)| Some(key) != least);
+        let aliases = others.map(|(key, _)| self.uuid_of(component.site(), key)).filter(|alias| Some(*alias) != id);
         let mut aliases: Vec<String> = aliases.map(|alias| alias.to_string()).collect();
         aliases.sort();
         let (ips, bindings) = self.addresses(at, component);
@@ -246,7 +258,7 @@ impl<'a> View<'a> {
         (bindings.iter().map(|binding| binding.0).collect(), bindings.iter().map(binding).collect())
     }
 
-    fn reach(&self, at: usize, component: &Component) -> &'static str {
+    pub(crate) fn reach(&self, at: usize, component: &Component) -> &'static str {
         if component.heard {
             return "local";
         }
@@ -301,6 +313,20 @@ impl<'a> View<'a> {
         addresses.dedup();
         addresses
     }
+}
+
+/// Parts that show no serial number but the device's own: the module that holds the interface, asked by its slot.
+fn own_serials(own: &BTreeSet<At>, parts: &BTreeMap<PartAt, Part>, claims: &[ClaimAt<'_, '_>]) -> Vec<PartAt> {
+    let of_part: BTreeMap<At, &PartAt> = parts.iter().flat_map(|(place, part)| part.telling.iter().map(move |at| (*at, place))).collect();
+    let (mut device, mut shown): (BTreeSet<&str>, BTreeMap<&PartAt, BTreeSet<&str>>) = Default::default();
+    for claim in claims.iter().filter(|claim| claim.claim.attribute == Attribute::Serial && claim.claim.class <= Class::Declared) {
+        if own.contains(&claim.told.at) {
+            device.insert(&claim.claim.value);
+        } else if let Some(place @ PartAt::Path(_)) = of_part.get(&claim.told.at) {
+            shown.entry(place).or_default().insert(&claim.claim.value);
+        }
+    }
+    shown.into_iter().filter(|(_, serials)| serials.is_subset(&device)).map(|(place, _)| place.clone()).collect()
 }
 
 fn unmanaged() -> document::Managed {

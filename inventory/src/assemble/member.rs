@@ -2,8 +2,9 @@
 
 use super::View;
 use crate::attribute::normal;
-use crate::gather::{At, ClaimAt, Host, HostKey, Span, Tell, Told, wider};
+use crate::gather::{At, ClaimAt, Host, Span, Tell, Told, wider};
 use crate::grouped::Grouped;
+use crate::judge::Mark;
 use crate::place::Address;
 use fingerprints::{Attribute, Class};
 use observations::{Endpoint, Mac, PathStep};
@@ -15,6 +16,8 @@ pub(crate) struct Members {
     hosts: Grouped<u32>,
     /// Statements, by component.
     telling: Grouped<Tell>,
+    /// What the catalogue of findings asks for, by component.
+    marks: Grouped<Mark>,
     pub(super) ghosts: Ghosts,
 }
 
@@ -26,11 +29,11 @@ pub(crate) struct Member<'v> {
     pub(super) protocols: Vec<&'v str>,
     pub(super) vlans: Vec<u16>,
     pub(super) segments: Vec<u16>,
-    pub(super) parts: BTreeMap<PartOf<'v>, Span>,
+    pub(crate) parts: BTreeMap<PartOf<'v>, Span>,
 }
 
 /// An endpoint, and the way to a part behind it.
-pub(super) type PartOf<'v> = (Option<Endpoint>, &'v [PathStep]);
+pub(crate) type PartOf<'v> = (Option<Endpoint>, &'v [PathStep]);
 
 /// Addresses at which nobody was seen, and the MAC addresses that they were leased to.
 pub(super) type Ghosts = BTreeMap<Address, BTreeSet<Mac>>;
@@ -41,8 +44,18 @@ impl Members {
         self.telling.get(at)
     }
 
+    /// Statements of a component that the catalogue of findings asks for.
+    pub(crate) fn marks(&self, at: usize) -> &[Mark] {
+        self.marks.get(at)
+    }
+
+    /// Certificates that a component presented, those above its own included.
+    pub(crate) fn certificates(&self, at: usize) -> impl Iterator<Item = At> {
+        self.marks.get(at).iter().filter(|mark| mark.condition == Mark::CERTIFICATE).map(|mark| mark.at)
+    }
+
     /// Numbers of its hosts.
-    pub(super) fn hosts(&self, at: usize) -> &[u32] {
+    pub(crate) fn hosts(&self, at: usize) -> &[u32] {
         self.hosts.get(at)
     }
 }
@@ -63,27 +76,30 @@ impl<'a> View<'a> {
                 _ => {}
             }
         }
-        let mut telling = Vec::new();
+        let (mut telling, mut marks) = (Vec::new(), Vec::new());
         for (number, of_host) in self.facts.telling() {
-            if let Some((key, host)) = self.facts.hosts.get(number as usize) {
-                self.scatter(key, host, of_host, &mut telling);
-            }
+            self.scatter(number, of_host, |tell| tell.at, &mut telling);
+        }
+        for (number, of_host) in self.facts.marks() {
+            self.scatter(number, of_host, |mark| mark.at, &mut marks);
         }
         let components = self.resolved.components.len();
-        Members { hosts: Grouped::of(components, hosts), telling: Grouped::of(components, telling), ghosts }
+        let (hosts, telling, marks) = (Grouped::of(components, hosts), Grouped::of(components, telling), Grouped::of(components, marks));
+        Members { hosts, telling, marks, ghosts }
     }
 
-    /// What is told goes to the device that had the address at that time.
-    fn scatter(&self, key: &HostKey, host: &Host<'_>, telling: &[(u32, Tell)], to: &mut Vec<(u32, Tell)>) {
+    /// What is told of a host goes to the device that had its address at that time.
+    fn scatter<T: Copy>(&self, number: u32, told: &[(u32, T)], place: impl Fn(&T) -> At, to: &mut Vec<(u32, T)>) {
+        let Some((key, host)) = self.facts.hosts.get(number as usize) else { return };
         if self.is_settled(key) {
             let at = self.component_at(key, start(host));
-            to.extend(at.into_iter().flat_map(|at| telling.iter().map(move |(_, tell)| (at as u32, *tell))));
+            to.extend(at.into_iter().flat_map(|at| told.iter().map(move |(_, one)| (at as u32, *one))));
             return;
         }
-        for (entry, tell) in telling.iter().filter_map(|(_, tell)| Some((self.facts.entry(tell.at)?, tell))) {
+        for (entry, one) in told.iter().filter_map(|(_, one)| Some((self.facts.entry(place(one))?, one))) {
             let (first, last) = (self.component_at(key, entry.first.time), self.component_at(key, entry.last.time));
             let owners = [first, last.filter(|_| first != last)];
-            to.extend(owners.into_iter().flatten().map(|at| (at as u32, *tell)));
+            to.extend(owners.into_iter().flatten().map(|at| (at as u32, *one)));
         }
     }
 
@@ -146,6 +162,11 @@ impl<'a> View<'a> {
             }
         }
         replaced
+    }
+
+    /// Names that a component gives itself, in their plain spelling.
+    pub(crate) fn own_names(&self, members: &Members, at: usize) -> BTreeSet<String> {
+        self.names(members.telling(at))
     }
 
     /// Names that a component gives itself.

@@ -5,7 +5,9 @@ use super::conversation::Traffic;
 use super::device::Part;
 use super::member::Members;
 use super::{View, certificate};
-use crate::document::{Certificate, Conversation, Device, Document};
+use crate::document::{Certificate, Conversation, Device, Document, Protection};
+use crate::judge::protection::Shares;
+use crate::judge::{Bench, Judged};
 use crate::place::Address;
 use crate::resolve::PartAt;
 use observations::Mac;
@@ -18,6 +20,7 @@ pub struct Outline<'v> {
     head: Document,
     members: Members,
     traffic: Traffic<'v>,
+    judged: Judged,
     /// Every device, in the order of ids.
     devices: Vec<Planned>,
     /// Parts, with the component that each is of.
@@ -39,6 +42,9 @@ enum What {
 }
 
 type Planned = (Uuid, What);
+
+/// Devices that are made in the time that what one is made from takes from memory.
+const AHEAD: usize = 2;
 
 impl<'a> View<'a> {
     /// The document's outline.
@@ -64,7 +70,11 @@ impl<'a> View<'a> {
         devices.sort_by_key(|(id, _)| *id);
         head.certificates = self.certificates(&members);
         let replaced = self.replaced(&members);
-        Outline { view: self, head, members, traffic, devices, parts, ghosts, replaced }
+        let bench = Bench::of(self, &members, &traffic, &head.coverage.overlapping_addresses);
+        let judged = bench.judge();
+        head.findings = judged.of_zones(&bench);
+        head.protection = protection(&judged);
+        Outline { view: self, head, members, traffic, judged, devices, parts, ghosts, replaced }
     }
 
     fn plan_parts(&self, at: usize, members: &Members, devices: &mut Vec<Planned>, parts: &mut Vec<(u32, PartAt, Part)>) {
@@ -98,6 +108,14 @@ impl<'a> View<'a> {
     }
 }
 
+fn protection(judged: &Judged) -> BTreeMap<String, Protection> {
+    let of = |(protocol, shares): (&String, &Shares)| {
+        let Shares { conversations, known, authenticated, encrypted } = *shares;
+        (protocol.clone(), Protection { conversations, known, authenticated, encrypted })
+    };
+    judged.shares.iter().map(of).collect()
+}
+
 impl Outline<'_> {
     /// The document without devices and conversations.
     #[must_use]
@@ -114,10 +132,12 @@ impl Outline<'_> {
     /// A device by its place in the order of ids.
     #[must_use]
     pub fn device(&self, number: usize) -> Option<Device> {
+        std::hint::black_box(self.ahead(number + AHEAD));
         Some(match self.devices.get(number)?.1 {
             What::Whole(at) => {
                 let at = at as usize;
                 let mut device = self.view.whole(at, &self.members, &self.traffic);
+                self.view.judge_device(&mut device, at, &self.members, &self.traffic, &self.judged);
                 if let Some((by, replaces)) = self.replaced.get(&at) {
                     device.replaced_by.clone_from(by);
                     device.replaces.clone_from(replaces);
@@ -133,6 +153,18 @@ impl Outline<'_> {
                 self.view.ghost(address, macs)
             }
         })
+    }
+
+    /// Reads something of all that a device is made from, so that it is on its way: ids are in no order that memory knows. What it gives
+    /// means nothing.
+    fn ahead(&self, number: usize) -> u64 {
+        let Some((_, What::Whole(at))) = self.devices.get(number) else { return 0 };
+        let at = *at as usize;
+        let said = self.members.telling(at).iter().filter_map(|tell| self.view.facts.entry(tell.at)?.key.first());
+        let hosts = self.members.hosts(at).iter().filter_map(|host| self.view.facts.hosts.get(*host as usize));
+        let keys = self.view.resolved.components.get(at).and_then(|component| component.keys.first());
+        let keys = keys.map_or(0, |(key, _)| u64::from(key.strength()));
+        keys + said.map(|byte| u64::from(*byte)).sum::<u64>() + hosts.map(|(_, host)| host.protocols().len() as u64).sum::<u64>()
     }
 
     /// How many conversations there are.

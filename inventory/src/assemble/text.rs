@@ -13,24 +13,24 @@ pub fn time(nanoseconds: i64) -> Option<String> {
     let (seconds, nanos) = (nanoseconds.div_euclid(1_000_000_000), nanoseconds.rem_euclid(1_000_000_000));
     let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
     let (year, month, day) = civil(days);
-    let mut out = String::with_capacity(30);
-    for (number, digits, after) in
-        [(year, 4, '-'), (month, 2, '-'), (day, 2, 'T'), (second / 3600, 2, ':'), (second / 60 % 60, 2, ':'), (second % 60, 2, '.'), (nanos, 9, 'Z')]
-    {
-        put(&mut out, number, digits);
-        out.push(after);
-    }
-    Some(out)
+    let second = second as u32;
+    let mut text = *b"0000-00-00T00:00:00.000000000Z";
+    put(&mut text[..4], year as u32);
+    put(&mut text[5..7], month as u32);
+    put(&mut text[8..10], day as u32);
+    put(&mut text[11..13], second / 3600);
+    put(&mut text[14..16], second / 60 % 60);
+    put(&mut text[17..19], second % 60);
+    put(&mut text[20..29], nanos as u32);
+    String::from_utf8(text.to_vec()).ok()
 }
 
-/// Appends a number with leading zeros, from its last digit.
-fn put(out: &mut String, mut number: i64, digits: usize) {
-    let mut text = [b'0'; 9];
-    for digit in text.iter_mut().take(digits).rev() {
+/// A number with leading zeros, from its last digit.
+fn put(text: &mut [u8], mut number: u32) {
+    for digit in text.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
         number /= 10;
     }
-    out.push_str(std::str::from_utf8(&text[..digits]).unwrap_or_default());
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar: in eras of 400 years that begin in March,

@@ -1,7 +1,7 @@
 //! Gateways and what lies behind them.
 
 use crate::wire::*;
-use observations::{Field, Kind};
+use observations::{Field, Kind, PathStep, StepKind, Subject};
 
 const A: &str = "00:80:f4:01:00:01";
 
@@ -37,6 +37,26 @@ fn one_unit_is_the_device_itself() {
     later.keeps_ids_of(&seen);
     let serial = &seen.mac(A).id;
     assert!(later.of_kind("component").iter().any(|part| part.aliases.contains(serial)), "it named the unit's serial number");
+}
+
+#[test]
+fn a_slot_that_shows_the_devices_own_serial_number_is_the_device() {
+    let device = host(A, "10.0.0.1");
+    let slot = |number| {
+        let path = vec![PathStep { kind: StepKind::CipSlot, number }];
+        Subject { path, ..at_port(&device, 44818) }
+    };
+    let mut wire = Wire::new("slots");
+    wire.lives(A, "10.0.0.1").serial(&slot(0), "cip", "Rockwell Automation", "6021A2B2");
+    let earlier = wire.seen();
+    assert_eq!(earlier.of_kind("component").len(), 1);
+    wire.at(5).serial(&at_port(&device, 44818), "enip", "Rockwell Automation", "6021A2B2");
+    wire.serial(&slot(0), "cip", "Rockwell Automation", "6021A2B2").serial(&slot(3), "cip", "Rockwell Automation", "00C4F3D1");
+    let seen = wire.seen();
+    let parts: Vec<&str> = seen.of_kind("component").into_iter().map(|part| value(part, "serial")).collect();
+    assert_eq!((seen.count(), parts), (1, vec!["00C4F3D1"]));
+    assert_eq!(value(seen.mac(A), "serial"), "6021A2B2");
+    seen.no_conflict().keeps_ids_of(&earlier);
 }
 
 #[test]

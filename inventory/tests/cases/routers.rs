@@ -48,9 +48,12 @@ fn both_sides_of_a_router_in_one_mirror() {
     let inner = "00:1c:73:00:00:02";
     wire.lives(A, "10.1.0.5").lives(B, "10.2.0.7").lives(ROUTER, "10.1.0.1").lives(inner, "10.2.0.1");
     wire.frame(inner, "10.1.0.5", 63).frame(ROUTER, "10.2.0.7", 63);
+    // Group membership is told with a hop limit of one.
+    wire.frame(inner, "fe80::21c:73ff:fe00:2", 1);
     wire.serial(&at_port(&host(inner, "10.1.0.5"), 502), "modbus", "Schneider Electric", "SN-4711-0001");
     let seen = wire.seen();
     assert_eq!(seen.count(), 4, "one device a host");
+    assert_eq!(seen.mac(inner).ips, ["10.2.0.1", "fe80::21c:73ff:fe00:2"]);
     assert_eq!(value(seen.mac(A), "serial"), "SN-4711-0001");
     assert_eq!(value(seen.mac(inner), "serial"), "");
     assert_eq!(seen.ip("10.1.0.5").reach, "local");
@@ -159,6 +162,24 @@ fn a_forwarded_port_is_not_the_router() {
     assert_eq!(seen.of_kind("component").len(), 2);
     assert_ne!(value(seen.mac(ROUTER), "model"), "TM221CE24T");
     seen.no_conflict();
+    // Nor where one of them names no maker but a part that only one maker makes, or where one alone is forwarded by a router that
+    // names itself on its link.
+    let coupler = [text(Field::VendorName, "WAGO Kontakttechnik GmbH"), text(Field::ModelName, "750-352")];
+    let mut wire = Wire::new("two forwarded");
+    wire.lives(ROUTER, "10.0.0.1").frame(ROUTER, "10.0.0.1", 63);
+    wire.tells(&at_port(&address, 502), "modbus", Kind::Identity, &coupler);
+    wire.tells(&at_port(&address, 102), "s7comm", Kind::Identity, &[text(Field::OrderNumber, "6ES7 315-2EH14-0AB0")]);
+    let seen = wire.seen();
+    assert_eq!(seen.of_kind("component").len(), 2);
+    assert_eq!((value(seen.mac(ROUTER), "vendor"), value(seen.mac(ROUTER), "order_number")), ("Arista", ""));
+    let mut wire = Wire::new("one forwarded");
+    wire.lives(ROUTER, "10.0.0.1").frame(ROUTER, "10.0.0.1", 63);
+    wire.tells(&address, "lldp", Kind::Identity, &[text(Field::VendorName, "Moxa Inc.")]);
+    wire.tells(&at_port(&address, 502), "modbus", Kind::Identity, &coupler);
+    wire.tells(&at_port(&address, 80), "http", Kind::Identity, &[text(Field::VendorName, "Moxa Inc.")]);
+    let seen = wire.seen();
+    assert_eq!(seen.of_kind("component").len(), 1);
+    assert_eq!((value(seen.mac(ROUTER), "vendor"), value(seen.mac(ROUTER), "model")), ("Moxa Inc.", ""));
 }
 
 #[test]

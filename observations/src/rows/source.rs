@@ -29,6 +29,7 @@ impl Source {
         }
         put_number(&mut out, self.snapped);
         put_number(&mut out, self.duplicates);
+        put_number(&mut out, self.cut);
         put_option(&mut out, self.dropped, put_number);
         for counts in [&self.undecoded, &self.opaque, &self.malformed, &self.limits] {
             put_counts(&mut out, counts);
@@ -71,6 +72,7 @@ impl Source {
         source.last_seen = if flag(reader)? { Some(reader.signed()?) } else { None };
         source.snapped = reader.number()?;
         source.duplicates = reader.number()?;
+        source.cut = reader.number()?;
         source.dropped = if flag(reader)? { Some(reader.number()?) } else { None };
         source.undecoded = read_counts(reader)?;
         source.opaque = read_counts(reader)?;

@@ -1,4 +1,4 @@
-"""A PROFINET device as far as discovery goes: dcp_device.py MODEL. Answers DCP Identify requests on a raw socket.
+"""A PROFINET device as far as discovery goes: dcp_device.py MODEL NAME_OF_STATION ADDRESS GATEWAY. Answers DCP Identify requests on a raw socket.
 
 No package ships a DCP device, so these few lines are the one stack in the lab that is not somebody's product.
 """
@@ -7,11 +7,12 @@ import struct
 import sys
 
 MODELS = {
-    # model: (type of station, name of station, vendor id, device id, address)
-    "et200sp": ("ET200SP", "et200sp-press", 0x002A, 0x0313, "10.77.0.19"),
-    "s7-300": ("S7-300", "plc-mixer", 0x002A, 0x0101, "10.77.0.12"),
+    # model: (type of station, vendor id, device id)
+    "et200sp": ("ET200SP", 0x002A, 0x0313),
+    "s7-300": ("S7-300", 0x002A, 0x0101),
 }
-station, name, vendor, device, address = MODELS[sys.argv[1]]
+station, vendor, device = MODELS[sys.argv[1]]
+name, address, gateway = sys.argv[2:5]
 PROFINET = 0x8892
 
 link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(PROFINET))
@@ -27,7 +28,7 @@ def block(option, suboption, data):
 
 blocks = (block(2, 1, station.encode()) + block(2, 2, name.encode()) + block(2, 3, struct.pack("!HH", vendor, device))
           + block(2, 4, b"\x01\0") + block(2, 5, bytes([1, 2, 2, 1, 2, 2, 2, 3, 2, 4]))
-          + block(1, 2, socket.inet_aton(address) + socket.inet_aton("255.255.255.0") + socket.inet_aton("10.77.0.1")))
+          + block(1, 2, socket.inet_aton(address) + socket.inet_aton("255.255.255.0") + socket.inet_aton(gateway)))
 while True:
     frame = link.recv(2000)
     frame_id, service, kind, transaction, _, _ = struct.unpack_from("!HBBIHH", frame, 14)

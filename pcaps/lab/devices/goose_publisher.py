@@ -1,10 +1,11 @@
-"""A relay's GOOSE messages, VLAN tagged. Stack: libiec61850 through pyiec61850-ng."""
+"""A relay's GOOSE messages, tagged: goose_publisher.py [VLAN]. Stack: libiec61850 through pyiec61850-ng."""
+import sys
 import time
 
 import pyiec61850.pyiec61850 as iec
 
 parameters = iec.CommParameters()
-parameters.appId, parameters.vlanId, parameters.vlanPriority = 1000, 10, 4
+parameters.appId, parameters.vlanId, parameters.vlanPriority = 1000, int(sys.argv[1]) if len(sys.argv) > 1 else 10, 4
 iec.CommParameters_setDstAddress(parameters, 0x01, 0x0C, 0xCD, 0x01, 0x00, 0x01)
 publisher = iec.GoosePublisher_create(parameters, "eth0")
 iec.GoosePublisher_setGoCbRef(publisher, "AA1J1Q01A1LD0/LLN0$GO$gcb01")

@@ -1,5 +1,6 @@
-"""Search for KNXnet/IP gateways, then open a tunnel to the first and read a group address. Stack: xknx."""
+"""Search for KNXnet/IP gateways: knx_station.py OWN_ADDRESS. Then open a tunnel to the first and read a group address. Stack: xknx."""
 import asyncio
+import sys
 
 from xknx import XKNX
 from xknx.core import ValueReader
@@ -8,10 +9,10 @@ from xknx.telegram import GroupAddress
 
 
 async def main():
-    found = await GatewayScanner(XKNX(), timeout_in_seconds=3, local_ip="10.77.0.5").scan()
+    found = await GatewayScanner(XKNX(), timeout_in_seconds=3, local_ip=sys.argv[1]).scan()
     for gateway in found:
         print(gateway, gateway.individual_address, gateway.name)
-    config = ConnectionConfig(connection_type=ConnectionType.TUNNELING, gateway_ip=found[0].ip_addr, local_ip="10.77.0.5")
+    config = ConnectionConfig(connection_type=ConnectionType.TUNNELING, gateway_ip=found[0].ip_addr, local_ip=sys.argv[1])
     async with XKNX(connection_config=config) as line:
         await ValueReader(line, GroupAddress("1/2/3"), timeout_in_seconds=1).read()
 

@@ -19,6 +19,21 @@ MODELS = {
         "VendorName": "WAGO Kontakttechnik GmbH", "ProductCode": "750-8212", "MajorMinorRevision": "03.10.08(22)",
         "VendorUrl": "www.wago.com", "ProductName": "PFC200", "ModelName": "750-8212",
         "UserApplicationName": "WellField-North"}),
+    "wago352": (None, {
+        "VendorName": "WAGO Kontakttechnik GmbH", "ProductCode": "750-352", "MajorMinorRevision": "01.14.22",
+        "VendorUrl": "www.wago.com", "ProductName": "FC ETHERNET G3", "ModelName": "750-352"}),
+    "atv320": (None, {
+        "VendorName": "Schneider Electric", "ProductCode": "ATV320U07N4C", "MajorMinorRevision": "V2.9IE39",
+        "ProductName": "ATV320", "ModelName": "Altivar Machine 320"}),
+    "mgate3": ((1, 2, 3), {
+        "VendorName": "Moxa Inc.", "ProductCode": "MGate MB3180", "MajorMinorRevision": "V2.1",
+        "ProductName": "MGate MB3180 1-port Modbus gateway"}),
+    "pm5320": (None, {
+        "VendorName": "Schneider Electric", "ProductCode": "METSEPM5320", "MajorMinorRevision": "V2.3.1",
+        "VendorUrl": "https://www.se.com", "ProductName": "PowerLogic PM5320", "ModelName": "PM5320"}),
+    "sma": ((3,), {
+        "VendorName": "SMA", "ProductCode": "STP 25000TL-30", "MajorMinorRevision": "3.10.16.R",
+        "ProductName": "Sunny Tripower 25000TL"}),
 }
 
 model = sys.argv[1]

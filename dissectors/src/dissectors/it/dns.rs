@@ -96,15 +96,24 @@ impl Dissector for Dns {
 
     fn read(&self, pdu: &[u8], _: &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let bytes = if cx.at().transport == Transport::Tcp { pdu.get(TCP_PREFIX..).unwrap_or_default() } else { pdu };
-        let message = dns::message(bytes)?;
-        match (message.header.opcode(), message.header.is_response()) {
-            (QUERY, false) => asked(&message, cx),
-            (QUERY, true) => answered(&message, cx),
-            (UPDATE, false) => updated(&message, cx),
-            _ => {}
+        if dns::header(bytes).is_some_and(|header| header.is_response()) {
+            // Many are given the same answer: only its number is another.
+            let words = (cx.at().transport, bytes.get(2..));
+            return cx.twice(words, |cx| read(bytes, cx).map(|_| ())).map(|()| Next::Watch);
         }
-        message.outcome(Next::Watch)
+        read(bytes, cx)
     }
+}
+
+fn read(bytes: &[u8], cx: &mut Context<'_>) -> Result<Next, DissectError> {
+    let message = dns::message(bytes)?;
+    match (message.header.opcode(), message.header.is_response()) {
+        (QUERY, false) => asked(&message, cx),
+        (QUERY, true) => answered(&message, cx),
+        (UPDATE, false) => updated(&message, cx),
+        _ => {}
+    }
+    message.outcome(Next::Watch)
 }
 
 /// The message in the first bytes of a datagram or of a stream: where two bytes of length stand before it, they count the rest.

@@ -1,10 +1,12 @@
 //! SNMP: what an agent says of its system, its parts and its addresses; which version and protection are in use.
 //!
 //! Spec: RFC 1157 (v1), RFC 1901 and RFC 3416 (v2c), RFC 3411, RFC 3412, RFC 3414 (v3); objects in `objects.rs`.
-//! Tells us: sysDescr, sysObjectID, sysName, location; serial numbers and versions of parts; engine id; that a community was shown.
+//! Tells us: sysDescr, sysObjectID, sysName, location; serial numbers and versions of parts; engine id; communities that
+//! were shown and accepted, sets that were done; which traps are sent.
 //! Does not tell: anything of an agent that nobody asks; what v3 encrypts. Contacts, users and contexts are personal or private: left out.
 
 use crate::asn1::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, Tlv};
+use crate::codes::word;
 use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::tlv::number;
@@ -21,6 +23,7 @@ const TRAP_PORT: u16 = 162;
 /// RFC 3416 §3: PDU tags; the index into [`OPERATIONS`] is the number behind the context bits.
 const GET: u8 = 0xa0;
 const RESPONSE: u8 = 0xa2;
+const SET: u8 = 0xa3;
 const TRAP_V1: u8 = 0xa4;
 const INFORM: u8 = 0xa6;
 const TRAP_V2: u8 = 0xa7;
@@ -47,11 +50,11 @@ const REPORTABLE: u8 = 4;
 const USM: u64 = 3;
 
 impl Dissector for Snmp {
-    type State = objects::Entities;
+    type State = Talk;
 
     const ROW: Row = Row {
         name: "snmp",
-        revision: 1,
+        revision: 2,
         spec: "RFC 1157, RFC 3411 to RFC 3418, RFC 6933",
         tells: "system description and name, serial numbers, versions, MAC and IP addresses, engine id, version and protection",
         bindings: &[Binding::Udp(AGENT_PORT), Binding::Udp(TRAP_PORT)],
@@ -99,16 +102,17 @@ impl Dissector for Snmp {
         match envelope.pdu {
             Some(pdu) => {
                 let operation = pdu.tag.checked_sub(GET).filter(|index| u16::from(*index) < ENCRYPTED).map(u16::from);
-                let telling = matches!(pdu.tag, RESPONSE | TRAP_V1 | TRAP_V2 | INFORM | REPORT);
+                let telling = matches!(pdu.tag, RESPONSE | SET | TRAP_V1 | TRAP_V2 | INFORM | REPORT);
                 Glance { operation, look: if telling { Look::Always } else { Look::Once(key(pdu.tag)) }, inner: None }
             }
             None => Glance { operation: Some(ENCRYPTED), look: Look::Once(key(0)), inner: None },
         }
     }
 
-    fn read(&self, pdu: &[u8], entities: &mut Self::State, cx: &mut Context<'_>) -> Result<Next, DissectError> {
+    fn read(&self, pdu: &[u8], talk: &mut Talk, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let envelope = envelope(pdu)?;
         let sender = cx.sender();
+        let answers = envelope.pdu.is_some_and(|pdu| pdu.tag == RESPONSE);
         let telling = match (&envelope.security, envelope.community) {
             (Some(security), _) => {
                 secured(security, &envelope, cx);
@@ -117,17 +121,53 @@ impl Dissector for Snmp {
             }
             (None, community) => {
                 let version = if envelope.version == 0 { "1" } else { "2c" };
-                say_version(cx.say(&sender, Kind::Security), version, envelope.version_bytes);
+                let saying = say_version(cx.say(&sender, Kind::Security), version, envelope.version_bytes);
+                // RFC 1157 §4.1: a message whose community is not known is not answered.
+                drop(if answers {
+                    saying.implied(Field::AuthenticationMethod, &word("community")).implied(Field::Outcome, &word("accepted"))
+                } else {
+                    saying
+                });
                 cx.secret(&sender, "snmp community", None, community.unwrap_or_default());
                 true
             }
         };
         match envelope.pdu {
-            Some(pdu) if telling && matches!(pdu.tag, RESPONSE | TRAP_V1 | TRAP_V2 | INFORM) => told(&pdu, &sender, entities, cx)?,
+            Some(pdu) if telling && matches!(pdu.tag, RESPONSE | TRAP_V1 | TRAP_V2 | INFORM) => {
+                talk.set_answered(&pdu, &sender, cx);
+                told(&pdu, &sender, &mut talk.entities, cx)?;
+            }
+            Some(pdu) if pdu.tag == SET => talk.set = request_id(&pdu),
             _ => {}
         }
         Ok(Next::Watch)
     }
+}
+
+/// What is remembered of a conversation.
+#[derive(Default)]
+pub(crate) struct Talk {
+    entities: objects::Entities,
+    /// The request id of the last set.
+    set: Option<u64>,
+}
+
+impl Talk {
+    /// RFC 3416 §4.2.5: a set that was done is answered without an error.
+    fn set_answered(&mut self, pdu: &Tlv<'_>, sender: &Subject, cx: &mut Context<'_>) {
+        if pdu.tag != RESPONSE || self.set.is_none() || self.set != request_id(pdu) {
+            return;
+        }
+        self.set = None;
+        let status =
+            pdu.open().ok().and_then(|mut fields| fields.next().and_then(|_| fields.next()).ok().flatten()).and_then(|status| status.number());
+        let end = if status == Some(0) { "set accepted" } else { "set refused" };
+        cx.say(sender, Kind::Security).implied(Field::Outcome, &word(end));
+    }
+}
+
+fn request_id(pdu: &Tlv<'_>) -> Option<u64> {
+    pdu.open().ok()?.expect(INTEGER, "request id").ok().map(|id| number(id.content))
 }
 
 /// A message of any version, opened as far as it lies open.
@@ -289,8 +329,10 @@ fn told(pdu: &Tlv<'_>, sender: &Subject, entities: &mut objects::Entities, cx: &
             Some(ip) if Some(ip) != sender.ip => cx.by_ip(ip),
             _ => sender.clone(),
         };
-        if let (Some(dotted), true) = (enterprise.dotted(), generic.is_some_and(|generic| generic < ENTERPRISE_SPECIFIC)) {
-            cx.say(&about, Kind::Identity).decoded(Field::SystemObjectId, &Value::Text(dotted), enterprise.content, "ber-oid");
+        let by_itself = generic.is_some_and(|generic| generic < ENTERPRISE_SPECIFIC);
+        if let Some(dotted) = enterprise.dotted() {
+            let (kind, field) = if by_itself { (Kind::Identity, Field::SystemObjectId) } else { (Kind::State, Field::TrapEnterprise) };
+            cx.say(&about, kind).decoded(field, &Value::Text(dotted), enterprise.content, "ber-oid");
         }
         return objects::read(&mut fields, &about, entities, cx);
     }

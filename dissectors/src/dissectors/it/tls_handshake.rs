@@ -89,13 +89,19 @@ pub(super) fn client_hello(body: &[u8], carrier: Carrier, cx: &mut Context<'_>) 
 
 /// What a hello tells of its sender.
 fn offered(version: &[u8], ciphers: &[u8], seen: &Extensions<'_>, body: &[u8], carrier: Carrier, cx: &mut Context<'_>) -> Result<(), DissectError> {
-    let offer = Offer { version: number(version), ciphers: numbers(ciphers), ..seen.offer() };
     let about = cx.sender_host();
+    let prints = seen.stopped.is_none().then(|| {
+        // Of all that a client says to many servers only the name differs.
+        let lasting: Vec<(u16, &[u8])> = seen.lasting().filter(|one| one.0 != extension::SERVER_NAME).collect();
+        let offer = || Offer { version: number(version), ciphers: numbers(ciphers), ..seen.offer() };
+        let named = seen.find(extension::SERVER_NAME).is_some();
+        cx.client_prints((carrier == Carrier::Tcp, version, ciphers, named, lasting), || ja::Prints::of(&offer(), carrier))
+    });
     let mut saying = cx.say(&about, Kind::Client);
     if let Some((newest, at)) = seen.find(extension::VERSIONS).and_then(|versions| newest(versions, carrier)) {
         saying = saying.number(Field::TlsVersion, u64::from(newest), at);
     } else if seen.stopped.is_none() {
-        saying = saying.number(Field::TlsVersion, u64::from(offer.version), version);
+        saying = saying.number(Field::TlsVersion, u64::from(number(version)), version);
     }
     for name in seen.server_names() {
         saying = saying.text(Field::TlsServerName, name);
@@ -106,10 +112,11 @@ fn offered(version: &[u8], ciphers: &[u8], seen: &Extensions<'_>, body: &[u8], c
     if let Some(error) = seen.stopped {
         return Err(error);
     }
-    let ja4 = Value::Text(ja::ja4(&offer, carrier).into_bytes());
+    let Some(ja::Prints { ja3, ja4 }) = prints else { return Ok(()) };
+    let [ja3, ja4] = [ja3, ja4].map(|print| Value::Text(print.into_bytes()));
     drop(saying.decoded(Field::Ja4, &ja4, body, "ja4"));
     // Apart from the names: some clients shuffle their extensions, so that JA3 is another one each time.
-    cx.say(&about, Kind::Client).decoded(Field::Ja3, &Value::Text(ja::ja3(&offer).into_bytes()), body, "ja3").decoded(Field::Ja4, &ja4, body, "ja4");
+    cx.say(&about, Kind::Client).decoded(Field::Ja3, &ja3, body, "ja3").decoded(Field::Ja4, &ja4, body, "ja4");
     Ok(())
 }
 

@@ -48,6 +48,9 @@ const PRINTER: &[u8] = &[0x2b, 6, 1, 2, 1, 43];
 /// RFC 1628 upsMIB.
 const UPS: &[u8] = &[0x2b, 6, 1, 2, 1, 33];
 const FIRST_DEVICE: &[u8] = &[0x2b, 6, 1, 2, 1, 25, 3, 2, 1, 3, 1];
+/// RFC 3418 snmpTrapOID and snmpTrapEnterprise.
+const TRAP_OID: &[u8] = &[0x2b, 6, 1, 6, 3, 1, 1, 4, 1, 0];
+const TRAP_ENTERPRISE: &[u8] = &[0x2b, 6, 1, 6, 3, 1, 1, 4, 3, 0];
 /// RFC 3584 snmpTrapAddress: the agent for whom a proxy speaks.
 const TRAP_ADDRESS: &[u8] = &[0x2b, 6, 1, 6, 3, 18, 1, 3, 0];
 /// RFC 6933 entPhysicalEntry; column and index follow.
@@ -130,6 +133,14 @@ pub(super) fn read(fields: &mut Reader<'_>, sender: &Subject, entities: &mut Ent
             cx.say(&about, Kind::Identity).decoded(Field::DeviceType, &Value::Text(word.into()), name, "mib-node");
         }
     }
+    let notice = varbinds.iter().filter(|(_, value)| value.tag == OBJECT_IDENTIFIER).filter_map(|(name, value)| match *name {
+        TRAP_OID => Some((Field::TrapOid, value)),
+        TRAP_ENTERPRISE => Some((Field::TrapEnterprise, value)),
+        _ => None,
+    });
+    drop(notice.fold(cx.say(&about, Kind::State), |saying, (field, value)| {
+        saying.maybe(value.dotted(), |s, text| s.decoded(field, &Value::Text(text), value.content, "ber-oid"))
+    }));
     ntcip::read(&varbinds, &about, cx);
     addresses(&varbinds, &about, cx);
     parts(&varbinds, &about, entities, cx);

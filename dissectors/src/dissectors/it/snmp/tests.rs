@@ -222,3 +222,27 @@ fn a_printer_s_first_device_is_its_model_and_a_computer_s_is_not() {
     assert_eq!(field(&printer, Kind::Identity, Field::SerialNumber), ["LP8-0042"]);
     assert!(field(&answer(&Snmp, &v2c(RESPONSE, &[device])), Kind::Identity, Field::ModelName).is_empty());
 }
+
+#[test]
+fn an_answer_accepts_the_community_and_a_request_does_not() {
+    let said = answer(&Snmp, &v2c(RESPONSE, &system()));
+    assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["community"]);
+    assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted"]);
+    assert!(field(&request(&Snmp, &v2c(0xa0, &system())), Kind::Security, Field::AuthenticationMethod).is_empty());
+}
+
+#[test]
+fn a_set_that_was_done_is_told_from_one_that_was_only_tried() {
+    let (set, done) = (v2c(SET, &system()), v2c(RESPONSE, &system()));
+    let said = crate::testing::conversation(&Snmp, Transport::Udp, &[(50000, 161, &set), (161, 50000, &done)]);
+    assert!(field(&said, Kind::Security, Field::Outcome).contains(&"set accepted".to_owned()));
+    let tried = crate::testing::conversation(&Snmp, Transport::Udp, &[(50000, 161, &set)]);
+    assert!(field(&tried, Kind::Security, Field::Outcome).is_empty());
+}
+
+#[test]
+fn a_notification_names_what_it_tells() {
+    let trap = bind(&[0x2b, 6, 1, 6, 3, 1, 1, 4, 1, 0], &[OBJECT_IDENTIFIER, 9, 0x2b, 6, 1, 6, 3, 1, 1, 5, 3]);
+    let said = payload(&Snmp, Transport::Udp, 50000, 162, &v2c(TRAP_V2, &[trap]));
+    assert_eq!(field(&said, Kind::State, Field::TrapOid), ["1.3.6.1.6.3.1.1.5.3"]);
+}

@@ -1,0 +1,190 @@
+//! `findings`: what is weak, the gravest first, and the catalogue of what is looked for.
+
+use super::input::From;
+use super::output::{Output, answer};
+use super::{Done, Failure};
+use crate::export::sarif::name;
+use crate::export::{Contents, Format};
+use inventory::document::{Device, Finding};
+use inventory::judge::catalogue::{Catalogue, Rule, Severity};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Devices named in a line; a finding of many is as weak as one of three.
+const NAMED_MAX: usize = 3;
+
+/// When a command ends with status 3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Gate {
+    /// Something could not be read.
+    Incomplete,
+    /// A finding is open that is as grave.
+    Finding(Severity),
+}
+
+impl Gate {
+    pub(super) fn of(text: &str) -> Result<Self, String> {
+        if text == "incomplete" {
+            return Ok(Self::Incomplete);
+        }
+        let severities: Vec<&str> = Severity::ALL.iter().map(|severity| severity.name()).collect();
+        Severity::from_name(text).map(Self::Finding).ok_or_else(|| format!("incomplete, {}", severities.join(", ")))
+    }
+
+    /// Whether an inventory is stopped at it.
+    pub(super) fn is_hit(self, contents: &dyn Contents) -> bool {
+        let Self::Finding(least) = self else { return !contents.head().complete };
+        let grave = |finding: &Finding| is_open(finding) && Severity::from_name(&finding.severity) >= Some(least);
+        contents.head().findings.iter().any(grave)
+            || (0..contents.devices()).filter_map(|number| contents.device(number)).any(|device| device.findings.iter().any(grave))
+    }
+}
+
+fn is_open(finding: &Finding) -> bool {
+    finding.status == "open" && finding.suppressed.is_none()
+}
+
+/// Lists what is weak in the network of a database, of captures or of a JSON document, the gravest first.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  wirecensus findings --db plant.db
+  wirecensus findings capture.pcapng --severity high
+  wirecensus findings capture.pcapng --format sarif --output findings.sarif
+  wirecensus findings capture.pcapng --fail-on high
+  wirecensus findings --catalogue")]
+pub(super) struct Findings {
+    /// Databases and captures, or one JSON document.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Prints what is looked for, how it is seen, and what it relates to, as Markdown.
+    #[arg(long)]
+    catalogue: bool,
+    /// Only findings of this severity or a graver one.
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    severity: Option<Severity>,
+    /// Only findings of this rule.
+    #[arg(long, value_name = "ID")]
+    rule: Option<String>,
+    /// Resolved and suppressed ones, too.
+    #[arg(long)]
+    all: bool,
+    /// How they are printed: `table`, or `sarif` with all of them.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Form,
+    /// Writes to a file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Ends with status 3 if a finding of this severity, or a graver one, is open; or if the inventory is not complete.
+    #[arg(long, value_name = "GATE", value_parser = Gate::of)]
+    fail_on: Option<Gate>,
+    #[command(flatten)]
+    from: From,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    Table,
+    Sarif,
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    match Gate::of(text) {
+        Ok(Gate::Finding(severity)) => Ok(severity),
+        _ => Err(Severity::ALL.iter().map(|severity| severity.name()).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Findings of one rule, and who shows them.
+#[derive(Default)]
+struct Line {
+    title: String,
+    count: u64,
+    whom: Vec<String>,
+}
+
+impl Findings {
+    pub(super) fn run(&self) -> Done {
+        if self.catalogue {
+            return answer(&catalogue());
+        }
+        if let Some(rule) = self.rule.as_ref().filter(|rule| Catalogue::built_in().by_id(rule).is_none()) {
+            return Err(Failure::usage(format!("no rule is called {rule}; `wirecensus findings --catalogue` lists them")));
+        }
+        self.from.inventory(&self.files, |contents, workers| {
+            let mut out = Output::open(self.output.as_deref())?;
+            match self.format {
+                Form::Sarif => out.inventory(Format::Sarif, contents, workers)?,
+                Form::Table => out.text(&self.table(contents))?,
+            };
+            Ok(if self.fail_on.is_some_and(|gate| gate.is_hit(contents)) { ExitCode::from(3) } else { ExitCode::SUCCESS })
+        })
+    }
+
+    fn is_wanted(&self, finding: &Finding) -> bool {
+        let grave = self.severity.is_none_or(|least| Severity::from_name(&finding.severity) >= Some(least));
+        grave && self.rule.as_ref().is_none_or(|rule| *rule == finding.rule) && (self.all || is_open(finding))
+    }
+
+    fn table(&self, contents: &dyn Contents) -> String {
+        let mut lines: BTreeMap<(std::cmp::Reverse<Option<Severity>>, String), Line> = BTreeMap::new();
+        let mut add = |finding: &Finding, whom: Option<String>| {
+            let key = (std::cmp::Reverse(Severity::from_name(&finding.severity)), finding.rule.clone());
+            let line = lines.entry(key).or_default();
+            line.title.clone_from(&finding.title);
+            line.count = line.count.saturating_add(finding.count);
+            line.whom.extend(whom);
+        };
+        for finding in contents.head().findings.iter().filter(|finding| finding.scope == "site" && self.is_wanted(finding)) {
+            add(finding, None);
+        }
+        for device in (0..contents.devices()).filter_map(|number| contents.device(number)) {
+            device.findings.iter().filter(|finding| self.is_wanted(finding)).for_each(|finding| add(finding, Some(whom(&device))));
+        }
+        let mut out = String::new();
+        for ((severity, rule), line) in &mut lines {
+            line.whom.sort();
+            let more = line.whom.len().saturating_sub(NAMED_MAX);
+            let named: Vec<&str> = line.whom.iter().take(NAMED_MAX).map(String::as_str).collect();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let severity = severity.0.map_or("", Severity::name);
+            let _ = writeln!(out, "{severity:8}  {rule}  {}\n{:19}{}{more}", line.title, "", named.join(", "));
+        }
+        let _ = match lines.len() {
+            0 => writeln!(out, "Nothing was found that the catalogue knows; see `coverage` for what the capture could not show."),
+            rules => writeln!(out, "\n{rules} rules; `wirecensus explain DEVICE` shows packets and bytes, and the way out."),
+        };
+        out
+    }
+}
+
+fn whom(device: &Device) -> String {
+    let name_of = device.hostnames.first().map(|host| format!(" ({host})")).unwrap_or_default();
+    format!("{}{name_of}", name(device))
+}
+
+/// The catalogue as Markdown.
+fn catalogue() -> String {
+    let mut out = String::from(
+        "# Findings\n\nWhat Wirecensus looks for, how it is seen, and the way out. Controls are what a finding relates to, never what it proves \
+         violated. Made by `wirecensus findings --catalogue`.\n",
+    );
+    for rule in &Catalogue::built_in().rules {
+        let _ = writeln!(out, "\n## {} {}\n\n{}", rule.id, rule.title, rule.detection);
+        let _ = writeln!(out, "\n- severity: {}; one finding a {}", rule.severity.name(), rule.scope.name());
+        if let Some(observable) = &rule.observable {
+            let _ = writeln!(out, "- rests on absence, and is told only because: {observable}");
+        }
+        let _ = writeln!(out, "- remedy: {}\n- risk to the process: {}", rule.remedy, rule.process_risk);
+        if !rule.enrollment.is_empty() {
+            let _ = writeln!(out, "- ways to an identity: {}", rule.enrollment.join(", "));
+        }
+        let _ = writeln!(out, "- relates to: {}", controls(rule));
+    }
+    out
+}
+
+fn controls(rule: &Rule) -> String {
+    rule.controls.iter().map(|(framework, controls)| format!("{framework} {}", controls.join(", "))).collect::<Vec<_>>().join("; ")
+}

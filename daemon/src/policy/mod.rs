@@ -1,0 +1,202 @@
+//! What an operator knows and the wire does not tell, from files: zones and conduits, severities, lists of managed devices.
+
+mod lists;
+
+use inventory::judge::catalogue::{Catalogue, Severity};
+use inventory::judge::policy::{Conduit, DeclaredZone, Issuer, Policy};
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+pub use lists::read as read_list;
+
+/// A policy file is written by people; one that is larger is something else.
+const BYTES_MAX: u64 = 4 << 20;
+
+/// Why a policy or a list is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PolicyError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), self.reason)
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+/// The file of `--policy`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    as_of: Option<String>,
+    #[serde(default)]
+    zone: Vec<Zone>,
+    #[serde(default)]
+    conduit: Vec<RawConduit>,
+    #[serde(default)]
+    severity: BTreeMap<String, Override>,
+    #[serde(default)]
+    managed: Vec<Managed>,
+    #[serde(default)]
+    issuer: Vec<RawIssuer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Zone {
+    name: String,
+    networks: Vec<String>,
+    level: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConduit {
+    from: String,
+    to: String,
+    #[serde(default)]
+    protocols: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Override {
+    severity: Severity,
+    reason: String,
+}
+
+/// An issuer of certificates.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawIssuer {
+    name: String,
+    key_id: Option<String>,
+}
+
+/// A list of managed devices.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Managed {
+    file: PathBuf,
+    name: Option<String>,
+    #[serde(default)]
+    sites: Vec<String>,
+    as_of: Option<String>,
+}
+
+/// Reads a policy; files that it names are looked for beside it.
+///
+/// # Errors
+/// [`PolicyError`] names the file and the reason.
+pub fn read(path: &Path) -> Result<Policy, PolicyError> {
+    let wrong = |reason: String| PolicyError { file: path.to_owned(), reason };
+    let text = text_of(path)?;
+    let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let mut policy = Policy { as_of: file.as_of.as_deref().map(time).transpose().map_err(wrong)?, ..Policy::default() };
+    for zone in file.zone {
+        let networks = zone.networks.iter().map(|network| parse_network(network)).collect::<Result<Vec<_>, _>>();
+        let networks = networks.map_err(|reason| wrong(format!("zone {}: {reason}", zone.name)))?;
+        policy.zones.push(DeclaredZone { name: zone.name, networks, level: zone.level });
+    }
+    for conduit in file.conduit {
+        for end in [&conduit.from, &conduit.to] {
+            if !policy.zones.iter().any(|zone| zone.name == *end) {
+                return Err(wrong(format!("conduit: no zone is called {end}")));
+            }
+        }
+        policy.conduits.push(Conduit { from: conduit.from, to: conduit.to, protocols: conduit.protocols });
+    }
+    for (rule, one) in file.severity {
+        if Catalogue::built_in().by_id(&rule).is_none() {
+            return Err(wrong(format!("severity: no rule is called {rule}; `wirecensus findings --catalogue` lists them")));
+        }
+        if one.reason.trim().is_empty() {
+            return Err(wrong(format!("severity.{rule}: say the reason")));
+        }
+        policy.severities.insert(rule, (one.severity, one.reason));
+    }
+    for issuer in file.issuer {
+        let key_id = issuer.key_id.map(|key| key.to_lowercase().chars().filter(|c| *c != ':').collect());
+        policy.issuers.push(Issuer { name: issuer.name, key_id });
+    }
+    for list in file.managed {
+        let beside = path.parent().unwrap_or_else(|| Path::new("")).join(&list.file);
+        let mut authority = lists::read(&beside)?;
+        authority.name = list.name.unwrap_or(authority.name);
+        authority.sites = list.sites;
+        if let Some(text) = list.as_of {
+            authority.as_of = Some(time(&text).map_err(wrong)?);
+        }
+        policy.authorities.push(authority);
+    }
+    Ok(policy)
+}
+
+/// A file's text, up to the bound.
+fn text_of(path: &Path) -> Result<String, PolicyError> {
+    let wrong = |reason: String| PolicyError { file: path.to_owned(), reason };
+    let length = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+    if length > BYTES_MAX {
+        return Err(wrong(format!("{length} bytes are more than a file of this kind has ({BYTES_MAX})")));
+    }
+    std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))
+}
+
+fn time(text: &str) -> Result<i64, String> {
+    let timestamp: Timestamp = text.parse().map_err(|error| format!("as_of {text:?} is no RFC 3339 time: {error}"))?;
+    i64::try_from(timestamp.as_nanosecond()).map_err(|_| format!("as_of {text:?} is out of range"))
+}
+
+fn parse_network(text: &str) -> Result<(IpAddr, u8), String> {
+    let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
+    let address: IpAddr = address.parse().map_err(|_| format!("{text:?} is no network"))?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let length = length.map_or(Ok(most), str::parse).map_err(|_| format!("{text:?} is no network"))?;
+    if length > most { Err(format!("{text:?} has a prefix longer than {most}")) } else { Ok((address, length)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(text: &str) -> Result<Policy, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy.toml");
+        std::fs::write(folder.path().join("cmdb.csv"), "name,mac\nplc-1,00:80:f4:01:02:03\n").unwrap();
+        std::fs::write(&path, text).unwrap();
+        read(&path).map_err(|error| error.reason)
+    }
+
+    #[test]
+    fn zones_conduits_severities_and_lists_are_read() {
+        let policy = policy(
+            "as_of = \"2026-11-22T14:00:00Z\"\n[[zone]]\nname = \"cell\"\nnetworks = [\"10.77.0.0/24\", \"fd00::/64\"]\nlevel = \"1\"\n\
+             [[conduit]]\nfrom = \"cell\"\nto = \"cell\"\n[severity.CRD-006]\nseverity = \"low\"\nreason = \"read only\"\n\
+             [[managed]]\nfile = \"cmdb.csv\"\nname = \"CMDB\"\nsites = [\"north\"]\nas_of = \"2026-11-20T00:00:00Z\"\n",
+        )
+        .unwrap();
+        assert_eq!((policy.zones[0].networks.len(), policy.conduits.len(), policy.authorities[0].entries.len()), (2, 1, 1));
+        assert_eq!(policy.severities["CRD-006"].0, Severity::Low);
+        assert_eq!((policy.as_of, policy.authorities[0].name.as_str()), (Some(1_795_356_000_000_000_000), "CMDB"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |text: &str| policy(text).unwrap_err();
+        assert!(error("[[zone]]\nname = \"a\"\nnetworks = [\"10.0.0.0/40\"]").contains("longer than 32"));
+        assert!(error("[[conduit]]\nfrom = \"a\"\nto = \"b\"").contains("no zone is called a"));
+        assert!(error("[severity.XYZ-1]\nseverity = \"low\"\nreason = \"r\"").contains("no rule is called XYZ-1"));
+        assert!(error("[severity.CRD-006]\nseverity = \"low\"\nreason = \" \"").contains("say the reason"));
+        assert!(error("zones = []").contains("unknown field"));
+        assert!(error("[[managed]]\nfile = \"missing.csv\"").contains("No such file"));
+    }
+}

@@ -1,0 +1,362 @@
+"""What findings are about and no recorded plant shows: conflicts of identity, a way to the internet, certificates that are wrong.
+
+Three captures. `weakness/identities-and-zones.pcap`: a cell (10.91.0.0/24), an office (10.91.1.0/24) and a router to the internet.
+`weakness/certificates-and-keys.pcap`: TLS 1.2 (RFC 5246), X.509 (RFC 5280) and SSH (RFC 4253) servers. Keys are made of digests, signatures
+mean nothing; nobody could log in with either. `weakness/unread.pcap`: a protocol of nobody's.
+"""
+import base64
+import hashlib
+import struct
+
+from ber import integer, oid, tlv
+from wire import Capture, mac_bytes
+
+# ── identities and zones ────────────────────────────────────────────────────────────────────────────────────────────────────
+capture = Capture("weakness/identities-and-zones.pcap")
+router = capture.host("00:90:e8:0c:00:01", "10.91.0.1")
+station = capture.host("d4:be:d9:0c:00:06", "10.91.0.6", ttl=128)
+press = capture.host("00:80:f4:0c:00:11", "10.91.0.11")
+mixer = capture.host("00:80:f4:0c:00:12", "10.91.0.12")
+odd = capture.host("36:1c:9a:0c:00:13", "10.91.0.13")
+thief = capture.host("00:1b:1b:0c:00:12", "10.91.0.12")
+twins = [capture.host(mac, ip) for mac, ip in (("00:00:bc:0c:00:21", "10.91.0.21"), ("00:1d:9c:0c:00:22", "10.91.0.22"))]
+s7 = capture.host("28:63:36:0c:00:30", "10.91.0.30")
+# What the router hands on bears its address and a TTL that is one less for each hop.
+office = capture.host(router.mac, "10.91.1.40", ttl=127)
+printer = capture.host("00:1b:a9:0c:00:50", "10.91.0.50")
+cloud, resolver, stranger = (capture.host(router.mac, ip, ttl=52) for ip in ("52.166.1.1", "9.9.9.9", "81.2.69.142"))
+
+
+def arp(operation, sender, target, target_mac="00:00:00:00:00:00", to="ff:ff:ff:ff:ff:ff"):
+    body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + mac_bytes(sender.mac) + sender.ip_bytes + mac_bytes(target_mac) + target.ip_bytes
+    capture.frame(sender.mac, to, 0x0806, body)
+
+
+def modbus(transaction, unit, pdu):
+    return struct.pack("!HHHB", transaction, 0, len(pdu) + 1, unit) + pdu
+
+
+def identification(revision):
+    objects = [(0, b"Schneider Electric"), (1, b"BMXP342020"), (2, revision)]
+    body = b"".join(bytes([number, len(text)]) + text for number, text in objects)
+    return b"\x2b\x0e\x01\x01\x00\x00" + bytes([len(objects)]) + body
+
+
+for one in (station, press, mixer, odd, *twins, s7, printer):
+    arp(1, one, one)
+    arp(1, one, router)
+    arp(2, router, one, one.mac, one.mac)
+
+# Firmware is changed between two visits of the engineering station, and polling goes on.
+for visit, revision in enumerate((b"V2.70", b"V3.20")):
+    with capture.tcp(station, 50010 + visit, press, 502) as talk:
+        talk.client(modbus(1, 0, b"\x2b\x0e\x01\x00"))
+        talk.server(modbus(1, 0, identification(revision)))
+        talk.client(modbus(2, 0, b"\x03\x00\x00\x00\x02"))
+        talk.server(modbus(2, 0, b"\x03\x04\x00\x01\x00\x02"))
+    capture.wait(600)
+
+# A controller whose only address was chosen by software; one address that two hold; two that show one serial number.
+with capture.tcp(station, 50020, odd, 502) as talk:
+    talk.client(modbus(1, 1, b"\x03\x00\x00\x00\x01"))
+    talk.server(modbus(1, 1, b"\x03\x02\x00\x07"))
+for _ in range(3):
+    arp(1, mixer, mixer)
+    arp(1, thief, thief)
+    arp(2, mixer, station, station.mac, station.mac)
+    arp(2, thief, station, station.mac, station.mac)
+    capture.wait(20)
+
+
+def list_identity(host):
+    name = b"1756-L61/B LOGIX5561"
+    address = struct.pack("!HH4s8x", 2, 44818, host.ip_bytes)
+    item = struct.pack("<H", 1) + address + struct.pack("<HHHBBHI", 1, 14, 54, 20, 11, 0x3160, 0x00C0FFEE) + bytes([len(name)]) + name + b"\x03"
+    body = struct.pack("<HHH", 1, 0x000C, len(item)) + item
+    return struct.pack("<HHII8sI", 0x63, len(body), 0, 0, b"weakness", 0) + body
+
+
+def ask_identity():
+    return struct.pack("<HHII8sI", 0x63, 0, 0, 0, b"weakness", 0)
+
+
+for _ in range(2):
+    for twin in twins:
+        capture.udp(station, 50030, twin, 44818, ask_identity())
+        capture.udp(twin, 44818, station, 50030, list_identity(twin))
+    capture.wait(5)
+
+
+# S7: protection level 1 (SZL 0x0232 index 4), as in "Status list" of the S7-300/400 system manual.
+def tpkt(payload):
+    return struct.pack("!BBH", 3, 0, len(payload) + 4) + payload
+
+
+def data(payload):
+    return tpkt(b"\x02\xf0\x80" + payload)
+
+
+def szl_request(number, index):
+    parameter = bytes.fromhex("0001120411440100")
+    body = b"\xff\x09\x00\x04" + struct.pack("!HH", number, index)
+    return data(struct.pack("!BBHHHH", 0x32, 7, 0, 5, len(parameter), len(body)) + parameter + body)
+
+
+def szl_answer(number, index, records, size):
+    parameter = bytes.fromhex("000112081284010100000000")
+    body = struct.pack("!HHHH", number, index, size, len(records) // size) + records
+    body = b"\xff\x09" + struct.pack("!H", len(body)) + body
+    return data(struct.pack("!BBHHHH", 0x32, 7, 0, 5, len(parameter), len(body)) + parameter + body)
+
+
+with capture.tcp(station, 50040, s7, 102) as talk:
+    talk.client(tpkt(bytes.fromhex("11e00000000100c0010ac1020100c2020102")))
+    talk.server(tpkt(bytes.fromhex("11d00001000200c0010ac1020100c2020102")))
+    talk.client(data(bytes.fromhex("320100000400000800 00f0000001000101e0".replace(" ", ""))))
+    talk.server(data(bytes.fromhex("3203000004000008000000 00f0000001000100f0".replace(" ", ""))))
+    talk.client(szl_request(0x0232, 4))
+    levels = struct.pack("!HHHHHH", 4, 1, 0, 1, 2, 0) + b"\0" * 28
+    talk.server(szl_answer(0x0232, 4, levels, 40))
+
+# An engineering station in the office programs by CODESYS across the router, and prints in the cell.
+
+
+with capture.tcp(office, 50050, printer, 9100) as talk:
+    talk.client(b"\x1b%-12345X@PJL JOB NAME=\"shift report\"\r\n@PJL INFO ID\r\n")
+    talk.server(b"@PJL INFO ID\r\n\"HL-L5210DN series\"\r\n\x0c")
+    talk.client(b"@PJL ENTER LANGUAGE=PCL\r\n\x1bEshift report\x1bE\x1b%-12345X")
+
+# A panel is asked across the router (Crimson 3), and a broker for everything (MQTT 3.1.1 section 3.8).
+def crimson(register, kind, value=b""):
+    body = struct.pack("!HBB", register, kind, 0) + value
+    return struct.pack("!H", len(body)) + body
+
+
+panel = capture.host("00:05:e4:0c:00:51", "10.91.0.51")
+broker = capture.host("52:54:00:0c:00:52", "10.91.0.52")
+with capture.tcp(office, 50052, panel, 789) as talk:
+    talk.client(crimson(0x012B, 0x1B))
+    talk.server(crimson(0x012B, 3, b"Red Lion Controls\0"))
+    talk.client(crimson(0x012A, 0x1A))
+    talk.server(crimson(0x012A, 3, b"G310\0"))
+with capture.tcp(station, 50053, broker, 1883) as talk:
+    talk.client(b"\x10\x13\x00\x04MQTT\x04\x02\x00\x3c\x00\x07laptop7")
+    talk.server(b"\x20\x02\x00\x00")
+    talk.client(b"\x82\x06\x00\x01\x00\x01#\x00")
+    talk.server(b"\x90\x03\x00\x01\x00")
+
+
+# A deprecated policy (OPC 10000-7 section 6.6.163) and an NTLMv1 response (MS-NLMP section 2.2.2.6) that no password is behind.
+def opcua_text(value):
+    return struct.pack("<i", -1) if value is None else struct.pack("<i", len(value)) + value
+
+
+def opcua(kind, body):
+    return kind + struct.pack("<I", 8 + len(body)) + body
+
+
+POLICY = b"http://opcfoundation.org/UA/SecurityPolicy#Basic256"
+historian = capture.host("52:54:00:0c:00:54", "10.91.0.54")
+with capture.tcp(station, 50054, historian, 4840) as talk:
+    talk.client(opcua(b"HELF", struct.pack("<IIIII", 0, 65536, 65536, 0, 0) + opcua_text(b"opc.tcp://10.91.0.54:4840")))
+    talk.server(opcua(b"ACKF", struct.pack("<IIIII", 0, 65536, 65536, 0, 0)))
+    for side in (0, 1):
+        sealed = hashlib.sha512(bytes([side])).digest() * 4
+        head = struct.pack("<I", 7 * side) + opcua_text(POLICY) + opcua_text(b"0\x82\x00\x01") + opcua_text(hashlib.sha1(b"station").digest())
+        talk.send(side, opcua(b"OPNF", head + sealed))
+
+
+def ntlm(response):
+    domain, user, workstation = (text.encode("utf-16-le") for text in ("PLANT", "operator", "ENG-WS09"))
+    fields, payload = b"", b""
+    for value in (b"\0" * 24, response, domain, user, workstation, b""):
+        fields += struct.pack("<HHI", len(value), len(value), 64 + len(payload))
+        payload += value
+    return b"NTLMSSP\0" + struct.pack("<I", 3) + fields + struct.pack("<I", 0x00000201) + payload
+
+
+with capture.tcp(station, 50055, historian, 80) as talk:
+    for number, token in enumerate((b"NTLMSSP\0" + struct.pack("<II16x", 1, 0x00000207), ntlm(hashlib.sha256(b"response").digest()[:24]))):
+        talk.client(b"GET /reports HTTP/1.1\r\nHost: historian\r\nAuthorization: NTLM " + base64.b64encode(token) + b"\r\n\r\n")
+        challenge = b"NTLMSSP\0" + struct.pack("<IHHIIQ8xHHI", 2, 0, 0, 48, 0x00000201, 0x0123456789ABCDEF, 0, 0, 48)
+        answer = b"HTTP/1.1 200 OK\r\n" if number else b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM " + base64.b64encode(challenge) + b"\r\n"
+        talk.server(answer + b"Server: Microsoft-IIS/8.5\r\nContent-Length: 0\r\n\r\n")
+
+# A camera's page takes the log-in that its maker set (RFC 7617), and a switch lets a device in by its MAC address (RFC 2865).
+camera = capture.host("44:19:b6:0c:00:56", "10.91.0.56")
+with capture.tcp(station, 50056, camera, 80) as talk:
+    talk.client(b"GET /device HTTP/1.1\r\nHost: camera\r\nAuthorization: Basic " + base64.b64encode(b"admin:admin") + b"\r\n\r\n")
+    talk.server(b"HTTP/1.1 200 OK\r\nServer: App-webs/\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def attributes(*pairs):
+    return b"".join(bytes([kind, len(value) + 2]) + value for kind, value in pairs)
+
+
+switch, radius = capture.host("00:1b:0d:0c:00:57", "10.91.0.57"), capture.host("52:54:00:0c:00:58", "10.91.0.58")
+bypass = attributes((1, b"001ba90c0050"), (6, struct.pack("!I", 10)), (4, switch.ip_bytes), (31, b"00-1B-A9-0C-00-50"), (80, hashlib.md5(b"bypass").digest()))
+capture.udp(switch, 50057, radius, 1812, struct.pack("!BBH", 1, 7, 20 + len(bypass)) + hashlib.md5(b"request").digest() + bypass)
+let_in = attributes((80, hashlib.md5(b"let in").digest()))
+capture.udp(radius, 1812, switch, 50057, struct.pack("!BBH", 2, 7, 20 + len(let_in)) + hashlib.md5(b"answer").digest() + let_in)
+
+# A laptop asks ten addresses for what they are.
+for number in range(10):
+    target = capture.host(f"00:80:f4:0c:01:{number:02x}", f"10.91.0.{100 + number}")
+    with capture.tcp(thief, 50060 + number, target, 502) as talk:
+        talk.client(modbus(1, 0, b"\x2b\x0e\x01\x00"))
+        talk.server(modbus(1, 0, identification(b"V2.70")))
+
+# The press asks a name server and a service in the internet; the internet asks the press.
+question = struct.pack("!HHHHHH", 0x1234, 0x0100, 1, 0, 0, 0) + b"\x05press\x07example\x03com\0" + struct.pack("!HH", 1, 1)
+answer = struct.pack("!HHHHHH", 0x1234, 0x8180, 1, 1, 0, 0) + question[12:] + b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 300, 4) + cloud.ip_bytes
+capture.udp(press, 50070, resolver, 53, question)
+capture.udp(resolver, 53, press, 50070, answer)
+with capture.tcp(press, 50071, cloud, 80) as talk:
+    talk.client(b"POST /telemetry HTTP/1.1\r\nHost: press.example.com\r\nContent-Length: 2\r\n\r\n{}")
+    talk.server(b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n")
+with capture.tcp(stranger, 50072, press, 502) as talk:
+    talk.client(modbus(1, 0, b"\x03\x00\x00\x00\x02"))
+    talk.server(modbus(1, 0, b"\x03\x04\x00\x01\x00\x02"))
+
+# Somebody looks at the press by VNC: RFC 6143, no authentication (section 7.2.1).
+with capture.tcp(office, 50073, press, 5900) as talk:
+    talk.server(b"RFB 003.008\n")
+    talk.client(b"RFB 003.008\n")
+    talk.server(b"\x01\x01")
+    talk.client(b"\x01")
+    talk.server(b"\0\0\0\0")
+    talk.client(b"\x01")
+    talk.server(struct.pack("!HH", 1024, 768) + bytes.fromhex("2018000100ff00ff00ff100800000000") + struct.pack("!I", 7) + b"press-7")
+
+# Two DHCP servers answer one client (RFC 2131).
+client = capture.host("00:80:f4:0c:00:60", "0.0.0.0")
+everybody = capture.group("255.255.255.255")
+
+
+def dhcp(operation, kind, own, options):
+    head = struct.pack("!BBBBIHH4s4s4s4s6s10x64x128x", operation, 1, 6, 0, 0x91919191, 0, 0x8000, b"\0" * 4, own, b"\0" * 4, b"\0" * 4, mac_bytes(client.mac))
+    return head + b"\x63\x82\x53\x63" + bytes([53, 1, kind]) + options + b"\xff"
+
+
+capture.udp(client, 68, everybody, 67, dhcp(1, 1, b"\0" * 4, bytes([55, 3, 1, 3, 6])))
+for server, own in ((router, b"\x0a\x5b\0\x3c"), (thief, b"\x0a\x5b\0\x3d")):
+    capture.udp(server, 67, everybody, 68, dhcp(2, 2, own, bytes([54, 4]) + server.ip_bytes + bytes([51, 4, 0, 0, 14, 16, 1, 4, 255, 255, 255, 0])))
+capture.write()
+
+# ── certificates and keys ───────────────────────────────────────────────────────────────────────────────────────────────────
+capture = Capture("weakness/certificates-and-keys.pcap")
+visitor = capture.host("d4:be:d9:0d:00:06", "10.92.0.6")
+
+
+def made(text, size):
+    """Bytes that are no key of anybody."""
+    out = b""
+    while len(out) < size:
+        out += hashlib.sha256(f"{text} {len(out)}".encode()).digest()
+    return b"\x80" + out[1:size - 1] + b"\x01"
+
+
+def named(common_name):
+    return tlv(0x30, tlv(0x31, tlv(0x30, oid("2.5.4.3"), tlv(0x0C, common_name.encode()))))
+
+
+def utc(text):
+    return tlv(0x17, text.encode())
+
+
+def certificate(common_name, issuer, key, until, authority=False):
+    rsa = tlv(0x30, oid("1.2.840.113549.1.1.1"), tlv(0x05))
+    public = tlv(0x30, rsa, tlv(0x03, b"\0", tlv(0x30, integer(int.from_bytes(made(key, 256), "big")), integer(65537))))
+    signature = tlv(0x30, oid("1.2.840.113549.1.1.11"), tlv(0x05))
+    constraints = tlv(0x30, oid("2.5.29.19"), tlv(0x01, b"\xff"), tlv(0x04, tlv(0x30, tlv(0x01, b"\xff")) if authority else tlv(0x30)))
+    serial = int.from_bytes(hashlib.sha256(common_name.encode()).digest()[:8], "big")
+    body = tlv(0x30, tlv(0xA0, integer(2)), integer(serial), signature, named(issuer), tlv(0x30, utc("251201000000Z"), utc(until)), named(common_name), public, tlv(0xA3, tlv(0x30, constraints)))
+    return tlv(0x30, body, signature, tlv(0x03, b"\0", made(f"signature of {common_name}", 256)))
+
+
+def handshake(kind, body):
+    return bytes([kind]) + len(body).to_bytes(3, "big") + body
+
+
+def record(kind, body):
+    return struct.pack("!BHH", kind, 0x0303, len(body)) + body
+
+
+def tls(host, port, suite, chain):
+    hello = b"\x03\x03" + made("client", 32) + b"\0" + struct.pack("!H", 8) + struct.pack("!HHHH", 0xC02F, 0x002F, 0x000A, 0x0005) + b"\x01\0"
+    chosen = b"\x03\x03" + made(f"server {host.ip}", 32) + b"\0" + struct.pack("!H", suite) + b"\0"
+    certificates = b"".join(len(one).to_bytes(3, "big") + one for one in chain)
+    with capture.tcp(visitor, port, host, 443) as talk:
+        talk.client(record(22, handshake(1, hello)))
+        talk.server(record(22, handshake(2, chosen) + handshake(11, len(certificates).to_bytes(3, "big") + certificates) + handshake(14, b"")))
+        talk.client(record(22, handshake(16, b"\x01\0" + made("exchange", 256))) + record(20, b"\x01") + record(22, made("finished", 40)))
+        talk.server(record(20, b"\x01") + record(22, made("finished", 40)))
+        talk.client(record(23, made("request", 64)))
+        talk.server(record(23, made("answer", 64)))
+
+
+ISSUER = "Plant Issuing CA"
+cameras = [capture.host(f"44:19:b6:0d:00:{number:02x}", f"10.92.0.{number}") for number in (21, 22)]
+for number, camera in enumerate(cameras):
+    # One key from the factory in both, and forward secrecy in neither.
+    tls(camera, 50100 + number, 0x002F, [certificate(f"camera-{number + 1}", ISSUER, "factory", "350101000000Z")])
+recorder = capture.host("00:11:32:0d:00:31", "10.92.0.31")
+tls(recorder, 50110, 0x0005, [certificate("recorder", ISSUER, "recorder", "260320000000Z")])
+gateway = capture.host("00:90:e8:0d:00:41", "10.92.0.41")
+tls(gateway, 50120, 0xC02F, [certificate("gateway", "Plant Root CA", "gateway", "340101000000Z", authority=True)])
+
+
+# ── SSH ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def text(value):
+    return struct.pack("!I", len(value)) + value
+
+
+def packet(payload):
+    padding = 8 - (len(payload) + 5) % 8
+    padding += 8 if padding < 4 else 0
+    return struct.pack("!IB", len(payload) + padding + 1, padding) + payload + b"\0" * padding
+
+
+def offer(who):
+    lists = [b"curve25519-sha256", b"ssh-rsa,ssh-dss", b"aes128-ctr", b"aes128-ctr", b"hmac-sha2-256", b"hmac-sha2-256", b"none", b"none", b"", b""]
+    return b"\x14" + made(who, 16) + b"".join(map(text, lists)) + b"\0" + b"\0" * 4
+
+
+def number(size, name):
+    return text(b"\0" + made(name, size))
+
+
+def rsa_key(name, size):
+    return text(b"ssh-rsa") + text(b"\x01\0\x01") + number(size, name)
+
+
+def dss_key(name):
+    return text(b"ssh-dss") + number(128, name + " p") + number(20, name + " q") + number(128, name + " g") + number(128, name + " y")
+
+
+def ssh(host, port, key):
+    with capture.tcp(visitor, port, host, 22) as talk:
+        talk.server(b"SSH-2.0-dropbear_0.52\r\n")
+        talk.client(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")
+        talk.client(packet(offer("visitor")))
+        talk.server(packet(offer(host.ip)))
+        talk.client(packet(b"\x1e" + text(made("ephemeral", 32))))
+        talk.server(packet(b"\x1f" + text(key) + text(made("server ephemeral", 32)) + text(text(b"ssh-rsa") + text(made("signature", 128)))) + packet(b"\x15"))
+        talk.client(packet(b"\x15"))
+
+
+for number_of, camera in enumerate(cameras):
+    ssh(camera, 50130 + number_of, rsa_key("factory", 128))
+ssh(recorder, 50140, rsa_key("recorder", 256))
+capture.wait(86_400)
+ssh(recorder, 50141, rsa_key("recorder, reset", 256))
+ssh(gateway, 50142, dss_key("gateway"))
+capture.write()
+
+# ── what nobody reads ───────────────────────────────────────────────────────────────────────────────────────────────────────
+capture = Capture("weakness/unread.pcap")
+one, other = capture.host("00:80:f4:0e:00:11", "10.93.0.11"), capture.host("00:80:f4:0e:00:12", "10.93.0.12")
+with capture.tcp(one, 50200, other, 30999) as talk:
+    for turn in range(12):
+        talk.send(turn % 2, b"".join(hashlib.sha256(f"{turn} {part}".encode()).digest() for part in range(20)))
+capture.write()
