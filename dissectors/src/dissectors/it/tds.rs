@@ -4,9 +4,9 @@
 //! Tells us: server version and product, encryption asked for and answered, host name and program of clients, passwords that only an
 //! obfuscation hides, instances of a server. Does not tell: statements and their results; anything that TLS hides.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use crate::starttls;
 use observations::{Field, Kind, OperationClass, Subject, Transport, Value};
 
