@@ -744,6 +744,8 @@ table! {
         UptimeSeconds = 725, "uptime-seconds";
         /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
         TcpSignatureAnswer = 726, "tcp-signature-answer";
+        /// An operation by its protocol's name.
+        Operation = 750, "operation";
         /// What became of a log-in, or of a protection that was asked for: `offered`, `attempted`, `accepted`, `refused`, `required`.
         Outcome = 660, "outcome";
         /// Kerberos encryption type of a ticket (RFC 3961 section 8).
@@ -850,6 +852,8 @@ table! {
         Part = 17, "part";
         /// How a TCP/IP stack behaves.
         Stack = 18, "stack";
+        /// Something that may change a device was asked of it.
+        Operation = 19, "operation";
     }
 }
 
