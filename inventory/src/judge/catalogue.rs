@@ -307,6 +307,11 @@ impl Catalogue {
     }
 }
 
+/// A digest of the catalogue.
+pub(crate) fn digest() -> String {
+    fingerprints::digest(FILES.iter().map(|(_, text)| *text))
+}
+
 fn protocols(names: &[String], groups: &BTreeMap<String, Vec<String>>) -> Result<Vec<String>, String> {
     let mut all = Vec::new();
     for name in names {

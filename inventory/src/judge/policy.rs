@@ -70,6 +70,13 @@ impl Policy {
         as_of: None,
     };
 
+    /// A digest of what an operator set; tags of secrets, which depend on the site key, left out.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let plain = Self { default_secrets: BTreeSet::new(), default_logins: BTreeSet::new(), ..self.clone() };
+        fingerprints::digest([super::catalogue::digest().as_str(), format!("{plain:?}").as_str()].into_iter())
+    }
+
     /// The declared zone of an address.
     #[must_use]
     pub fn zone_of(&self, ip: &IpAddr) -> Option<&DeclaredZone> {
