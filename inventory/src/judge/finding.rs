@@ -7,8 +7,8 @@ use super::{Bench, Judged, Mark, Note, Shown};
 use crate::assemble::{Members, Talk, Traffic, View, time};
 use crate::document::{Evidence, Finding, Remedy, Score, Span as DocumentSpan};
 use crate::gather::{Span, Told, wider};
-use observations::{Field, ValueRef};
-use std::collections::BTreeMap;
+use observations::{Field, Kind, Statement, Subject, ValueRef};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Quotations shown for one finding.
@@ -28,6 +28,8 @@ struct Case {
     evidence: Vec<Evidence>,
     details: Vec<String>,
     more: usize,
+    /// Log-ins that were counted: with tags there are as many as without.
+    log_ins: BTreeSet<(Subject, Subject, String)>,
 }
 
 impl Case {
@@ -130,7 +132,11 @@ impl Judged {
             Shown::Said(mark) => {
                 let Some(told) = view.facts.told(mark.at) else { return };
                 let field = Catalogue::built_in().condition(mark.condition).and_then(|condition| condition.shows(&told.said));
-                case.see(1, Some((told.entry.first.time, told.entry.last.time)));
+                let again = told.said.kind == Kind::Credential && !case.log_ins.insert(log_in(&told.said));
+                case.see(u64::from(!again), Some((told.entry.first.time, told.entry.last.time)));
+                if again {
+                    return;
+                }
                 if let Some(one) = field.and_then(|index| told.said.fields.get(index)) {
                     case.tell(format!("{} {}: {}", told.said.protocol, one.field.name(), fingerprints::text::safe(one.value)));
                 }
@@ -210,6 +216,12 @@ impl Note {
             case.quote(view, &told, first);
         }
     }
+}
+
+/// Who showed a secret to whom, and for what.
+fn log_in(said: &Statement<'_>) -> (Subject, Subject, String) {
+    let used = said.get(Field::SecretUse).map(|used| used.display().into_owned()).unwrap_or_default();
+    (said.about.clone(), said.speaker.clone(), used)
 }
 
 /// A value for people: a time as a date.
