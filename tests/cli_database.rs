@@ -33,9 +33,12 @@ fn long_capture(path: &Path) {
 #[test]
 fn a_killed_replay_leaves_a_database_that_the_same_replay_completes() {
     let folder = folder("killed");
-    let _ = std::fs::remove_file(folder.join("killed.db"));
+    for name in ["killed.db", "whole.db"] {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
     long_capture(&folder.join("long.pcap"));
-    let wanted = run_in(&folder, &["replay", "long.pcap", "--format", "json"]);
+    // Without a site key a database has no tags of secrets: only with another does it agree.
+    let wanted = run_in(&folder, &["replay", "long.pcap", "--db", "whole.db", "--format", "json"]);
     let mut replay = command(&["replay", "long.pcap", "--db", "killed.db"]);
     let mut child = replay.current_dir(&folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let committed = || Store::open_read_only(&folder.join("killed.db")).is_ok_and(|store| store.sources().is_ok_and(|sources| !sources.is_empty()));
