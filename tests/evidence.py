@@ -25,7 +25,7 @@ put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, sii, tls-re
                 connection (from the packet that opened it), request (from the packet that asked): the spans name the pieces in
                 order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
-                tplink-autokey: the value stands somewhere in what comes out; reversed (the last byte first): it is what comes out.
+                tplink-autokey, quic-initial (the client's, RFC 9001 5.2): the value stands somewhere in what comes out; reversed (the last byte first): it is what comes out.
 to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression
                 pointers of the message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time,
                 ber-oid, uuid-le, text-lines (lines as one, with commas)
@@ -60,6 +60,7 @@ import base64
 import binascii
 import gzip
 import hashlib
+import hmac
 import html
 import ipaddress
 import json
@@ -483,6 +484,87 @@ def autokey(raw):
     return Inside(bytes(byte ^ before for byte, before in zip(raw, b"\xab" + raw)))
 
 
+def aes_sbox():
+    """FIPS 197 section 5.1.1: the inverse in GF(2^8), then an affine turn; 3 generates the field, and 0xF6 is its inverse."""
+    box, one, other = [0x63] * 256, 1, 1
+    for _ in range(255):
+        turned = other
+        for shift in range(1, 5):
+            turned ^= (other << shift | other >> 8 - shift) & 0xFF
+        box[one] = turned ^ 0x63
+        one, other = gf_times(one, 3), gf_times(other, 0xF6)
+    return box
+
+
+def gf_times(a, b):
+    product = 0
+    while b:
+        product ^= a if b & 1 else 0
+        a = (a << 1 ^ (0x11B if a & 0x80 else 0)) & 0x1FF
+        b >>= 1
+    return product
+
+
+def aes_block(key, data, box=[]):
+    """FIPS 197: one block under a key of 128 bits."""
+    if not box:
+        box.extend(aes_sbox())
+    keys, rcon = [list(key[at : at + 4]) for at in range(0, 16, 4)], 1
+    for at in range(4, 44):
+        word = keys[-1]
+        if at % 4 == 0:
+            word, rcon = [box[word[1]] ^ rcon, box[word[2]], box[word[3]], box[word[0]]], gf_times(rcon, 2)
+        keys.append([a ^ b for a, b in zip(keys[at - 4], word)])
+    flat = [byte for word in keys for byte in word]
+    state = [a ^ b for a, b in zip(data, flat)]
+    for turn in range(1, 11):
+        state = [box[state[(at + 4 * (at % 4)) % 16]] for at in range(16)]
+        if turn < 10:
+            state = [gf_times(state[at], 2) ^ gf_times(state[at & 12 | at + 1 & 3], 3) ^ state[at & 12 | at + 2 & 3] ^ state[at & 12 | at + 3 & 3] for at in range(16)]
+        state = [a ^ b for a, b in zip(state, flat[16 * turn :])]
+    return bytes(state)
+
+
+def quic_number(raw, at):
+    """RFC 9000 section 16: a number and where it ends."""
+    size = 1 << (raw[at] >> 6)
+    return int.from_bytes(raw[at : at + size], "big") & (1 << 8 * size - 2) - 1, at + size
+
+
+def quic_initial(raw):
+    """RFC 9001 section 5: a client's Initial packet without its protection; the pieces of the hello in order."""
+    def expand(secret, label, size):
+        label = b"tls13 " + label
+        return hmac.digest(secret, struct.pack("!HB", size, len(label)) + label + b"\0\1", "sha256")[:size]
+
+    version, length = struct.unpack_from("!IB", raw, 1)
+    connection, at = raw[6 : 6 + length], 6 + length
+    at += 1 + raw[at]
+    token, at = quic_number(raw, at)
+    _, at = quic_number(raw, at + token)
+    salt, prefix = {1: ("38762cf7f55934b34d179ae6a4c80cadccbb7f0a", b"quic"), 0x6B3343CF: ("0dede3def700a6db819381be6e269dcbf9bd2ed9", b"quicv2")}.get(
+        version, ("afbfec289993d24c9e9786f19c6111e04390a899", b"quic"))
+    secret = expand(hmac.digest(bytes.fromhex(salt), connection, "sha256"), b"client in", 32)
+    mask = aes_block(expand(secret, prefix + b" hp", 16), raw[at + 4 : at + 20])
+    size = ((raw[0] ^ mask[0]) & 3) + 1
+    number = bytes(a ^ b for a, b in zip(raw[at : at + size], mask[1:]))
+    nonce = (int.from_bytes(expand(secret, prefix + b" iv", 12), "big") ^ int.from_bytes(number, "big")).to_bytes(12, "big")
+    key, sealed = expand(secret, prefix + b" key", 16), raw[at + size : -16]
+    plain = b"".join(
+        bytes(a ^ b for a, b in zip(sealed[at : at + 16], aes_block(key, nonce + struct.pack("!I", at // 16 + 2)))) for at in range(0, len(sealed), 16))
+    pieces, at = [], 0
+    while at < len(plain):
+        kind, at = plain[at], at + 1
+        if kind == 6:
+            offset, at = quic_number(plain, at)
+            length, at = quic_number(plain, at)
+            pieces.append((offset, plain[at : at + length]))
+            at += length
+        elif kind > 1:
+            break
+    return Inside(b"".join(piece for _, piece in sorted(pieces)))
+
+
 def amqp_product(raw):
     """The texts of `product` and `version`: AMQP 0-9-1 section 4.2.5.5 has a type and four bytes of length, 1.0 a type and one."""
     texts = []
@@ -585,6 +667,7 @@ DERIVATIONS = {
     **{name: lambda raw, _: inflate(raw) for name in ("gzip", "deflate", "http-gzip")},
     "websocket-mask": lambda raw, _: unmasked(raw),
     "tplink-autokey": lambda raw, _: autokey(raw),
+    "quic-initial": lambda raw, _: quic_initial(raw),
     "amqp-product": lambda raw, _: amqp_product(raw),
     "lifx-version": lambda raw, _: ["{1}.{0}".format(*struct.unpack("<HH", raw))],
     "utf-16le": lambda raw, _: [raw.decode("utf-16-le", "replace")],

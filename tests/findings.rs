@@ -17,7 +17,7 @@ level = "1"
 
 [[zone]]
 name = "office"
-networks = ["10.77.0.0/16", "10.78.0.0/16"]
+networks = ["10.77.0.0/16", "10.78.0.0/16", "fd00:77::/64"]
 level = "4"
 
 [[conduit]]
@@ -29,13 +29,17 @@ protocols = ["s7comm"]
 severity = "low"
 reason = "read only"
 
+[[issuer]]
+name = "CN=Some Other CA"
+
 [[managed]]
 file = "cmdb.csv"
 name = "CMDB"
 as_of = "2026-11-22T00:00:00Z"
 "#;
 
-const LIST: &str = "name,mac,serial,status\nM340,00:80:f4:0a:00:11,,active\nold printer,00:1b:a9:0a:00:23,,retired\n";
+const LIST: &str =
+    "name,mac,serial,status\nM340,00:80:f4:0a:00:11,,active\nold printer,00:1b:a9:0a:00:23,,retired\nspare,00:80:f4:ff:ff:01,,active\n";
 
 /// Rules, and captures in which a protocol is used as it should be, or nearly as the rule forbids.
 const NEAR_MISSES: &[(&str, &str)] = &[

@@ -58,6 +58,7 @@ const UNUSUAL_PORTS: &[(&str, u16)] = &[
     ("imap", 10143),
     ("kerberos", 10088),
     ("ldap", 10389),
+    ("quic", 14443),
     ("rdp", 13389),
     ("rtsp", 15540),
     ("smtp", 10025),

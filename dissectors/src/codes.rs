@@ -25,8 +25,3 @@ pub(crate) fn find(codes: &[Code], code: u32) -> Option<u16> {
 pub(crate) fn knows(codes: &[Code], code: u32) -> bool {
     codes.iter().any(|row| row.0 == code)
 }
-
-/// A word of a specification as a value.
-pub(crate) fn word(text: &str) -> observations::Value {
-    observations::Value::Text(text.into())
-}

@@ -61,6 +61,8 @@ mod it {
     pub(super) mod pop;
     pub(super) mod pptp;
     pub(super) mod ptp;
+    pub(super) mod quic;
+    mod quic_keys;
     pub(super) mod radius;
     pub(super) mod rdp;
     pub(super) mod resp;
@@ -72,11 +74,13 @@ mod it {
     pub(super) mod sip;
     pub(super) mod smb;
     pub(super) mod smb2;
+    mod smb2_header;
     mod smb_commands;
     pub(super) mod smtp;
     pub(super) mod snmp;
     pub(super) mod ssdp;
     pub(super) mod ssh;
+    mod ssh_agreement;
     pub(super) mod stun;
     pub(super) mod syslog;
     pub(super) mod tacplus;
@@ -88,6 +92,7 @@ mod it {
     pub(super) mod tftp;
     pub(super) mod tls;
     mod tls_handshake;
+    mod tls_key_exchange;
     mod tls_record;
     mod tls_ssl2;
     pub(super) mod tns;
@@ -257,6 +262,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::pop::Pop,
     &it::pptp::Pptp,
     &it::ptp::Ptp,
+    &it::quic::Quic,
     &it::radius::Radius,
     &it::rdp::Rdp,
     &it::resp::Resp,

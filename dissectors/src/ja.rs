@@ -13,6 +13,7 @@ use std::collections::HashMap;
 pub(crate) enum Carrier {
     Tcp,
     Dtls,
+    Quic,
 }
 
 /// What a client offers, in the order of the wire.
@@ -88,7 +89,11 @@ pub(crate) fn ja3(offer: &Offer<'_>) -> String {
 pub(crate) fn ja4(offer: &Offer<'_>, carrier: Carrier) -> String {
     let mut ciphers: Vec<u16> = without_grease(&offer.ciphers).collect();
     let mut extensions: Vec<u16> = without_grease(&offer.extensions).collect();
-    let letter = if carrier == Carrier::Tcp { 't' } else { 'd' };
+    let letter = match carrier {
+        Carrier::Tcp => 't',
+        Carrier::Dtls => 'd',
+        Carrier::Quic => 'q',
+    };
     let (version, alpn) = (version(offer, carrier), alpn(offer.alpn));
     let destination = if extensions.contains(&SERVER_NAME) { 'd' } else { 'i' };
     let (cipher_count, extension_count) = (ciphers.len().min(99), extensions.len().min(99));

@@ -69,7 +69,6 @@ mod starttls;
 mod tallies;
 #[cfg(test)]
 pub(crate) mod testing;
-mod tls_within;
 mod tlv;
 pub mod tunnel;
 mod websocket;

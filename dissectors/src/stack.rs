@@ -24,34 +24,86 @@ const INITIAL: [u8; 4] = [32, 64, 128, 255];
 /// Windows that are a multiple of the segment size are no accident; of many segments they are.
 const SEGMENTS_MAX: u16 = 1000;
 
-/// Says the signature of a SYN or SYN+ACK; one that a host showed before is only timed.
+/// Says the signature of a SYN or SYN+ACK; one that a host showed before is only timed, without being written.
 pub(crate) fn say(cx: &mut Context<'_>) {
     let frame = *cx.frame();
-    let Some(signature) = signature(&frame, cx.captured()) else { return };
-    let field = if frame.tcp_flags & ACK == 0 { Field::TcpSignature } else { Field::TcpSignatureAnswer };
-    let about = cx.sender_host();
-    let name = if frame.net == Net::V4 { "ip" } else { "ipv6" };
-    let at = frame.transport_offset;
-    let length = frame.payload_offset.saturating_sub(at);
+    let Some(words) = headers(&frame, cx.captured()).map(|(net, tcp)| Words::of(&frame, net, tcp)) else { return };
     // Nothing in it can fail.
-    let _ = cx.once((&signature, field), |cx| {
-        let value = Value::Text(signature.clone().into_bytes());
-        cx.say_as(name, &about, &about, Kind::Stack).in_frame_derived(field, &value, at, length, "p0f-signature");
+    let _ = cx.once(words, |cx| {
+        let Some(signature) = signature(&frame, cx.captured()) else { return Ok(()) };
+        let field = if frame.tcp_flags & ACK == 0 { Field::TcpSignature } else { Field::TcpSignatureAnswer };
+        let (about, name) = (cx.sender_host(), if frame.net == Net::V4 { "ip" } else { "ipv6" });
+        let (at, length) = (frame.transport_offset, frame.payload_offset.saturating_sub(frame.transport_offset));
+        cx.say_as(name, &about, &about, Kind::Stack).in_frame_derived(field, &Value::Text(signature.into_bytes()), at, length, "p0f-signature");
         Ok(())
     });
 }
 
-/// The signature of a frame whose headers lie in the captured bytes.
-fn signature(frame: &Frame, data: &[u8]) -> Option<String> {
+/// The network and transport headers, if they lie in the captured bytes.
+fn headers<'p>(frame: &Frame, data: &'p [u8]) -> Option<(&'p [u8], &'p [u8])> {
     if frame.detached != 0 || frame.protocol != 6 {
         return None;
     }
     let start = usize::try_from(frame.transport_offset).ok()?;
     let tcp = data.get(start..usize::try_from(frame.payload_offset).ok()?)?;
     let net = data.get(usize::try_from(frame.net_offset).ok()?..start)?;
-    if !(HEADER..=HEADER_MAX).contains(&tcp.len()) {
-        return None;
+    (HEADER..=HEADER_MAX).contains(&tcp.len()).then_some((net, tcp))
+}
+
+/// All on which a signature depends, without what is new in each connection: ports, numbers, sums and times.
+#[derive(Hash)]
+struct Words {
+    net: ([u8; 4], usize),
+    ttl: u8,
+    tcp: [u8; HEADER_MAX],
+    length: usize,
+    payload: bool,
+}
+
+impl Words {
+    fn of(frame: &Frame, net: &[u8], tcp: &[u8]) -> Self {
+        let byte = |at: usize| net.get(at).copied().unwrap_or_default();
+        let lower = match frame.net {
+            Net::V4 => [byte(0), byte(1) & 3, u8::from(byte(4) | byte(5) != 0), byte(6) & 0xc0],
+            _ => [byte(1) & 0x30, u8::from(byte(1) & 0x0f | byte(2) | byte(3) != 0), 0, 0],
+        };
+        let mut words = [0; HEADER_MAX];
+        words.iter_mut().zip(tcp).for_each(|(word, byte)| *word = *byte);
+        let numbers = [frame.tcp_seq == 0, frame.tcp_ack == 0, false, false];
+        let blank = |words: &mut [u8], at: usize, values: &[bool]| {
+            words.iter_mut().skip(at).zip(values).for_each(|(word, value)| *word = u8::from(*value));
+        };
+        blank(&mut words, 0, &[false; 4]);
+        blank(&mut words, 4, &[false; 8]);
+        blank(&mut words, 4, &numbers);
+        blank(&mut words, 16, &[false; 2]);
+        let mut at = HEADER;
+        // RFC 7323 §3.2: times are known by whether there are any.
+        while let Some(&[kind, length]) = tcp.get(at..at + 2).and_then(<[u8]>::first_chunk) {
+            match kind {
+                0 => break,
+                1 => at += 1,
+                8 if length == 10 => {
+                    let some = |from: usize| tcp.get(from..from + 4).is_some_and(|time| time != [0; 4]);
+                    blank(&mut words, at + 2, &[some(at + 2), false, false, false, some(at + 6), false, false, false]);
+                    at += 10;
+                }
+                _ if length < 2 => break,
+                _ => at += usize::from(length),
+            }
+        }
+        Self { net: (lower, net.len()), ttl: initial(frame.ttl), tcp: words, length: tcp.len(), payload: frame.payload_len > 0 }
     }
+}
+
+/// The TTL with which a packet began.
+fn initial(ttl: u8) -> u8 {
+    INITIAL.iter().find(|initial| **initial >= ttl).copied().unwrap_or(u8::MAX)
+}
+
+/// The signature of a frame whose headers lie in the captured bytes.
+fn signature(frame: &Frame, data: &[u8]) -> Option<String> {
+    let (net, tcp) = headers(frame, data)?;
     let (version, options, mut quirks) = match frame.net {
         Net::V4 => v4(net)?,
         Net::V6 => v6(net)?,
@@ -60,7 +112,7 @@ fn signature(frame: &Frame, data: &[u8]) -> Option<String> {
     let layout = Layout::of(tcp.get(HEADER..)?, frame.tcp_flags);
     transport(tcp, frame, &mut quirks);
     quirks.extend(&layout.quirks);
-    let ttl = INITIAL.iter().find(|initial| **initial >= frame.ttl).copied().unwrap_or(u8::MAX);
+    let ttl = initial(frame.ttl);
     let window = u16::from_be_bytes(*tcp.get(14..)?.first_chunk::<2>()?);
     let mut text = format!("{version}:{ttl}:{options}:");
     let _ = match layout.mss {
@@ -242,6 +294,22 @@ mod tests {
     fn options_that_lie_are_bad_and_end_the_reading() {
         assert_eq!(of(&segment(255, SYN, 4128, &[2, 4, 5, 0xb4, 9, 0, 0, 0])), "4:255:0:1460:4128,0:mss:df,id+,bad:0");
         assert_eq!(of(&segment(255, SYN, 4128, &[3, 3, 20, 0])), "4:255:0:*:4128,20:ws,eol+0:df,id+,exws:0");
+    }
+
+    #[test]
+    fn what_is_new_in_each_connection_makes_no_new_words() {
+        use std::hash::BuildHasher;
+        let options = |time: u8| [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 1, 2, time, 0, 0, 0, 0, 1, 3, 3, 7];
+        let hasher = foldhash::fast::FixedState::default();
+        let hash = |(frame, data): &(Frame, Vec<u8>)| headers(frame, data).map(|(net, tcp)| hasher.hash_one(Words::of(frame, net, tcp))).unwrap();
+        let (first, mut second) = (segment(64, SYN, 64240, &options(3)), segment(61, SYN, 64240, &options(9)));
+        (second.1[20], second.1[27]) = (9, 77);
+        second.0.tcp_seq = 77;
+        assert_eq!(hash(&first), hash(&second));
+        assert_eq!(of(&first), of(&second));
+        for other in [segment(64, SYN, 64241, &options(3)), segment(128, SYN, 64240, &options(3)), segment(64, SYN, 64240, &[2, 4, 5, 0xb4])] {
+            assert_ne!(hash(&first), hash(&other));
+        }
     }
 
     #[test]

@@ -10,6 +10,11 @@ const TLS: &str = "tls";
 /// RFC 8446 §5.1: type, version, length.
 const HEADER: usize = 5;
 
+/// Whether these bytes begin a record.
+pub(crate) const fn is_record(head: &[u8]) -> bool {
+    matches!(head, [20..=24, 3, 0..=4, ..])
+}
+
 /// The record at the head of a stream.
 pub(crate) fn frame(head: &[u8]) -> Framing {
     match head.first_chunk::<HEADER>() {

@@ -34,6 +34,7 @@ pub use claim::{Attribute, Claim, Class};
 use observations::{Field, Kind, Statement, ValueRef};
 use registry::Vendors;
 use rule::{RuleError, Rules};
+use std::hash::BuildHasher;
 
 /// Everything that turns observations into claims.
 pub struct Fingerprints {
@@ -101,11 +102,25 @@ impl Fingerprints {
         claims
     }
 
+    /// A digest of the rules, one's own included.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        self.rules.digest()
+    }
+
     /// How many rules there are.
     #[must_use]
     pub fn rules(&self) -> usize {
         self.rules.len()
     }
+}
+
+/// A digest of texts in their order, in hexadecimal. It tells editions apart; nobody is to rely on it against forgery.
+#[must_use]
+pub fn digest<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    let state = foldhash::quality::FixedState::with_seed(0);
+    let digest = texts.fold(0u64, |before, text| state.hash_one((before, text)));
+    format!("{digest:016x}")
 }
 
 /// What somebody looks for is not what he is, and not what is there; and of a chain of certificates only the first is its bearer's.

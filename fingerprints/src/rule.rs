@@ -121,12 +121,18 @@ pub struct Rules {
     /// By the number of a field: the sets that read it.
     fields: Vec<Vec<usize>>,
     count: usize,
+    digest: String,
 }
 
 impl Rules {
     /// Reads and compiles the built-in rules and `more` (file name, text); a later rule of the same id replaces an earlier one.
     ///
     /// # Errors
+    /// A digest of their texts.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// [`RuleError`] for the first that is wrong.
     pub fn load(more: &[(String, String)]) -> Result<Self, RuleError> {
         let mut rules: BTreeMap<String, (&str, bool, Rule)> = BTreeMap::new();
@@ -137,7 +143,8 @@ impl Rules {
                 rules.insert(rule.id.clone(), (file, own, rule));
             }
         }
-        let mut all = Self { count: rules.len(), ..Self::default() };
+        let texts = BUILT_IN.iter().map(|(_, text)| *text).chain(more.iter().map(|(_, text)| text.as_str()));
+        let mut all = Self { count: rules.len(), digest: crate::digest(texts), ..Self::default() };
         for (file, own, rule) in rules.into_values() {
             let checked = if own { check(&rule) } else { Ok(()) };
             let id = rule.id.clone();

@@ -17,6 +17,29 @@ const FLAG_ID: &str = include_str!("../data/flag_id.tsv");
 const BUILDERS: &str = include_str!("../data/mac_vendor_builds_devices.tsv");
 const VENDOR_NAMES: &str = include_str!("../data/vendor_names.tsv");
 
+/// Every table.
+const ALL: &[&str] = &[
+    OUI,
+    CIP_VENDOR,
+    CIP_DEVICE_TYPE,
+    PROFINET_VENDOR,
+    BACNET_VENDOR,
+    KNX_MANUFACTURER,
+    ETHERCAT_VENDOR,
+    HART_MANUFACTURER,
+    CSA_VENDOR,
+    ENTERPRISE,
+    FLAG_ID,
+    BUILDERS,
+    VENDOR_NAMES,
+];
+
+/// A digest of the tables: another edition has another.
+#[must_use]
+pub fn digest() -> String {
+    crate::digest(ALL.iter().copied())
+}
+
 /// The organisation to which a MAC address's prefix is registered: MA-S (36 bits), MA-M (28), MA-L (24). A locally administered address
 /// belongs to nobody, unless its company identifier (CID) is registered.
 #[must_use]

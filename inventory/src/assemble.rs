@@ -115,8 +115,9 @@ impl<'a> View<'a> {
             schema: SCHEMA.into(),
             producer: document::Producer {
                 version: env!("CARGO_PKG_VERSION").into(),
-                rules: self.fingerprints.rules().to_string(),
-                ..document::Producer::default()
+                rules: format!("{} {}", self.fingerprints.rules(), self.fingerprints.digest()),
+                data: fingerprints::table::digest(),
+                config: self.policy.digest(),
             },
             as_of: self.said.sources.values().filter_map(|one| one.source.last_seen).max().and_then(time),
             complete: self.said.sources.values().all(|one| one.source.complete) && limits_hit.is_empty(),

@@ -47,13 +47,13 @@ schema! {
 
     /// Digests of what made the document.
     Producer {
-        /// Of the program.
+        /// The program's.
         version: String,
         /// Number and digest of the rules.
         rules: String,
-        /// Edition of the data tables.
+        /// Of the data tables.
         data: String,
-        /// Digest of the settings.
+        /// Of the catalogue of findings, and what an operator set.
         config: String,
     }
 

@@ -196,6 +196,10 @@ pub struct Facts<'a> {
 /// Protocols of the link layer whose frames no router passes on: an address in them is the sender's own.
 const LINK_LOCAL: &[&str] = &["lldp", "cdp", "pn_dcp", "stp", "eth", "arp", "mndp", "edp", "fdp"];
 
+/// Protocols whose hellos no router passes on either: they go to a group of the link with a TTL of 1, which shows nothing by itself
+/// (RFC 2328 appendix A.1, RFC 7868 §6.1, RFC 7761 §4.3.1, RFC 2453 §4.3, RFC 2281 §5).
+const HELLOS: &[&str] = &["ospf", "eigrp", "pim", "rip", "hsrp"];
+
 /// Protocols in which a router may answer for others (RFC 1027, RFC 4389).
 const PROXIED: &[&str] = &["arp", "icmpv6"];
 
@@ -323,6 +327,8 @@ impl<'a> Facts<'a> {
             met.push((Mark::CERTIFICATE, true, false));
         } else if said.kind == Kind::Security && said.about.endpoint.is_some() && said.get(Field::SecurityLevel).is_some() {
             met.push((Mark::SECURITY, true, false));
+        } else if said.kind == Kind::Operation {
+            met.push((Mark::OPERATION, true, false));
         }
         for (condition, of_subject, of_speaker) in met {
             let whose = [Some(about).filter(|_| of_subject), Some(speaker).filter(|speaker| of_speaker && !(of_subject && *speaker == about))];
@@ -372,6 +378,13 @@ impl<'a> Facts<'a> {
         if let (Kind::Binding | Kind::Lease, Some(ip)) = (said.kind, said.about.ip) {
             let ttl = said.get(Field::TimeToLive).and_then(ValueRef::number).and_then(|ttl| u8::try_from(ttl).ok());
             self.sightings.push(Sighting { place, ip, mac, confirmed: !frames, firm, ttl, span, declared: itself && !frames });
+        }
+        if let (Kind::Router, Some(ip)) = (said.kind, said.about.ip)
+            && itself
+            && !mac.is_virtual_router()
+            && HELLOS.contains(&said.protocol)
+        {
+            self.sightings.push(Sighting { place, ip, mac, confirmed: true, firm: true, ttl: None, span, declared: true });
         }
         if frames || !itself || said.kind == Kind::Request || !LINK_LOCAL.contains(&said.protocol) {
             return;

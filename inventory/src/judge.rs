@@ -35,7 +35,7 @@ use crate::grouped::Grouped;
 use catalogue::Catalogue;
 use certificate::Seen;
 use condition::{Condition, Listed, Role, Whom};
-pub(crate) use finding::score;
+pub(crate) use finding::{Basis, score};
 use observations::{Kind, Statement, ValueRef};
 use policy::Policy;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +57,8 @@ impl Mark {
     pub(crate) const CERTIFICATE: u16 = u16::MAX;
     /// Neither: a statement about the protection of a service.
     pub(crate) const SECURITY: u16 = u16::MAX - 1;
+    /// Nor these: something that may change a device was asked of it.
+    pub(crate) const OPERATION: u16 = u16::MAX - 2;
 }
 
 impl Conditions {

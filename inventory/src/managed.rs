@@ -47,7 +47,7 @@ pub const FRESH: i64 = 7 * 86_400 * 1_000_000_000;
 
 /// What a device shows, by the worth of it.
 #[derive(Default)]
-struct Shows {
+pub(crate) struct Shows {
     certificates: BTreeSet<String>,
     serials: BTreeSet<String>,
     macs: BTreeSet<Mac>,
@@ -56,6 +56,11 @@ struct Shows {
 }
 
 impl Shows {
+    /// Whether an entry's device is among those.
+    pub(crate) fn agrees_with(&self, entry: &Entry) -> bool {
+        self.agrees(entry).is_some()
+    }
+
     /// The strongest sort of key in which an entry agrees.
     fn agrees(&self, entry: &Entry) -> Option<&'static str> {
         if !self.certificates.is_disjoint(&entry.certificates) {
@@ -128,6 +133,20 @@ impl View<'_> {
                 },
             },
         }
+    }
+
+    /// All that any component shows.
+    pub(crate) fn shown_keys(&self, members: &Members) -> Shows {
+        let mut all = Shows::default();
+        for at in 0..self.resolved.components.len() {
+            let Shows { certificates, serials, macs, hostnames, ips } = self.shows(at, members);
+            all.certificates.extend(certificates);
+            all.serials.extend(serials);
+            all.macs.extend(macs);
+            all.hostnames.extend(hostnames);
+            all.ips.extend(ips);
+        }
+        all
     }
 
     fn shows(&self, at: usize, members: &Members) -> Shows {

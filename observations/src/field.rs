@@ -704,8 +704,6 @@ table! {
         SyslogAppName = 703, "syslog-app-name";
         /// IPMI product id: a maker's number of a board.
         IpmiProductId = 704, "ipmi-product-id";
-        /// An authentication method that a server offers, as the protocol words it; whether it is used is said elsewhere.
-        OfferedAuthentication = 705, "offered-authentication";
         /// SNMP trap or notification, dotted.
         TrapOid = 706, "trap-oid";
         /// Enterprise of an SNMPv1 trap, dotted: of its agent as a rule, of a standard's trap that of the standard.
@@ -744,6 +742,10 @@ table! {
         RemoteAccess = 723, "remote-access";
         /// How long a device is up, in seconds.
         UptimeSeconds = 725, "uptime-seconds";
+        /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
+        TcpSignatureAnswer = 726, "tcp-signature-answer";
+        /// An operation by its protocol's name.
+        Operation = 750, "operation";
         /// What became of a log-in, or of a protection that was asked for: `offered`, `attempted`, `accepted`, `refused`, `required`.
         Outcome = 660, "outcome";
         /// Kerberos encryption type of a ticket (RFC 3961 section 8).
@@ -808,8 +810,6 @@ table! {
         ClientBuild = 690, "client-build";
         /// Name of the desktop that a server shows.
         DesktopName = 691, "desktop-name";
-        /// A SYN+ACK's stack signature, which depends on the SYN that it answers.
-        TcpSignatureAnswer = 726, "tcp-signature-answer";
     }
 }
 
@@ -852,6 +852,8 @@ table! {
         Part = 17, "part";
         /// How a TCP/IP stack behaves.
         Stack = 18, "stack";
+        /// Something that may change a device was asked of it.
+        Operation = 19, "operation";
     }
 }
 

@@ -42,8 +42,8 @@ SERVICES = {
                                 "mount --bind @CONF@/strongswan.conf /etc/strongswan.conf; exec /usr/lib/ipsec/starter --nofork")),
     "ipsec-gw": ("gw", bash("sleep 2; mount --bind @CONF@/ipsec-gw.conf /etc/ipsec.conf; mount --bind @CONF@/ipsec.secrets /etc/ipsec.secrets; "
                             "mount --bind @CONF@/strongswan.conf /etc/strongswan.conf; exec /usr/lib/ipsec/starter --nofork")),
-    "netflow-5": ("gw", "softflowd -d -i eth0 -n 10.77.0.20:2055 -v 5 -t maxlife=4 -t udp=2 -t icmp=2 -p /run/softflowd.pid -c /run/softflowd.ctl"),
-    "netflow-9": ("hmi", "softflowd -d -i eth0 -n 10.77.0.20:2056 -v 9 -t maxlife=4 -t udp=2 -t icmp=2 -p /run/softflowd.pid -c /run/softflowd.ctl"),
+    "netflow-5": ("gw", "pmacctd -f @CONF@/pmacct-netflow5.conf"),
+    "netflow-9": ("hmi", "pmacctd -f @CONF@/pmacct-netflow9.conf"),
     "pmacct": ("sw", "pmacctd -f @CONF@/pmacct-sflow.conf"),
     "rtsp": ("cam", "/usr/bin/python3 @DEVICES@/rtsp_server.py 554 admin LABSECRET-rtsp"),
     "rtsp-open": ("iot", "/usr/bin/python3 @DEVICES@/rtsp_server.py 8554"),
@@ -119,7 +119,7 @@ SCENARIOS = {
     "flows": {
         "services": ["netflow-5", "netflow-9", "pmacct"], "settle": 3,
         "steps": [("laptop", "for n in 1 2 3 4; do ping -c 2 -i 0.3 10.77.0.1; ping -c 2 -i 0.3 10.77.0.5; ping -c 2 -i 0.3 10.77.0.2; sleep 2; done; true", 40), ("laptop", "sleep 8")],
-        "outputs": [("cflow/softflowd-5-and-9-and-pmacct-ipfix.pcap", "udp.port in {2055, 2056, 4739}", "udp"), ("sflow/pmacct.pcap", "udp.port == 6343", "sflow")],
+        "outputs": [("cflow/pmacct-5-9-and-ipfix.pcap", "udp.port in {2055, 2056, 4739}", "udp"), ("sflow/pmacct.pcap", "udp.port == 6343", "sflow")],
     },
     "rtsp": {
         "services": ["rtsp", "rtsp-open"], "settle": 4,

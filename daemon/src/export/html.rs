@@ -3,15 +3,15 @@
 //!
 //! | module | writes |
 //! |---|---|
-//! | [`wire`] | text from captures and files, the only way for it into the page |
-//! | [`survey`] | nothing: one pass over all devices, which keeps of each what the sections need |
-//! | [`coverage`] | what could not be seen |
-//! | [`summary`] | devices by class, findings by severity, what to do first |
-//! | [`devices`] | one row a device, parts below their whole, what is beyond the routers and ghosts apart |
-//! | [`weak`] | devices that are unmanaged or weak, with evidence and the way out |
-//! | [`findings`] | findings, each once, with the devices that show it; controls |
-//! | [`certificates`] | certificates that were presented |
-//! | [`captures`] | the captures, and how all of this was found out |
+//! | `wire` | text from captures and files, the only way for it into the page |
+//! | `survey` | nothing: one pass over all devices, which keeps of each what the sections need |
+//! | `coverage` | what could not be seen |
+//! | `summary` | devices by class, findings by severity, what to do first |
+//! | `devices` | one row a device, parts below their whole, what is beyond the routers and ghosts apart |
+//! | `weak` | devices that are unmanaged or weak, with evidence and the way out |
+//! | `findings` | findings, each once, with the devices that show it; controls |
+//! | `certificates` | certificates that were presented |
+//! | `captures` | the captures, and how all of this was found out |
 //!
 //! Devices are made as they are written, several times: what is held at a time is a few words of each.
 

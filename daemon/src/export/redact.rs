@@ -8,7 +8,7 @@
 //! | where evidence stands: packet, offset, length | what evidence quotes (left out), digests of frames and captures, ids |
 //!
 //! A pseudonym is a function of the value and a key (HMAC-SHA-256): the same value has the same one throughout, and without the key nobody
-//! can try all MAC addresses of a maker until one fits. What a field is decides what becomes of it ([`class`]); a field that nobody has
+//! can try all MAC addresses of a maker until one fits. What a field is decides what becomes of it (`class`); a field that nobody has
 //! classified is treated as text that may hold anything.
 
 mod class;

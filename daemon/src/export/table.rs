@@ -4,6 +4,8 @@ use super::attribute;
 use comfy_table::{ContentArrangement, Table, presets};
 use inventory::Document;
 use inventory::document::Device;
+use inventory::judge::catalogue::Severity;
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 
@@ -45,10 +47,47 @@ fn foot(document: &Document, local: &[&Device], out: &mut dyn Write) -> io::Resu
         "\n{devices} devices ({unknown} of unknown class), {components} components, {} certificates; {packets} packets.",
         document.certificates.len()
     )?;
+    let missing = not_shown(document);
+    if !missing.is_empty() {
+        writeln!(out, "Not to be seen here: {}.", missing.join("; "))?;
+    }
+    let weak = weak(document);
+    if !weak.is_empty() {
+        writeln!(out, "Weak: {}; `wirecensus findings` tells what.", weak.join(", "))?;
+    }
     for limit in &document.limits_hit {
         writeln!(out, "Limit hit: {limit}")?;
     }
     Ok(())
+}
+
+/// What the captures could not show.
+fn not_shown(document: &Document) -> Vec<String> {
+    let coverage = &document.coverage;
+    let opaque: u64 = coverage.opaque_bytes.values().sum();
+    let dropped: u64 = document.sources.iter().filter_map(|source| source.dropped).sum();
+    let mut all = Vec::new();
+    let mut add = |count: u64, text: String| all.extend((count > 0).then_some(text));
+    add(
+        coverage.one_way_conversations,
+        format!("the other direction of {} of {} conversations", coverage.one_way_conversations, coverage.conversations),
+    );
+    add(coverage.cut, format!("beginning or end of {} connections", coverage.cut));
+    add(opaque, format!("the sense of {opaque} bytes in unknown protocols"));
+    add(dropped, format!("{dropped} packets lost by the capture"));
+    let share = coverage.tls13_share.unwrap_or(0);
+    add(share.into(), format!("certificates of {share} % of the TLS servers (TLS 1.3)"));
+    all
+}
+
+/// How many findings are open, the gravest first; what is a zone's counts once.
+fn weak(document: &Document) -> Vec<String> {
+    let all = document.findings.iter().chain(document.devices.iter().flat_map(|device| &device.findings));
+    let open: BTreeMap<&str, &str> =
+        all.filter(|one| one.status == "open" && one.suppressed.is_none()).map(|one| (one.id.as_str(), one.severity.as_str())).collect();
+    let count = |severity: &Severity| (open.values().filter(|own| **own == severity.name()).count(), severity.name());
+    let counts = Severity::ALL.iter().rev().map(count).filter(|(count, name)| *count > 0 && *name != "info");
+    counts.map(|(count, name)| format!("{count} {name}")).collect()
 }
 
 fn table(devices: &[&Device]) -> Table {

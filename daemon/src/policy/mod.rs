@@ -3,7 +3,7 @@
 mod lists;
 
 use inventory::judge::catalogue::{Catalogue, Severity};
-use inventory::judge::policy::{Conduit, DeclaredZone, Policy};
+use inventory::judge::policy::{Conduit, DeclaredZone, Issuer, Policy};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -46,6 +46,8 @@ struct File {
     severity: BTreeMap<String, Override>,
     #[serde(default)]
     managed: Vec<Managed>,
+    #[serde(default)]
+    issuer: Vec<RawIssuer>,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +72,14 @@ struct RawConduit {
 struct Override {
     severity: Severity,
     reason: String,
+}
+
+/// An issuer of certificates.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawIssuer {
+    name: String,
+    key_id: Option<String>,
 }
 
 /// A list of managed devices.
@@ -113,6 +123,10 @@ pub fn read(path: &Path) -> Result<Policy, PolicyError> {
             return Err(wrong(format!("severity.{rule}: say the reason")));
         }
         policy.severities.insert(rule, (one.severity, one.reason));
+    }
+    for issuer in file.issuer {
+        let key_id = issuer.key_id.map(|key| key.to_lowercase().chars().filter(|c| *c != ':').collect());
+        policy.issuers.push(Issuer { name: issuer.name, key_id });
     }
     for list in file.managed {
         let beside = path.parent().unwrap_or_else(|| Path::new("")).join(&list.file);

@@ -8,7 +8,7 @@ use crate::flow::Mode;
 use crate::ledger::Ledger;
 use crate::reassembly::Stream;
 use crate::registry::{Registry, RowId};
-use observations::Transport;
+use observations::{Field, Kind, OperationClass, Transport, Value};
 use std::cell::OnceCell;
 
 impl Engine {
@@ -34,13 +34,24 @@ impl Engine {
         let sheet = &Sheet { at: At { from_client: flow.from_client(sheet.direction), ..sheet.at }, ..*sheet };
         let (operation, look) = glance(registry, row, dissector, pdu, &sheet.at);
         let mut reader = slot.and_then(|slot| self.readers.get_mut(slot as usize).and_then(Option::take));
-        let operation = operation.filter(|operation| !self.flows.get(at).is_some_and(|flow| flow.count_operation(*operation)));
+        let mut fresh = None;
+        let operation = operation.filter(|operation| {
+            let Some(flow) = self.flows.get(at) else { return true };
+            let counted = flow.count_operation(*operation);
+            fresh = Some(*operation).filter(|_| counted && flow.operation.2 == 1);
+            !counted
+        });
         let remembers = operation.is_some() || matches!(look, Look::Once(_));
         if remembers && reader.is_none() {
             reader = Some(Box::default());
         }
-        if let (Some(operation), Some(reader)) = (operation, reader.as_deref_mut()) {
-            count(&mut reader.operations, operation);
+        if let (Some(operation), Some(reader)) = (operation, reader.as_deref_mut())
+            && add(&mut reader.operations, operation, 1)
+        {
+            fresh = Some(operation);
+        }
+        if let Some(operation) = fresh {
+            self.announce(operation, sheet);
         }
         let wanted = match (mode, look) {
             (Mode::Counting, _) | (Mode::Watching, Look::Never) => false,
@@ -104,7 +115,11 @@ impl Engine {
         }
         if !self.scratch.operations.is_empty() {
             let operations = &mut reader.get_or_insert_default().operations;
-            self.scratch.operations.drain(..).for_each(|(operation, times)| add(operations, operation, times));
+            let mut counted = std::mem::take(&mut self.scratch.operations);
+            counted.retain(|(operation, times)| add(operations, *operation, *times));
+            counted.iter().for_each(|(operation, _)| self.announce(*operation, sheet));
+            counted.clear();
+            self.scratch.operations = counted;
         }
         if let (Some(inner), Some(flow)) = (rename, self.flows.get(at)) {
             // A PDU that ends a layer's connection does not reach as deep as those before it.
@@ -118,6 +133,20 @@ impl Engine {
             Err(crate::dissector::DissectError::NotMine) => Some(Next::Count),
             Err(_) => None,
         }
+    }
+
+    /// Says that something which may change a device was asked of it: when a conversation does so first, so that the packet can be told.
+    fn announce(&mut self, operation: (RowId, u16), sheet: &Sheet<'_>) {
+        let (name, class) = sheet.registry.operation(operation.0, operation.1);
+        let to_one = sheet.frame.dst_mac.is_device() || !sheet.frame.has_macs;
+        if class < OperationClass::Write || sheet.at.from_client == Some(false) || !to_one {
+            return;
+        }
+        let (mut none, mut rename) = (Layers::default(), None);
+        let parts = (&mut self.ledger, &mut self.again, &mut self.scratch, &mut self.troubles);
+        let mut cx = context(sheet.registry, parts, &mut none, None, sheet, operation.0, &mut rename);
+        let about = cx.receiver();
+        cx.say(&about, Kind::Operation).implied(Field::Operation, &Value::Text(name.into()));
     }
 
     /// Puts a reader back, or gives a conversation the one that it came to need.
@@ -184,10 +213,18 @@ pub(crate) fn count(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId
     add(operations, operation, 1);
 }
 
-fn add(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16), times: u64) {
-    match operations.iter_mut().find(|(known, _)| *known == operation) {
-        Some((_, count)) => *count += times,
-        None => operations.push((operation, times)),
+/// Whether an operation is a new one.
+fn add(operations: &mut Vec<((RowId, u16), u64)>, operation: (RowId, u16), times: u64) -> bool {
+    let known = operations.iter_mut().find(|(known, _)| *known == operation);
+    match known {
+        Some((_, count)) => {
+            *count += times;
+            false
+        }
+        None => {
+            operations.push((operation, times));
+            true
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::document::Device;
 use crate::enrollability::{Signs, ways};
 use crate::judge::protection::known;
 use crate::judge::zone::level_of;
-use crate::judge::{Judged, score};
+use crate::judge::{Basis, Judged, score};
 use crate::resolve::Node;
 use observations::{Endpoint, Field, Transport, ValueRef};
 
@@ -22,7 +22,8 @@ impl View<'_> {
         }
         device.enrollability = ways(device, self.signs(at, members));
         if judged.any(at) {
-            device.findings = judged.findings(self, traffic, at, &zone);
+            let basis = Basis { view: self, members, traffic };
+            device.findings = judged.findings(&basis, at, &zone);
             let outside = device.findings.iter().any(|finding| finding.rule == "NET-002");
             device.score = score(&device.findings, &device.class, outside);
         }

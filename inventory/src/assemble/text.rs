@@ -75,6 +75,20 @@ impl View<'_> {
             dissector: dissector(said.protocol, told.entry.revision),
         })
     }
+
+    /// A packet of a source, of which nothing is quoted.
+    pub(crate) fn packet(&self, source: u32, protocol: &str, first: Stamp) -> Evidence {
+        let source = self.facts.sources.get(source as usize);
+        let parts = source.map_or(&[][..], |source| &source.said.source.parts);
+        Evidence {
+            source: source.map(|source| source.key.clone()).unwrap_or_default(),
+            file: parts.get(usize::from(first.part())).filter(|_| parts.len() > 1).map(|part| part.name.clone()),
+            protocol: protocol.to_owned(),
+            time: time(first.time),
+            spans: vec![Span { packet: first.number(), ..Span::default() }],
+            ..Evidence::default()
+        }
+    }
 }
 
 fn dissector(protocol: &str, revision: u16) -> String {

@@ -149,6 +149,8 @@ pub struct Rule {
     pub(crate) certificates: Vec<CertificateTest>,
     pub(crate) derived: Option<Derived>,
     pub(crate) has_with: bool,
+    /// It is only as good as the zones are.
+    pub(crate) rests_on_zones: bool,
 }
 
 /// Why a catalogue is refused.
@@ -227,6 +229,8 @@ impl Catalogue {
             return Err("nothing triggers it".into());
         }
         let has_with = !raw.with.is_empty();
+        let derived = raw.derived.map(|name| Derived::from_name(&name).ok_or(format!("nothing derives {name}"))).transpose()?;
+        let rests_on_zones = derived.is_some_and(Derived::rests_on_zones) || raw.talks.iter().any(RawTalks::rests_on_zones);
         for (role, conditions) in [(Role::Weak, raw.said), (Role::With, raw.with), (Role::Unless, raw.unless), (Role::Strength, raw.strength)] {
             for condition in conditions {
                 self.add_condition(&condition, number, role, groups)?;
@@ -240,7 +244,7 @@ impl Catalogue {
         let certificate = |name: &String| CertificateTest::from_name(name).ok_or(format!("there is no test of certificates {name}"));
         self.rules.push(Rule {
             certificates: raw.certificate.iter().map(certificate).collect::<Result<_, _>>()?,
-            derived: raw.derived.map(|name| Derived::from_name(&name).ok_or(format!("nothing derives {name}"))).transpose()?,
+            derived,
             id: raw.id,
             title: raw.title,
             severity: raw.severity,
@@ -252,6 +256,7 @@ impl Catalogue {
             enrollment: raw.enrollment,
             controls: raw.controls,
             has_with,
+            rests_on_zones,
         });
         Ok(())
     }
@@ -300,6 +305,11 @@ impl Catalogue {
     pub fn by_id(&self, id: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.id == id)
     }
+}
+
+/// A digest of the catalogue.
+pub(crate) fn digest() -> String {
+    fingerprints::digest(FILES.iter().map(|(_, text)| *text))
 }
 
 fn protocols(names: &[String], groups: &BTreeMap<String, Vec<String>>) -> Result<Vec<String>, String> {

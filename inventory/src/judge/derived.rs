@@ -2,12 +2,13 @@
 
 use super::catalogue::Catalogue;
 use super::condition::Role;
+use super::policy::Issuer;
 use super::zone::{OUTSIDE, is_of_internet};
 use super::{Bench, Found, Note};
 use crate::gather::{Span, Told, wider};
 use crate::key::Key;
 use crate::place::{is_link_local, overlap};
-use observations::{Endpoint, Field, OperationClass, PathStep};
+use observations::{Endpoint, Field, OperationClass, PathStep, Statement, ValueRef};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One kind of reasoning. What it reasons about is collected by the rule's own conditions (`unless` there: see [`Bench::collected`]).
@@ -45,6 +46,10 @@ pub(crate) enum Derived {
     Unmanaged,
     /// A list knows it as retired.
     Retired,
+    /// A list knows a device that was not seen.
+    NotSeen,
+    /// A certificate of an issuer that nobody here trusts, or in the name of one by another key.
+    UnknownIssuer,
 }
 
 const NAMES: &[(&str, Derived)] = &[
@@ -64,6 +69,8 @@ const NAMES: &[(&str, Derived)] = &[
     ("second-server", Derived::SecondServer),
     ("unmanaged", Derived::Unmanaged),
     ("retired", Derived::Retired),
+    ("not-seen", Derived::NotSeen),
+    ("unknown-issuer", Derived::UnknownIssuer),
 ];
 
 /// Of a hundred conversations, how many seen one way only make a mirror suspicious.
@@ -77,6 +84,9 @@ const OPAQUE_PERCENT: u64 = 25;
 
 /// Devices that one client asks for their identity before that is a scan: an engineering station's search at one controller is none.
 const SCANNED_MIN: usize = 8;
+
+/// Devices that a finding names; the list itself has the others.
+const NAMED_MAX: usize = 10;
 
 /// Prefixes under which hypervisors and containers number their guests' cards; locally administered, and lasting (IEEE 802c; QEMU's
 /// and Docker's documentation).
@@ -114,6 +124,8 @@ impl Derived {
             Self::SecondServer => bench.second_servers(rule, found),
             Self::Unmanaged => bench.managed(rule, found, "unmanaged"),
             Self::Retired => bench.managed(rule, found, "retired"),
+            Self::NotSeen => bench.not_seen(rule, found),
+            Self::UnknownIssuer => bench.unknown_issuers(rule, found),
         }
     }
 }
@@ -329,6 +341,49 @@ impl<'a> Bench<'_, 'a> {
         }
     }
 
+    /// Devices of a list that showed themselves by none of their keys, where the mirror showed both directions and all was read: each
+    /// list once, with the names of the first.
+    fn not_seen(&self, rule: u16, found: &mut Found) {
+        let (one_way, all) = (self.traffic.one_way(), self.traffic.len() as u64);
+        let complete = self.view.said.sources.values().all(|one| one.source.complete && one.source.dropped.unwrap_or(0) == 0);
+        if !complete || all < CONVERSATIONS_MIN || 100 * one_way > ONE_WAY_PERCENT * all {
+            return;
+        }
+        let seen = self.view.shown_keys(self.members);
+        for list in &self.policy.authorities {
+            let missing: Vec<&str> =
+                list.entries.iter().filter(|entry| !entry.retired && !seen.agrees_with(entry)).map(|entry| entry.name.as_str()).collect();
+            if !missing.is_empty() {
+                let named = missing.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+                let more = missing.len().saturating_sub(NAMED_MAX);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let text = format!("{} of {}'s {} devices were not seen: {named}{more}", missing.len(), list.name, list.entries.len());
+                found.of_site(rule, Note { text, ..Note::default() });
+            }
+        }
+    }
+
+    fn unknown_issuers(&self, rule: u16, found: &mut Found) {
+        if self.policy.issuers.is_empty() {
+            return;
+        }
+        for component in self.components().filter(|component| !self.view.is_outside(*component)) {
+            for told in self.members.certificates(component).filter_map(|at| self.view.facts.told(at)) {
+                let Some((name, key)) = issuer(&told.said) else { continue };
+                let of_name: Vec<&Issuer> = self.policy.issuers.iter().filter(|known| known.name == name).collect();
+                let other_key = |known: &&Issuer| known.key_id.is_some() && key.is_some() && known.key_id != key;
+                let text = match of_name.as_slice() {
+                    [] => format!("{name} is no issuer that is trusted here"),
+                    known if known.iter().all(other_key) => format!("{name} is the name of a trusted issuer, and the key is another"),
+                    _ => continue,
+                };
+                let mut note = Note { text, ..Note::default() };
+                see(&mut note, &told, span(&told));
+                found.note(component, rule, note);
+            }
+        }
+    }
+
     fn managed(&self, rule: u16, found: &mut Found, state: &str) {
         if self.policy.authorities.is_empty() {
             return;
@@ -345,6 +400,15 @@ impl<'a> Bench<'_, 'a> {
             }
         }
     }
+}
+
+/// A certificate's issuer: its name, and the identifier of its key if the certificate has it (RFC 5280 §4.2.1.1).
+fn issuer(said: &Statement<'_>) -> Option<(String, Option<String>)> {
+    let own = said.get(Field::ChainPosition).and_then(ValueRef::number).unwrap_or(0) == 0;
+    let self_signed = said.get(Field::SelfSigned).and_then(ValueRef::number) == Some(1);
+    let name = said.get(Field::CertificateIssuer).filter(|_| own && !self_signed)?;
+    let key = said.get(Field::IssuerSpkiKeyId).map(|key| key.display().to_lowercase());
+    Some((fingerprints::text::safe(name).into_owned(), key))
 }
 
 fn span(told: &Told<'_>) -> Span {

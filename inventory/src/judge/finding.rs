@@ -3,12 +3,12 @@
 use super::catalogue::{Catalogue, Rule, Scope, Severity};
 use super::policy::Policy;
 use super::zone::Zone;
-use super::{Bench, Judged, Note, Shown};
-use crate::assemble::{Traffic, View, time};
+use super::{Bench, Judged, Mark, Note, Shown};
+use crate::assemble::{Members, Talk, Traffic, View, time};
 use crate::document::{Evidence, Finding, Remedy, Score, Span as DocumentSpan};
 use crate::gather::{Span, Told, wider};
-use observations::ValueRef;
-use std::collections::BTreeMap;
+use observations::{Field, Kind, Statement, Subject, ValueRef};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Quotations shown for one finding.
@@ -28,6 +28,8 @@ struct Case {
     evidence: Vec<Evidence>,
     details: Vec<String>,
     more: usize,
+    /// Log-ins that were counted: with tags there are as many as without.
+    log_ins: BTreeSet<(Subject, Subject, String)>,
 }
 
 impl Case {
@@ -64,12 +66,13 @@ impl Judged {
     }
 
     /// A component's findings, the gravest first.
-    pub(crate) fn findings(&self, view: &View<'_>, traffic: &Traffic<'_>, component: usize, zone: &Zone) -> Vec<Finding> {
+    pub(crate) fn findings(&self, basis: &Basis<'_, '_>, component: usize, zone: &Zone) -> Vec<Finding> {
+        let view = basis.view;
         let mut all = Vec::new();
         for of_rule in self.hits.get(component).chunk_by(|a, b| a.0 == b.0) {
             let Some(rule) = Catalogue::built_in().rule(of_rule[0].0) else { continue };
             let mut case = Case::default();
-            of_rule.iter().for_each(|(_, shown)| self.add(view, traffic, rule, shown, &mut case));
+            of_rule.iter().for_each(|(_, shown)| self.add(basis, rule, shown, &mut case));
             let mended = self.mended.get(&(component as u32, of_rule[0].0)).copied();
             let id = match rule.scope {
                 Scope::Device => self.id(view, component, rule),
@@ -85,6 +88,7 @@ impl Judged {
     /// Findings of zones and of the site, each once, with the devices that show it.
     pub(crate) fn of_zones(&self, bench: &Bench<'_, '_>) -> Vec<Finding> {
         let catalogue = Catalogue::built_in();
+        let basis = Basis { view: bench.view, members: bench.members, traffic: bench.traffic };
         let mut zones: BTreeMap<(u16, Uuid), (Zone, Case, Vec<String>)> = BTreeMap::new();
         for component in 0..bench.view.resolved.components.len() {
             if !self.any(component) {
@@ -95,7 +99,7 @@ impl Judged {
                 let Some(rule) = catalogue.rule(of_rule[0].0).filter(|rule| rule.scope == Scope::Zone) else { continue };
                 let id = zone_id(bench.view, component, rule, &zone.name);
                 let (_, case, devices) = zones.entry((of_rule[0].0, id)).or_insert_with(|| (zone.clone(), Case::default(), Vec::new()));
-                of_rule.iter().for_each(|(_, shown)| self.add(bench.view, bench.traffic, rule, shown, case));
+                of_rule.iter().for_each(|(_, shown)| self.add(&basis, rule, shown, case));
                 devices.extend(bench.view.id(component));
             }
         }
@@ -122,12 +126,17 @@ impl Judged {
         Uuid::new_v5(&view.namespace(view.site_of(component)), format!("finding:{}:{device}", rule.id).as_bytes())
     }
 
-    fn add(&self, view: &View<'_>, traffic: &Traffic<'_>, rule: &Rule, shown: &Shown, case: &mut Case) {
+    fn add(&self, basis: &Basis<'_, '_>, rule: &Rule, shown: &Shown, case: &mut Case) {
+        let view = basis.view;
         match *shown {
             Shown::Said(mark) => {
                 let Some(told) = view.facts.told(mark.at) else { return };
                 let field = Catalogue::built_in().condition(mark.condition).and_then(|condition| condition.shows(&told.said));
-                case.see(1, Some((told.entry.first.time, told.entry.last.time)));
+                let again = told.said.kind == Kind::Credential && !case.log_ins.insert(log_in(&told.said));
+                case.see(u64::from(!again), Some((told.entry.first.time, told.entry.last.time)));
+                if again {
+                    return;
+                }
                 if let Some(one) = field.and_then(|index| told.said.fields.get(index)) {
                     case.tell(format!("{} {}: {}", told.said.protocol, one.field.name(), fingerprints::text::safe(one.value)));
                 }
@@ -137,14 +146,14 @@ impl Judged {
                 let Some((told, test)) = view.facts.told(at).zip(rule.certificates.get(usize::from(test))) else { return };
                 let seen = super::Seen { first: told.entry.first.time, last: told.entry.last.time, as_of: view.as_of() };
                 let field = test.fails(&told.said, seen).and_then(|field| told.said.fields.iter().position(|one| one.field == field));
-                let subject = told.said.get(observations::Field::CertificateSubject).map(|name| fingerprints::text::safe(name).into_owned());
+                let subject = told.said.get(Field::CertificateSubject).map(|name| fingerprints::text::safe(name).into_owned());
                 case.see(1, Some((seen.first, seen.last)));
                 if let Some(one) = field.and_then(|index| told.said.fields.get(index)) {
                     case.tell(format!("{}: {} {}", subject.unwrap_or_default(), one.field.name(), plain(one.value)));
                 }
                 case.quote(view, &told, field);
             }
-            Shown::Talk(number, place) => self.add_talk(traffic, number, place, case),
+            Shown::Talk(number, place) => add_talk(basis, number, place, case),
             Shown::Note(number) => {
                 if let Some(note) = self.notes.get(number as usize) {
                     note.add(view, case);
@@ -152,25 +161,49 @@ impl Judged {
             }
         }
     }
+}
 
-    fn add_talk(&self, traffic: &Traffic<'_>, number: u32, place: u16, case: &mut Case) {
-        let Some(talk) = traffic.talk(number) else { return };
-        let Some((_, talks)) = Catalogue::built_in().talks(talk.protocol).get(usize::from(place)) else { return };
-        let operations = traffic.operations(number as usize);
-        let counted: Vec<_> = operations.iter().filter(|(name, uses)| talks.needs_operations() && talks.counts(name, uses.class)).collect();
-        let count = if talks.needs_operations() { counted.iter().fold(0u64, |sum, (_, uses)| sum.saturating_add(uses.count)) } else { 1 };
-        case.see(count, Some(talk.span));
-        let what: Vec<String> = counted.iter().map(|(name, uses)| format!("{name} ({})", uses.count)).collect();
-        let what = if what.is_empty() { String::new() } else { format!(": {}", what.join(", ")) };
-        case.tell(format!("{} → {} {} {}/{}{what}", talk.client_address, talk.server_address, talk.protocol, talk.transport.name(), talk.port));
-        case.show(Some(Evidence {
-            source: talk.source.to_owned(),
-            protocol: talk.protocol.to_owned(),
-            time: time(talk.span.0),
-            // The conversation's first packet; what was asked in it is counted, not quoted.
-            spans: vec![DocumentSpan { packet: talk.first.number(), ..DocumentSpan::default() }],
-            ..Evidence::default()
-        }));
+/// A conversation: what was asked in it, by whom, and the packets that asked first.
+fn add_talk(basis: &Basis<'_, '_>, number: u32, place: u16, case: &mut Case) {
+    let Some(talk) = basis.traffic.talk(number) else { return };
+    let Some((_, talks)) = Catalogue::built_in().talks(talk.protocol).get(usize::from(place)) else { return };
+    let operations = basis.traffic.operations(number as usize);
+    let counted: Vec<_> = operations.iter().filter(|(name, uses)| talks.needs_operations() && talks.counts(name, uses.class)).collect();
+    let count = if talks.needs_operations() { counted.iter().fold(0u64, |sum, (_, uses)| sum.saturating_add(uses.count)) } else { 1 };
+    case.see(count, Some(talk.span));
+    let what: Vec<String> = counted.iter().map(|(name, uses)| format!("{name} ({})", uses.count)).collect();
+    let what = if what.is_empty() { String::new() } else { format!(": {}", what.join(", ")) };
+    case.tell(format!("{} → {} {} {}/{}{what}", talk.client_address, talk.server_address, talk.protocol, talk.transport.name(), talk.port));
+    let mut quoted = false;
+    for told in basis.asked(&talk, |name| counted.iter().any(|(counted, _)| *counted == name)) {
+        case.quote(basis.view, &told, Some(0));
+        quoted = true;
+    }
+    if !quoted {
+        // The conversation's first packet: what was asked in it is counted, not quoted.
+        case.show(Some(basis.view.packet(talk.source, talk.protocol, talk.first)));
+    }
+}
+
+/// What findings are told from.
+pub(crate) struct Basis<'v, 'a> {
+    pub(crate) view: &'v View<'a>,
+    pub(crate) members: &'v Members,
+    pub(crate) traffic: &'v Traffic<'v>,
+}
+
+impl<'a> Basis<'_, 'a> {
+    /// Statements that something was asked of a conversation's server, by its client, of those operations that are wanted.
+    fn asked(&self, talk: &Talk<'_>, wanted: impl Fn(&str) -> bool) -> Vec<Told<'a>> {
+        let marks = talk.server.map_or(&[][..], |server| self.members.marks(server));
+        let told = marks.iter().filter(|mark| mark.condition == Mark::OPERATION).filter_map(|mark| self.view.facts.told(mark.at));
+        let by_client = |told: &Told<'_>| match (told.said.speaker.ip, told.said.speaker.mac) {
+            (Some(ip), _) => talk.client_address == ip.to_string(),
+            (None, Some(mac)) => talk.client_address == mac.to_string(),
+            (None, None) => false,
+        };
+        let is_wanted = |told: &Told<'_>| told.said.get(Field::Operation).is_some_and(|name| wanted(&name.display()));
+        told.filter(|told| is_wanted(told) && by_client(told)).take(EVIDENCE_MAX).collect()
     }
 }
 
@@ -183,6 +216,12 @@ impl Note {
             case.quote(view, &told, first);
         }
     }
+}
+
+/// Who showed a secret to whom, and for what.
+fn log_in(said: &Statement<'_>) -> (Subject, Subject, String) {
+    let used = said.get(Field::SecretUse).map(|used| used.display().into_owned()).unwrap_or_default();
+    (said.about.clone(), said.speaker.clone(), used)
 }
 
 /// A value for people: a time as a date.
@@ -200,11 +239,10 @@ fn zone_id(view: &View<'_>, component: usize, rule: &Rule, zone: &str) -> Uuid {
 fn finding(rule: &Rule, policy: &Policy, id: Uuid, zone: Option<&Zone>, mended: Option<i64>, case: Case) -> Finding {
     let overridden = policy.severities.get(&rule.id);
     // What is only suggested raises nothing to high: see `zone`.
-    let of_segmentation =
-        rule.id.starts_with("NET-") && zone.is_some_and(|zone| !zone.declared) && rule.derived.is_some_and(super::derived::Derived::rests_on_zones);
+    let suggested = rule.rests_on_zones && zone.is_some_and(|zone| !zone.declared);
     let severity = match overridden {
         Some((severity, _)) => *severity,
-        None if of_segmentation => rule.severity.min(Severity::Medium),
+        None if suggested => rule.severity.min(Severity::Medium),
         None => rule.severity,
     };
     let mut details = case.details;

@@ -16,6 +16,8 @@ pub struct Policy {
     pub severities: BTreeMap<String, (Severity, String)>,
     /// Lists of managed devices.
     pub authorities: Vec<Authority>,
+    /// Issuers of certificates that are trusted; any if there are none.
+    pub issuers: Vec<Issuer>,
     /// Tags of secrets that makers set.
     pub default_secrets: BTreeSet<Vec<u8>>,
     /// Tags of users with secrets that makers set.
@@ -33,6 +35,15 @@ pub struct DeclaredZone {
     pub networks: Vec<(IpAddr, u8)>,
     /// Purdue level.
     pub level: Option<String>,
+}
+
+/// An issuer of certificates.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Issuer {
+    /// Its name, as the document spells it (RFC 4514).
+    pub name: String,
+    /// The identifier of its key, in hexadecimal, if certificates must name that.
+    pub key_id: Option<String>,
 }
 
 /// A conduit (IEC 62443-1-1 §6.5.5): which zone may ask which, in which protocols.
@@ -53,10 +64,18 @@ impl Policy {
         conduits: Vec::new(),
         severities: BTreeMap::new(),
         authorities: Vec::new(),
+        issuers: Vec::new(),
         default_secrets: BTreeSet::new(),
         default_logins: BTreeSet::new(),
         as_of: None,
     };
+
+    /// A digest of what an operator set; tags of secrets, which depend on the site key, left out.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let plain = Self { default_secrets: BTreeSet::new(), default_logins: BTreeSet::new(), ..self.clone() };
+        fingerprints::digest([super::catalogue::digest().as_str(), format!("{plain:?}").as_str()].into_iter())
+    }
 
     /// The declared zone of an address.
     #[must_use]

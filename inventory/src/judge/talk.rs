@@ -35,6 +35,13 @@ pub(crate) struct RawTalks {
     of_process: bool,
 }
 
+impl RawTalks {
+    /// Whether it asks in which zones the two are.
+    pub(crate) fn rests_on_zones(&self) -> bool {
+        self.between == Some(Between::Zones)
+    }
+}
+
 /// Whose finding it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -20,6 +20,20 @@ fn a_virtual_address_is_no_device() {
 }
 
 #[test]
+fn a_router_that_only_says_hello_is_one_device() {
+    let (router, virtual_mac) = (host(ROUTER, "10.0.0.2"), host("00:00:0c:07:ac:01", "10.0.0.2"));
+    let mut wire = Wire::new("hellos");
+    wire.frame(ROUTER, "10.0.0.2", 1).tells(&router, "ospf", Kind::Router, &[(Field::RouterId, Value::Ip(ip("10.0.0.2")))]);
+    // And, while it is active, from the address that it shares.
+    wire.frame("00:00:0c:07:ac:01", "10.0.0.2", 1).tells(&virtual_mac, "hsrp", Kind::Router, &[]);
+    // What it passes on is others' all the same.
+    wire.frame(ROUTER, "10.9.0.7", 63);
+    let seen = wire.seen();
+    assert_eq!((seen.count(), &seen.mac(ROUTER).ips), (2, &vec!["10.0.0.2".to_owned()]));
+    assert!(seen.0.coverage.virtual_addresses.is_empty());
+}
+
+#[test]
 fn a_proxy_answers_for_others() {
     let mut wire = Wire::new("proxy");
     wire.lives(ROUTER, "10.0.0.254").arp(ROUTER, "10.0.1.7").frame(ROUTER, "10.0.1.7", 63).frame(ROUTER, "10.0.1.8", 63);

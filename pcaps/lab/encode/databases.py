@@ -174,7 +174,7 @@ with capture.tcp(client, 50001, server, 1433) as talk:
 with capture.tcp(client, 50002, server, 1433) as talk:
     talk.client(tds(18, prelogin(NEW, 2)))
     talk.server(tds(4, prelogin(NEW, 2)))
-    talk.client(login7("ENG-WS07", "guest", "LABSECRET-no", "Historian Collector", "HIST-01"))
+    talk.client(login7("ENG-WS07", "guest", "", "Historian Collector", "HIST-01"))
     talk.server(tds(4, b"\xaa" + struct.pack("<H", 20) + bytes(20) + b"\xfd" + bytes(12)))
 with capture.tcp(client, 50003, other, 49172) as talk:
     talk.client(tds(18, prelogin(NEW, 1)))

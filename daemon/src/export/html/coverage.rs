@@ -1,5 +1,6 @@
 //! What the captures could not show.
 
+use super::summary::concerned;
 use super::survey::Survey;
 use super::wire::{Wire, bar, number};
 use inventory::Document;
@@ -13,6 +14,9 @@ const PORTS_MAX: usize = 12;
 const LINES_MAX: usize = 200;
 
 const OVERLAPPING: &str = "used by several devices at a time that never met: cells with the same plan of addresses are suspected";
+
+/// Lines that are as short stand side by side.
+const SHORT: usize = 40;
 
 /// Shorter lists are not folded.
 const UNFOLDED_MAX: usize = 12;
@@ -149,7 +153,7 @@ fn listed(what: &str, lines: &[String], means: &str) -> Markup {
         return html! {};
     }
     let list = html! {
-        ul.dense {
+        ul.dense[lines.iter().all(|line| line.len() <= SHORT)] {
             @for line in lines.iter().take(LINES_MAX) { li { (Wire(line)) } }
             @if lines.len() > LINES_MAX { li { "and " (number((lines.len() - LINES_MAX) as u64)) " more" } }
         }
@@ -165,7 +169,12 @@ fn listed(what: &str, lines: &[String], means: &str) -> Markup {
 
 fn shared(coverage: &Coverage) -> Markup {
     let line = |shared: &inventory::document::SharedKey| {
-        format!("{}, of {} devices{}", shared.key, shared.devices.len(), if shared.at_once { " at the same time" } else { ", one after the other" })
+        format!(
+            "{}, of {}{}",
+            shared.key,
+            concerned(shared.devices.len()),
+            if shared.at_once { " at the same time" } else { ", one after the other" }
+        )
     };
     let lines: Vec<String> = coverage.shared_keys.iter().map(line).collect();
     listed("Keys that several devices show", &lines, "they identify nobody, and join nothing")

@@ -1,3 +1,5 @@
+//! A report is sound HTML whatever is in it, tells everything and loads nothing.
+
 use super::*;
 use inventory::Document;
 use inventory::document::{Certificate, Device, Finding, Remedy, Score};

@@ -289,6 +289,61 @@ fn is_products_version(before: &str, between: char, version: &str, known: &Known
     !before.is_empty() && between == '/' && version.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4() && !known.is_address(&ip))
 }
 
+/// Last labels of names of two labels: `customer.com` is somebody's, `node.js` is a product.
+const DOMAINS: &[&str] = &[
+    "arpa",
+    "at",
+    "be",
+    "biz",
+    "ch",
+    "cn",
+    "com",
+    "corp",
+    "cz",
+    "de",
+    "dk",
+    "es",
+    "eu",
+    "example",
+    "fi",
+    "fr",
+    "home",
+    "info",
+    "internal",
+    "intern",
+    "intra",
+    "io",
+    "it",
+    "jp",
+    "kr",
+    "lan",
+    "local",
+    "localdomain",
+    "net",
+    "nl",
+    "no",
+    "org",
+    "pl",
+    "ru",
+    "se",
+    "test",
+    "uk",
+    "us",
+];
+
+/// Products that are spelt as names of hosts.
+const PRODUCTS: &[&str] = &["asp.net", "vb.net", "ado.net"];
+
+/// A name of a host, in small letters, as banners have it: every label has a letter, which no version has.
+fn is_host_name(word: &str) -> bool {
+    let is_label =
+        |label: &str| label.bytes().any(|byte| byte.is_ascii_lowercase()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let labels = word.split('.').count();
+    let top = word.rsplit('.').next().unwrap_or_default();
+    let named = labels > 2 && top.len() > 1 && top.bytes().all(|byte| byte.is_ascii_lowercase());
+    labels > 1 && (named || DOMAINS.contains(&top)) && word.split('.').all(is_label) && !PRODUCTS.contains(&word)
+}
+
 fn within_word(word: &str, known: &Known, pseudonyms: &Pseudonyms<'_>, depth: u8) -> String {
     let lower = word.to_lowercase();
     let is_address = match word.parse::<IpAddr>() {
@@ -298,7 +353,7 @@ fn within_word(word: &str, known: &Known, pseudonyms: &Pseudonyms<'_>, depth: u8
     if is_address {
         return pseudonyms.whole(word);
     }
-    if known.names.contains(&lower) || word.contains('@') && word.contains('.') {
+    if known.names.contains(&lower) || is_host_name(&lower) || word.contains('@') && word.contains('.') {
         return pseudonyms.whole(word);
     }
     let joined = word.char_indices().find(|(_, c)| matches!(c, '/' | ':' | '=' | '_')).filter(|_| depth < JOINED_MAX);

@@ -3,9 +3,9 @@
 //! Spec: RFC 5880 (4.1 to 4.4), RFC 5881 and RFC 5883 (ports).
 //! Tells us: who watches whom, authentication. Does not tell: make and model.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use crate::tlv::hash;
 use observations::{Field, Kind, OperationClass};
 

@@ -4,9 +4,9 @@
 //! Tells us: model, serial number, versions, name and place of access points; name and versions of controllers; DTLS or its absence.
 //! Does not tell: what DTLS encrypts, all after discovery as a rule.
 
-use crate::codes::word;
 use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use crate::tlv::{Elements, number};
 use observations::{Field, Kind, Mac, OperationClass, Transport};
 
@@ -110,7 +110,7 @@ impl Dissector for Capwap {
     fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         if let Some(record) = secured(pdu) {
             let controller = if cx.at().src_port == CONTROL_PORT { cx.sender() } else { cx.receiver() };
-            cx.say(&controller, Kind::Security).implied(Field::SecurityLevel, &word("dtls"));
+            cx.say(&controller, Kind::Security).implied(Field::SecurityLevel, &word("encrypted"));
             cx.beside("dtls", 0, record);
             return Ok(Next::Watch);
         }
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(field(&clear, Kind::Security, Field::SecurityLevel), ["none"]);
         let hidden = [&[1, 0, 0, 0, 22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[1]].concat();
         let said = payload(&Capwap, Transport::Udp, 50000, CONTROL_PORT, &hidden);
-        assert_eq!(field(&said, Kind::Security, Field::SecurityLevel), ["dtls"]);
+        assert_eq!(field(&said, Kind::Security, Field::SecurityLevel), ["encrypted"]);
     }
 
     #[test]

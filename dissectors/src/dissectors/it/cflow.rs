@@ -3,9 +3,9 @@
 //! Spec: RFC 3954 (version 9), RFC 7011 (IPFIX), Cisco, "NetFlow Export Datagram Format" (versions 1, 5, 7, 8).
 //! Tells us: which devices export flows, in which version, for which domain. Does not tell: the flows, which are reports about others.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use crate::tlv::number;
 use observations::{Field, Kind, OperationClass, Transport};
 

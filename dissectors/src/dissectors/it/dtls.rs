@@ -7,10 +7,12 @@
 use super::tls_handshake::{
     self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO, is_version,
 };
+use super::tls_key_exchange::{self as key_exchange, CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE};
 use crate::context::Context;
 use crate::dissector::Binding::{Udp, Under};
 use crate::dissector::{At, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::ja::Carrier;
+use crate::login;
 use nom::bytes::take;
 use nom::number::{be_u8, be_u16, be_u24};
 use nom::{IResult, Parser};
@@ -37,7 +39,7 @@ impl Dissector for Dtls {
 
     const ROW: Row = Row {
         name: "dtls",
-        revision: 1,
+        revision: 2,
         spec: "RFC 6347, RFC 9147",
         tells: "certificates, versions and cipher suites, server names, JA3 and JA4, mutual authentication",
         // OpenSSL's default, coaps, CIP Security, radius/dtls, syslog-dtls, capwap's cousins; "dtls" is who carries datagrams in others.
@@ -140,6 +142,10 @@ pub(crate) struct State {
     client: Half,
     server: Half,
     client_hello: bool,
+    session: Vec<u8>,
+    suite: Option<u16>,
+    /// The client has shown a certificate, and the server has not yet gone on.
+    shown: bool,
 }
 
 /// One direction.
@@ -175,6 +181,10 @@ impl State {
             }
             CHANGE_CIPHER_SPEC | HANDSHAKE => {
                 self.half(cx).encrypted = true;
+                if cx.from_client() == Some(false) && std::mem::take(&mut self.shown) {
+                    let server = cx.sender();
+                    drop(login::say(cx, &server, "certificate", login::ACCEPTED));
+                }
                 Ok(())
             }
             APPLICATION_DATA => {
@@ -221,17 +231,41 @@ impl State {
             // The second one only adds the cookie.
             CLIENT_HELLO if !self.client_hello => {
                 self.client_hello = true;
+                self.session = handshake::session(body).to_vec();
                 handshake::client_hello(body, Carrier::Dtls, cx)
             }
             SERVER_HELLO => {
-                let decision = handshake::server_hello(body, Carrier::Dtls, cx)?;
+                let decision = handshake::server_hello(body, Carrier::Dtls, &self.session, cx)?;
+                self.suite = Some(decision.suite);
                 if decision.hides_the_rest && !decision.retry {
                     (self.client.encrypted, self.server.encrypted) = (true, true);
                 }
                 Ok(())
             }
-            CERTIFICATE => handshake::certificates(body, whole, cx),
+            // RFC 6347 §4.2.1: who asks must show that it is where it says.
+            VERIFY_REQUEST => {
+                let server = cx.sender();
+                login::protection(cx, &server, "cookie", login::REQUIRED);
+                Ok(())
+            }
+            CERTIFICATE => {
+                // RFC 5246 §7.4.6: a client that has none shows an empty list.
+                if cx.from_client() == Some(true) && body.len() > 3 {
+                    self.shown = true;
+                    let server = cx.receiver();
+                    drop(login::say(cx, &server, "certificate", login::ATTEMPTED));
+                }
+                handshake::certificates(body, whole, cx)
+            }
             CERTIFICATE_REQUEST => handshake::certificate_request(body, cx),
+            SERVER_KEY_EXCHANGE => {
+                key_exchange::server(self.suite, body, cx);
+                Ok(())
+            }
+            CLIENT_KEY_EXCHANGE => {
+                key_exchange::client(self.suite, body, cx);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

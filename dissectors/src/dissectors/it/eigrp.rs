@@ -3,9 +3,9 @@
 //! Spec: RFC 7868 (6.3 header, 6.6 to 6.9 TLVs).
 //! Tells us: autonomous system, release of the router's software, authentication. Does not tell: routes, which are not kept.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use crate::tlv::{hash, number};
 use observations::{Field, Kind, OperationClass, Value};
 

@@ -3,9 +3,9 @@
 //! Spec: RFC 4303 (section 2), RFC 3948 (UDP 4500).
 //! Tells us: that two hosts talk through IPsec. Does not tell: anything inside, nor with which algorithms.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use crate::tlv::number;
 use observations::{Field, Kind, OperationClass, Transport};
 

@@ -91,7 +91,7 @@ impl Dissector for Ftp {
 
     const ROW: Row = Row {
         name: "ftp",
-        revision: 1,
+        revision: 2,
         spec: "RFC 959, RFC 2228, RFC 4217",
         tells: "greeting, system, passwords in the clear, anonymous log-ins",
         bindings: &[Binding::Tcp(PORT)],

@@ -3,9 +3,9 @@
 //! Spec: none public; Cisco, "GLBP Gateway Load Balancing Protocol" (feature guide), TLVs as Wireshark names their fields.
 //! Tells us: group, priority, state, shared address of a router, authentication. Does not tell: make and model.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use crate::tlv::{hash, number};
 use observations::{Field, Kind, OperationClass};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

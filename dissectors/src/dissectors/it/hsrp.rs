@@ -4,9 +4,9 @@
 //! Tells us: group, priority, state and shared address of a router, its authentication: none but the default word, a word, or MD5.
 //! Does not tell: make and model. The shared MAC address is no device.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use crate::tlv::{Elements, hash, number};
 use observations::{Field, Kind, OperationClass};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

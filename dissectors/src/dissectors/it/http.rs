@@ -26,7 +26,7 @@ impl Dissector for Http {
 
     const ROW: Row = Row {
         name: "http",
-        revision: 1,
+        revision: 2,
         spec: "RFC 9110, RFC 9112, RFC 7617, RFC 7616",
         tells: "server and client products, realms, titles, device descriptions, credentials in the clear",
         bindings: &[

@@ -71,7 +71,7 @@ impl Dissector for Igmp {
             }
             // RFC 4541 §2.1.1: snooping switches ask from 0.0.0.0; such a query elects nobody.
             Some(&QUERY) if about.ip.is_some_and(|ip| !ip.is_unspecified()) => {
-                drop(cx.say(&about, Kind::Topology).implied(Field::Role, &crate::codes::word("querier")))
+                drop(cx.say(&about, Kind::Topology).implied(Field::Role, &crate::login::word("querier")))
             }
             _ => {}
         }

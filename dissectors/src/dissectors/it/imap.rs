@@ -110,7 +110,14 @@ impl Dissector for Imap {
     fn glance(&self, head: &[u8], at: &At) -> Glance {
         let found = command(lines::first(head)).filter(|_| at.from_client != Some(false));
         let operation = found.and_then(|(_, verb, _)| COMMANDS.iter().position(|row| row.0 == verb));
-        Glance { operation: operation.and_then(|index| u16::try_from(index).ok()), look: Look::Always, inner: None }
+        // Once nobody logs in, mail is passed over and commands are counted.
+        let look = match found {
+            Some((_, "LOGIN" | "AUTHENTICATE" | "STARTTLS" | "CAPABILITY" | "ID", _)) => Look::Always,
+            // Greetings and capabilities, also where nobody asked.
+            None if matches!(head, [b'*', b' ', b'O' | b'C' | b'I', ..]) => Look::Always,
+            _ => Look::Never,
+        };
+        Glance { operation: operation.and_then(|index| u16::try_from(index).ok()), look, inner: None }
     }
 
     fn read(&self, pdu: &[u8], session: &mut Session, cx: &mut Context<'_>) -> Result<Next, DissectError> {
@@ -123,7 +130,9 @@ impl Dissector for Imap {
         } else {
             session.asked(line, cx);
         }
-        Ok(Next::Read)
+        // The answer tells how a log-in goes on, or what the server can.
+        let waits = session.tls || session.log_in.is_open() || session.waiting.is_some();
+        Ok(if waits { Next::Read } else { Next::Watch })
     }
 }
 
@@ -142,6 +151,8 @@ enum Asked {
     Login,
     Authenticate,
     Tls,
+    /// What the server tells of itself.
+    Other,
 }
 
 impl Session {
@@ -171,8 +182,9 @@ impl Session {
             "ID" => {
                 let client = cx.sender_host();
                 identified(rest, &client, Kind::Client, [Field::ClientName, Field::ClientBuild], cx);
-                return;
+                Asked::Other
             }
+            "CAPABILITY" => Asked::Other,
             _ => return,
         };
         self.waiting = Some((tag.to_vec(), asked));
@@ -193,7 +205,7 @@ impl Session {
                         self.tls = accepted;
                         login::protection(cx, &server, "tls", login::outcome(accepted));
                     }
-                    None => {}
+                    Some((_, Asked::Other)) | None => {}
                 }
             }
         }

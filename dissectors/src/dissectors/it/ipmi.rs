@@ -4,9 +4,10 @@
 //! Tells us: maker, product, firmware, GUID; offered and used authentication, cipher suites, anonymous and null users; power commands.
 //! Does not tell: what RMCP+ encrypts; user names, of which only whether there is one.
 
-use crate::codes::{Code, find, operations, word};
+use crate::codes::{Code, find, operations};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::{self, word};
 use observations::{Field, Kind, OperationClass, Transport, Value};
 
 pub(crate) struct Ipmi;
@@ -285,11 +286,13 @@ impl LogIn {
             (GET_CAPABILITIES, &[_, offered, status, ..]) => {
                 let (types, users) = (data.get(1..2).unwrap_or_default(), data.get(2..3).unwrap_or_default());
                 let offer = |bit: &u8, bits: u8| bits & 1 << *bit != 0;
-                let saying = TYPES.iter().filter(|row| offer(&row.0, offered)).fold(cx.say(&about, Kind::Service), |saying, row| {
-                    saying.decoded(Field::OfferedAuthentication, &word(row.1), types, "ipmi-authentication-types")
-                });
+                let said = cx.say(&about, Kind::Security).implied(Field::Outcome, &word(login::OFFERED));
+                let said = TYPES
+                    .iter()
+                    .filter(|row| offer(&row.0, offered))
+                    .fold(said, |saying, row| saying.decoded(Field::AuthenticationMethod, &word(row.1), types, "ipmi-authentication-types"));
                 let rest = STATUS.iter().filter(|row| offer(&row.0, status));
-                drop(rest.fold(saying, |saying, row| saying.decoded(Field::OfferedAuthentication, &word(row.1), users, "ipmi-log-in-status")));
+                drop(rest.fold(said, |saying, row| saying.decoded(Field::AuthenticationMethod, &word(row.1), users, "ipmi-log-in-status")));
             }
             (ACTIVATE, _) => {
                 let method = TYPES.iter().find(|row| row.0 == session).map(|row| row.1);
@@ -360,8 +363,8 @@ mod tests {
     fn what_a_controller_offers_is_told_from_what_is_used() {
         let offered = [0x81, 0x1c, 0x63, 0x20, 0, 0x38, 0, 1, 0x95, 0x07, 3, 0, 0, 0, 0, 8];
         let said = payload(&Ipmi, Transport::Udp, PORT, 50000, &session(&offered));
-        assert_eq!(field(&said, Kind::Service, Field::OfferedAuthentication), ["none", "md5", "password", "anonymous", "null-user"]);
-        assert!(said.iter().all(|said| said.kind != Kind::Security));
+        assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["none", "md5", "password", "anonymous", "null-user"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["offered"]);
     }
 
     #[test]

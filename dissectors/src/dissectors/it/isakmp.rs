@@ -4,9 +4,9 @@
 //! Tells us: version, algorithms that a responder chose, aggressive mode, vendor ids of both sides.
 //! Does not tell: identities, which are encrypted or left out here; keys.
 
-use crate::codes::word;
 use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
+use crate::login::word;
 use crate::tlv::number;
 use observations::{Field, Kind, OperationClass, Value};
 

@@ -3,9 +3,9 @@
 //! Spec: ISO/IEC 10589 (9.5 to 9.9), RFC 1195 (addresses), RFC 5301 (host names), RFC 5304 and RFC 5310 (authentication).
 //! Tells us: system id, host name, addresses, authentication of a router. Does not tell: what it only passes on of others.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use crate::tlv::{Elements, hash};
 use observations::{Field, Kind, Mac, OperationClass};
 use std::net::Ipv4Addr;

@@ -3,9 +3,9 @@
 //! Spec: RFC 2661 (3.1 header, 4.4 AVPs).
 //! Tells us: host name of both ends, who made their software. Does not tell: users, which are left out.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use crate::tlv::number;
 use observations::{Field, Kind, OperationClass, Transport};
 
@@ -86,7 +86,7 @@ impl Dissector for L2tp {
         drop(saying);
         let method = if challenged { "challenge" } else { "none" };
         let saying = cx.say(&about, Kind::Security).implied(Field::RemoteAccess, &word("l2tp")).implied(Field::SecurityLevel, &word("none"));
-        drop(saying.implied(if answers { Field::AuthenticationMethod } else { Field::OfferedAuthentication }, &word(method)));
+        drop(if answers { saying.implied(Field::AuthenticationMethod, &word(method)) } else { saying });
         Ok(Next::Watch)
     }
 }

@@ -3,9 +3,9 @@
 //! Spec: memcached's `doc/protocol.txt` (text protocol).
 //! Tells us: version, that it answers without a log-in. Does not tell: keys and values; the binary protocol, which is deprecated.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
+use crate::login::word;
 use observations::{Field, Kind, OperationClass};
 
 pub(crate) struct Memcache;

@@ -5,9 +5,9 @@
 //! Tells us: driver, operating system and application of clients, wire version, server version where it is asked for, mechanisms, log-ins
 //! passed, servers that answer without any. Does not tell: documents; what is compressed.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::{self, word};
 use observations::{Field, Kind, OperationClass, Transport, Value};
 
 pub(crate) struct Mongo;
@@ -275,7 +275,8 @@ impl Asked {
             cx.say(&server, Kind::Service).decoded(Field::ProtocolVersion, &Value::Number(number), wire.value, "u32-le");
             if let Some(offered) = get(document, "saslSupportedMechs").and_then(|element| element.document()) {
                 let texts = Elements(offered).take(8).filter_map(|element| element.text());
-                drop(texts.fold(cx.say(&server, Kind::Service), |saying, text| saying.text(Field::OfferedAuthentication, text)));
+                let said = cx.say(&server, Kind::Security).implied(Field::Outcome, &word(login::OFFERED));
+                drop(texts.fold(said, |saying, text| saying.text(Field::AuthenticationMethod, text)));
             }
         }
         let log_in = matches!(command, Some(4 | 5));

@@ -4,9 +4,9 @@
 //! Tells us: stratum and reference of servers, whether answers are authenticated, version and system of daemons that answer control queries.
 //! Does not tell: whether the time is right; keys, of which only a digest crosses.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
+use crate::login::word;
 use crate::tlv::{hash, number};
 use observations::{Field, Kind, OperationClass, Subject};
 

@@ -4,9 +4,9 @@
 //! Tells us: that two hosts keep a tunnel, whether its control channel is protected by a shared key (tls-auth, tls-crypt), the certificates
 //! of its TLS where they cross in one piece. Does not tell: what is inside.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Openvpn;

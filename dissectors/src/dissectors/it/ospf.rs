@@ -3,9 +3,9 @@
 //! Spec: RFC 2328 (version 2: A.3, appendix D), RFC 5340 (version 3), RFC 5709 (HMAC-SHA), RFC 7166 (authentication trailer).
 //! Tells us: router id, area, designated routers, authentication. Does not tell: routes, which are not kept; make and model.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use crate::tlv::{hash, number};
 use observations::{Field, Kind, OperationClass};
 use std::net::Ipv4Addr;

@@ -4,10 +4,10 @@
 //! Tells us: server version, authentication asked for and passed, TLS or its refusal, passwords in the clear, the client's program.
 //! Does not tell: statements and their results; anything after TLS began, which is read as TLS.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use crate::tls_within;
+use crate::login::{self, word};
+use crate::starttls;
 use crate::tlv::number;
 use observations::{Field, Kind, OperationClass, Transport};
 
@@ -128,7 +128,7 @@ impl Dissector for Pgsql {
     fn frame_in(&self, head: &[u8], at: &At, state: Option<&LogIn>) -> Framing {
         let wait = state.map(|state| state.wait).unwrap_or_default();
         if wait == Wait::Tls {
-            return tls_within::frame(head);
+            return starttls::frame(head);
         }
         if matches!(head.first(), Some(b'S' | b'N')) && at.from_client != Some(true) && (wait == Wait::Encryption || head.len() == 1) {
             return Framing::Pdu { len: 1, want: 1 };
@@ -141,7 +141,7 @@ impl Dissector for Pgsql {
     }
 
     fn glance(&self, head: &[u8], at: &At) -> Glance {
-        if tls_within::is_record(head) {
+        if starttls::is_record(head) {
             return Glance::READ;
         }
         let first = head.first().copied().unwrap_or_default();
@@ -156,7 +156,7 @@ impl Dissector for Pgsql {
 
     fn read(&self, pdu: &[u8], state: &mut LogIn, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         if state.wait == Wait::Tls {
-            return Ok(tls_within::read(pdu, cx));
+            return Ok(starttls::read(pdu, cx));
         }
         match (pdu, startup(pdu), cx.from_client()) {
             (_, Some((code, _, body)), _) => state.begin(code, body, cx),
@@ -277,10 +277,11 @@ impl LogIn {
             asked => {
                 let Some((_, method)) = METHODS.iter().find(|row| row.0 == asked) else { return };
                 self.method = Some(method);
-                let saying = cx.say(&server, Kind::Service).decoded(Field::OfferedAuthentication, &word(method), code, "pgsql-authentication");
+                let saying = cx.say(&server, Kind::Security).implied(Field::Outcome, &word(login::REQUIRED));
+                let saying = saying.decoded(Field::AuthenticationMethod, &word(method), code, "pgsql-authentication");
                 let mechanisms = body.get(4..).filter(|_| asked == SASL).unwrap_or_default();
                 let named = mechanisms.split(|byte| *byte == 0).filter(|name| !name.is_empty()).take(8);
-                drop(named.fold(saying, |saying, name| saying.text(Field::OfferedAuthentication, name)));
+                drop(named.fold(saying, |saying, name| saying.text(Field::AuthenticationMethod, name)));
             }
         }
     }
@@ -307,8 +308,8 @@ mod tests {
         let ok = [framed(b'R', &[0, 0, 0, 0]), framed(b'S', b"server_version\x0015.4\0")].concat();
         let said = talk(&[(true, BEGIN), (false, &framed(b'R', &[0, 0, 0, 3])), (true, &framed(b'p', b"hunter22\0")), (false, &ok)]);
         assert_eq!(field(&said, Kind::Service, Field::SoftwareVersion), ["15.4"]);
-        assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["cleartext"]);
-        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted"]);
+        assert_eq!(field(&said, Kind::Security, Field::AuthenticationMethod), ["cleartext", "cleartext"]);
+        assert_eq!(field(&said, Kind::Security, Field::Outcome), ["accepted", "required"]);
         assert_eq!(field(&said, Kind::Credential, Field::SecretUse), ["pgsql password"]);
         assert!(!said.iter().flat_map(|said| &said.fields_first).any(|field| field.quote.windows(6).any(|quote| quote == b"hunter")));
     }
@@ -328,8 +329,8 @@ mod tests {
         assert_eq!(field(&granted, Kind::Security, Field::SecurityLevel), ["tls"]);
         let refused = talk(&[(true, asked), (false, b"N"), (true, BEGIN), (false, &framed(b'R', &[0, 0, 0, 5, 1, 2, 3, 4]))]);
         assert_eq!(field(&refused, Kind::Service, Field::Protection), ["tls not offered"]);
-        assert_eq!(field(&refused, Kind::Service, Field::OfferedAuthentication), ["md5"]);
-        assert!(field(&refused, Kind::Security, Field::AuthenticationMethod).is_empty());
+        assert_eq!(field(&refused, Kind::Security, Field::AuthenticationMethod), ["md5"]);
+        assert_eq!(field(&refused, Kind::Security, Field::Outcome), ["required"]);
     }
 
     #[test]

@@ -86,7 +86,12 @@ impl Dissector for Pop {
     fn glance(&self, head: &[u8], at: &At) -> Glance {
         let found = command(lines::first(head)).filter(|_| at.from_client != Some(false));
         let operation = found.and_then(|(verb, _)| COMMANDS.iter().position(|row| row.0 == verb));
-        Glance { operation: operation.and_then(|index| u16::try_from(index).ok()), look: Look::Always, inner: None }
+        // Once nobody logs in, mail is passed over and commands are counted.
+        let look = match found {
+            Some(("USER" | "PASS" | "APOP" | "AUTH" | "STLS" | "CAPA", _)) => Look::Always,
+            _ => Look::Never,
+        };
+        Glance { operation: operation.and_then(|index| u16::try_from(index).ok()), look, inner: None }
     }
 
     fn read(&self, pdu: &[u8], session: &mut Session, cx: &mut Context<'_>) -> Result<Next, DissectError> {
@@ -99,7 +104,7 @@ impl Dissector for Pop {
         } else {
             session.asked(line, cx);
         }
-        Ok(Next::Read)
+        Ok(if session.waits() { Next::Read } else { Next::Watch })
     }
 }
 
@@ -125,6 +130,11 @@ enum Asked {
 }
 
 impl Session {
+    /// Whether the next lines tell how a log-in goes on, or what the server can.
+    fn waits(&self) -> bool {
+        self.tls || self.log_in.is_open() || self.asked != Asked::Other
+    }
+
     fn asked(&mut self, line: &[u8], cx: &mut Context<'_>) {
         let server = cx.receiver();
         if self.log_in.goes_on(line, &USES, &server, cx) {

@@ -3,9 +3,9 @@
 //! Spec: RFC 2637 (section 2).
 //! Tells us: host name of both ends, who made their software. Does not tell: log-ins, which are of PPP within GRE.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use crate::tlv::number;
 use observations::{Field, Kind, OperationClass, Transport};
 

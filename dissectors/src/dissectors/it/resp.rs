@@ -4,9 +4,9 @@
 //! Tells us: version and operating system from INFO and HELLO, passwords in the clear, whether a server asks for any.
 //! Does not tell: keys and values.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::{self, word};
 use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Resp;
@@ -187,7 +187,7 @@ impl Asked {
         match (self.command.take(), answer.first()) {
             (Some("auth"), Some(b'+' | b'%' | b'*')) => method(cx, "password", "accepted"),
             (_, Some(b'-')) if answer.starts_with(b"-NOAUTH") => {
-                cx.say(&server, Kind::Service).implied(Field::OfferedAuthentication, &word("password"));
+                drop(login::say(cx, &server, login::PASSWORD, login::REQUIRED));
                 self.open = false;
             }
             (Some("auth"), Some(b'-')) => {
@@ -261,8 +261,8 @@ mod tests {
         let begin: &[u8] = b"*4\r\n$6\r\nCLIENT\r\n$7\r\nSETINFO\r\n$8\r\nLIB-NAME\r\n$5\r\nredis\r\n";
         assert_eq!(field(&talk(&[(true, begin), (false, b"+OK\r\n")]), Kind::Security, Field::AuthenticationMethod), ["none"]);
         let shut = talk(&[(true, begin), (false, b"-NOAUTH Authentication required.\r\n")]);
-        assert!(field(&shut, Kind::Security, Field::AuthenticationMethod).is_empty());
-        assert_eq!(field(&shut, Kind::Service, Field::OfferedAuthentication), ["password"]);
+        assert_eq!(field(&shut, Kind::Security, Field::AuthenticationMethod), ["password"]);
+        assert_eq!(field(&shut, Kind::Security, Field::Outcome), ["required"]);
         let middle = talk(&[(true, b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"), (false, b"$-1\r\n"), (true, begin), (false, b"+OK\r\n")]);
         assert!(field(&middle, Kind::Security, Field::AuthenticationMethod).is_empty());
     }

@@ -3,9 +3,9 @@
 //! Spec: RFC 2453 (version 2), RFC 1058 (version 1), RFC 4822 (cryptographic authentication).
 //! Tells us: which hosts route, version, authentication. Does not tell: routes, which are not kept; make and model.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use observations::{Field, Kind, OperationClass};
 
 pub(crate) struct Rip;

@@ -3,9 +3,9 @@
 //! Spec: sFlow.org, "sFlow Version 5"; RFC 3176 (versions 2 to 4).
 //! Tells us: which devices export samples, their agent address. Does not tell: what the samples hold, which is others' traffic.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use crate::tlv::{hash, number};
 use observations::{Field, Kind, OperationClass, Transport};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

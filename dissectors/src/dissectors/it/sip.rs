@@ -59,7 +59,7 @@ impl Dissector for Sip {
 
     const ROW: Row = Row {
         name: "sip",
-        revision: 1,
+        revision: 2,
         spec: "RFC 3261",
         tells: "products of telephones and exchanges, how they authenticate",
         bindings: &[Binding::Udp(PORT), Binding::Tcp(PORT)],

@@ -6,7 +6,7 @@
 //! Does not tell: files, shares and users; whether a system is what it says (Samba names a Windows).
 
 use super::smb_commands::{self as commands, NEGOTIATE, OPERATIONS, SESSION_SETUP};
-use super::smb2;
+use super::smb2_header as smb2;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::netbios::{self, ENCODED};

@@ -5,6 +5,7 @@
 //! (handed on).
 //! Does not tell: which files and shares are used; anything of an encrypted session.
 
+use super::smb2_header::{HEADER, KEY, NEGOTIATE, PLAIN, SESSION_SETUP, command};
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
 use crate::spnego;
@@ -15,24 +16,14 @@ use observations::{Field, Kind, OperationClass, Value};
 
 pub(crate) struct Smb2;
 
-/// The key under which the transport of SMB hands these messages on.
-pub(super) const KEY: u64 = 2;
-
-/// §2.2.1, §2.2.41 (transform), §2.2.42 (compression).
-const PLAIN: &[u8] = b"\xfeSMB\x40\x00";
+/// §2.2.41 (transform), §2.2.42 (compression).
 const ENCRYPTED: &[u8] = b"\xfdSMB";
 const COMPRESSED: &[u8] = b"\xfcSMB";
-/// §2.2.1: the header's size, which it says itself.
-pub(super) const HEADER: usize = 64;
-const COMMAND: usize = 12;
 const FLAGS: usize = 16;
 
 /// §2.2.1: flags.
 const FROM_SERVER: u8 = 0x01;
 const SIGNED: u8 = 0x08;
-
-const NEGOTIATE: u16 = 0;
-const SESSION_SETUP: u16 = 1;
 
 /// §2.2.3 and §2.2.4: signing.
 const SIGNING_REQUIRED: u16 = 2;
@@ -140,17 +131,6 @@ impl Dissector for Smb2 {
 }
 
 type Error<'a> = nom::error::Error<&'a [u8]>;
-
-/// The command of a message that is neither encrypted nor compressed.
-fn command(head: &[u8]) -> Option<u16> {
-    let bytes = head.get(COMMAND..COMMAND + 2).filter(|_| head.starts_with(PLAIN))?;
-    Some(u16::from_le_bytes(*bytes.first_chunk()?))
-}
-
-/// Whether a message is read whole: negotiation and log-in.
-pub(super) fn is_read(head: &[u8]) -> bool {
-    matches!(command(head), Some(NEGOTIATE | SESSION_SETUP))
-}
 
 fn word(text: &str) -> Value {
     Value::Text(text.into())
@@ -283,6 +263,7 @@ fn filetime(bytes: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::smb2_header::COMMAND;
     use super::*;
     use crate::dissectors::it::ntlmssp::Ntlmssp;
     use crate::dissectors::it::smb::Smb;

@@ -96,9 +96,14 @@ impl Dissector for Smtp {
     fn glance(&self, head: &[u8], at: &At) -> Glance {
         let operation = match at.from_client {
             Some(false) => None,
-            _ => command(lines::first(head)).and_then(|(verb, _)| COMMANDS.iter().position(|row| row.0 == verb)),
+            _ => command(lines::first(head)),
         };
-        Glance { operation: operation.and_then(|index| u16::try_from(index).ok()), look: Look::Always, inner: None }
+        let look = match operation {
+            Some(("EHLO" | "HELO" | "AUTH" | "STARTTLS" | "DATA" | "BDAT", _)) => Look::Always,
+            _ => Look::Never,
+        };
+        let operation = operation.and_then(|(verb, _)| COMMANDS.iter().position(|row| row.0 == verb));
+        Glance { operation: operation.and_then(|index| u16::try_from(index).ok()), look, inner: None }
     }
 
     fn read(&self, pdu: &[u8], session: &mut Session, cx: &mut Context<'_>) -> Result<Next, DissectError> {
@@ -110,7 +115,7 @@ impl Dissector for Smtp {
         } else if !session.data {
             session.asked(lines::first(pdu), cx);
         }
-        Ok(Next::Read)
+        Ok(if session.waits() { Next::Read } else { Next::Watch })
     }
 }
 
@@ -123,17 +128,27 @@ pub(crate) struct Session {
     data: bool,
     asked_for_data: bool,
     asked_for_tls: bool,
+    /// The server says what it can.
+    asked_for_extensions: bool,
     tls: bool,
 }
 
 impl Session {
+    /// Whether the next lines tell how a log-in goes on, what the server can, or where mail ends.
+    const fn waits(&self) -> bool {
+        self.tls || self.data || self.asked_for_data || self.asked_for_tls || self.asked_for_extensions || self.log_in.is_open()
+    }
+
     fn asked(&mut self, line: &[u8], cx: &mut Context<'_>) {
         let server = cx.receiver();
         if self.log_in.goes_on(line, &USES, &server, cx) {
             return;
         }
         match command(line) {
-            Some(("EHLO" | "HELO", name)) => named(name, cx),
+            Some(("EHLO" | "HELO", name)) => {
+                self.asked_for_extensions = true;
+                named(name, cx);
+            }
             Some(("DATA", _)) => self.asked_for_data = true,
             // RFC 3030 §2: a size stands there, and no dot ends it.
             Some(("BDAT", _)) => self.data = true,
@@ -148,6 +163,8 @@ impl Session {
 
     fn answered(&mut self, line: &[u8], cx: &mut Context<'_>) {
         let Some((code, text)) = line.split_at_checked(3).filter(|_| is_reply(line)) else { return };
+        // RFC 5321 §4.2.1: a hyphen behind the code says that more lines follow.
+        self.asked_for_extensions &= text.starts_with(b"-");
         let text = text.get(1..).unwrap_or_default();
         let server = cx.sender();
         self.data = std::mem::take(&mut self.asked_for_data) && code == b"354";

@@ -6,9 +6,9 @@
 //! Does not tell: anything of an agent that nobody asks; what v3 encrypts. Contacts, users and contexts are personal or private: left out.
 
 use crate::asn1::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, Tlv};
-use crate::codes::word;
 use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use crate::tlv::number;
 use observations::{Field, Kind, Mac, OperationClass, Subject, Transport, Value};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

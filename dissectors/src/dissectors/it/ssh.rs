@@ -4,9 +4,10 @@
 //! Tells us: identification strings, algorithm lists, HASSH of both sides, type, size and digest of the host key.
 //! Does not tell: who logs in and how (encrypted); whether the server holds the key that it shows (its signature is not checked here).
 
+use super::ssh_agreement::Agreement;
 use crate::context::Context;
 use crate::der;
-use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Next, Row, Shape};
+use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Next, Row, Shape, Side};
 use md5::{Digest as _, Md5};
 use nom::bytes::take;
 use nom::multi::length_data;
@@ -50,7 +51,7 @@ impl Dissector for Ssh {
 
     const ROW: Row = Row {
         name: "ssh",
-        revision: 1,
+        revision: 2,
         spec: "RFC 4253, RFC 4419, RFC 5656, RFC 8731",
         tells: "software of both sides, algorithms, HASSH, host key",
         bindings: &[Binding::Tcp(PORT)],
@@ -96,8 +97,8 @@ impl Dissector for Ssh {
         let payload = i.get(..i.len().saturating_sub(usize::from(padding))).unwrap_or_default();
         let (body, message) = be_u8::<_, Error<'_>>().parse(payload)?;
         match message {
-            KEXINIT => kexinit(body, cx)?,
-            KEX_REPLY | KEX_DH_GEX_REPLY => host_key(body, cx)?,
+            KEXINIT => kexinit(body, &mut state.agreement, cx)?,
+            KEX_REPLY | KEX_DH_GEX_REPLY => host_key(body, &state.agreement, cx)?,
             // The client sends it after the server's reply: whichever side is first, all that is in the clear was said.
             NEWKEYS => return Ok(Next::Count),
             _ => {}
@@ -115,6 +116,7 @@ pub(crate) struct State {
     lines: u8,
     /// One side speaks SSH 1 only: its packets have another form.
     old: bool,
+    agreement: Agreement,
 }
 
 impl State {
@@ -262,7 +264,7 @@ enum Direction {
     ToClient,
 }
 
-fn kexinit(body: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
+fn kexinit(body: &[u8], agreement: &mut Agreement, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let (_, offer) = offer(body)?;
     if !offer.named().all(|(_, names)| is_names(names)) {
         return Err(DissectError::Malformed { rule: "name-list", offset: 0 });
@@ -278,6 +280,14 @@ fn kexinit(body: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
     for (name, names) in offer.named().filter(|(name, _)| kind != Kind::Client || *name != HOST_KEY) {
         saying = saying.decoded(Field::SshAlgorithms, &Value::Text([name.as_bytes(), b":", names].concat()), names, "name-list");
     }
+    drop(saying);
+    let side = match cx.from_client() {
+        Some(true) => Side::Client,
+        Some(false) => Side::Server,
+        None => Side::Unknown,
+    };
+    let ([c2s, s2c], [mac_c2s, mac_s2c]) = (offer.ciphers, offer.macs);
+    agreement.offered(side, [offer.kex, offer.host_key, c2s, s2c, mac_c2s, mac_s2c], cx);
     Ok(())
 }
 
@@ -288,12 +298,12 @@ fn is_names(list: &[u8]) -> bool {
 
 /// RFC 4253 §8, RFC 4419 §3, RFC 5656 §4: the reply begins with the host key. Message 31 is also the group of a group exchange, which
 /// begins with a prime: what is no key blob says nothing.
-fn host_key(body: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
+fn host_key(body: &[u8], agreement: &Agreement, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let Ok((_, blob)) = string(body) else { return Ok(()) };
-    let Ok((key, kind)) = string(blob) else { return Ok(()) };
-    if !is_key_type(kind) {
+    let Some((key, kind)) = string(blob).ok().filter(|(_, kind)| is_key_type(kind)) else {
+        group(blob, agreement, cx);
         return Ok(());
-    }
+    };
     let about = cx.sender();
     let digest = Value::Bytes(Sha256::digest(blob).to_vec());
     let saying = cx.say(&about, Kind::Key).text(Field::SshHostKeyType, kind).decoded(Field::SshHostKey, &digest, blob, "sha256");
@@ -302,6 +312,17 @@ fn host_key(body: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
         None => drop(saying),
     }
     Ok(())
+}
+
+/// RFC 4419 §3: the server's group, of which the prime stands first.
+fn group(prime: &[u8], agreement: &Agreement, cx: &mut Context<'_>) {
+    /// 256 bits, below every prime in use, and 16,384, above.
+    const BYTES: std::ops::RangeInclusive<usize> = 32..=2049;
+    let exchanged = agreement.method.as_deref().is_some_and(|method| method.starts_with(b"diffie-hellman-group-exchange"));
+    if exchanged && BYTES.contains(&prime.len()) {
+        let about = cx.sender();
+        cx.say(&about, Kind::Security).decoded(Field::DhPrimeBits, &Value::Number(der::bits(prime)), prime, "bit-length");
+    }
 }
 
 /// RFC 4251 §6: a name of at most 64 characters; those of keys have a dash and begin with a small letter.
@@ -386,6 +407,10 @@ mod tests {
         let (client, server): (&[u8], &[u8]) = (b"SSH-2.0-a\r\n", b"SSH-2.0-b\r\n");
         let exchange = kexinit();
         let said = conversation(&Ssh, Transport::Tcp, &[(22, 50000, server), (50000, 22, client), (50000, 22, &exchange), (22, 50000, &exchange)]);
+        assert_eq!(field(&said, Kind::Security, Field::SshKeyExchange), ["curve25519-sha256"]);
+        assert_eq!(field(&said, Kind::Security, Field::SshHostKeyAlgorithm), ["ssh-ed25519"]);
+        assert_eq!(field(&said, Kind::Security, Field::SshCipher), ["aes128-ctr", "aes256-ctr"]);
+        assert_eq!(field(&said, Kind::Security, Field::SshMac), ["hmac-sha1"]);
         let md5 = |line: &str| vec![hex(&Md5::digest(line))];
         let kex = "curve25519-sha256,diffie-hellman-group14-sha1";
         assert_eq!(field(&said, Kind::Client, Field::Hassh), md5(&format!("{kex};aes128-ctr;hmac-sha1;none")));

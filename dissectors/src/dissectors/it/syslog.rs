@@ -4,9 +4,9 @@
 //! Tells us: host name and program of the first sender, that messages cross in the clear.
 //! Does not tell: whether a relay passes others' messages on; the messages themselves are not kept.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use crate::tlv::hash;
 use observations::{Field, Kind, OperationClass, Transport};
 

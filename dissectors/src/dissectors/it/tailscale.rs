@@ -3,9 +3,9 @@
 //! Spec: Tailscale, package `disco` (message format).
 //! Tells us: that a host is a member of a mesh. Does not tell: what is inside; the data itself is WireGuard's.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape};
+use crate::login::word;
 use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Tailscale;

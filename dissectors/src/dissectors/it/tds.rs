@@ -4,10 +4,10 @@
 //! Tells us: server version and product, encryption asked for and answered, host name and program of clients, passwords that only an
 //! obfuscation hides, instances of a server. Does not tell: statements and their results; anything that TLS hides.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
-use crate::tls_within;
+use crate::login::word;
+use crate::starttls;
 use observations::{Field, Kind, OperationClass, Subject, Transport, Value};
 
 pub(crate) struct Tds;
@@ -101,7 +101,7 @@ impl Dissector for Tds {
         let Some((kind, length, body)) = packet(head) else { return Gate::NotMine };
         let bound = at.src_port == PORT || at.dst_port == PORT;
         let mine = match kind {
-            PRELOGIN => options(body).next().is_some() || bound && tls_within::is_record(body),
+            PRELOGIN => options(body).next().is_some() || bound && starttls::is_record(body),
             LOGIN7 => body.get(..4).is_some_and(|size| number_le(size) + HEADER == length),
             1 | 3 | RESPONSE => bound && (length == head.len() || head.len() >= crate::engine::GATE_BYTES),
             _ => false,
@@ -118,8 +118,8 @@ impl Dissector for Tds {
     }
 
     fn frame_in(&self, head: &[u8], _: &At, state: Option<&LogIn>) -> Framing {
-        if state.is_some_and(|state| state.tls) && tls_within::is_record(head) {
-            return tls_within::frame(head);
+        if state.is_some_and(|state| state.tls) && starttls::is_record(head) {
+            return starttls::frame(head);
         }
         match packet(head) {
             Some((_, length, _)) => Framing::Pdu { len: length, want: length.min(WANT) },
@@ -146,12 +146,12 @@ impl Dissector for Tds {
             instances(pdu, cx);
             return Ok(Next::Watch);
         }
-        if state.tls && tls_within::is_record(pdu) {
-            return Ok(tls_within::read(pdu, cx));
+        if state.tls && starttls::is_record(pdu) {
+            return Ok(starttls::read(pdu, cx));
         }
         let Some((kind, _, body)) = packet(pdu) else { return Ok(Next::Watch) };
         match kind {
-            PRELOGIN if tls_within::is_record(body) => {
+            PRELOGIN if starttls::is_record(body) => {
                 if !state.tls {
                     let server = if cx.from_client() == Some(false) { cx.sender() } else { cx.receiver() };
                     cx.say(&server, Kind::Security).implied(Field::SecurityLevel, &word("tls"));
@@ -159,7 +159,7 @@ impl Dissector for Tds {
                 state.tls = true;
                 // One packet may hold several records.
                 let mut rest = body;
-                while let Framing::Pdu { len, .. } = tls_within::frame(rest) {
+                while let Framing::Pdu { len, .. } = starttls::frame(rest) {
                     let Some((record, behind)) = rest.split_at_checked(len) else { break };
                     cx.beside("tls", 0, record);
                     rest = behind;

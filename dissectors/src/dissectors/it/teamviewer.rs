@@ -4,9 +4,9 @@
 //! "TeamViewer authentication protocol", 2013) and in captures.
 //! Tells us: that a host can be controlled from afar. Does not tell: by whom, and whether it is now.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Teamviewer;

@@ -55,7 +55,7 @@ impl Dissector for Tls {
 
     const ROW: Row = Row {
         name: "tls",
-        revision: 1,
+        revision: 2,
         spec: "RFC 5246, RFC 8446, RFC 6101",
         tells: "certificates, versions and cipher suites, server names, JA3 and JA4, mutual authentication",
         bindings: BINDINGS,

@@ -60,12 +60,14 @@ pub(super) struct Decision {
     pub(super) hides_the_rest: bool,
     /// The client is asked for another hello.
     pub(super) retry: bool,
+    /// The cipher suite.
+    pub(super) suite: u16,
 }
 
 /// Whether a hello may begin with this version.
 pub(super) fn is_version(version: u16, carrier: Carrier) -> bool {
     match carrier {
-        Carrier::Tcp => TLS_VERSIONS.contains(&version),
+        Carrier::Tcp | Carrier::Quic => TLS_VERSIONS.contains(&version),
         Carrier::Dtls => DTLS_VERSIONS.contains(&version) || version == DTLS_BEFORE_1_0,
     }
 }
@@ -123,15 +125,15 @@ fn newest(versions: &[u8], carrier: Carrier) -> Option<(u16, &[u8])> {
     let (_, list) = length_data(be_u8::<_, Error<'_>>()).parse(versions).ok()?;
     let offered = list.chunks_exact(2).map(|version| (number(version), version));
     match carrier {
-        Carrier::Tcp => offered.filter(|(version, _)| TLS_VERSIONS.contains(version)).max_by_key(|(version, _)| *version),
+        Carrier::Tcp | Carrier::Quic => offered.filter(|(version, _)| TLS_VERSIONS.contains(version)).max_by_key(|(version, _)| *version),
         Carrier::Dtls => offered.filter(|(version, _)| DTLS_VERSIONS.contains(version)).min_by_key(|(version, _)| *version),
     }
 }
 
 /// RFC 8446 §4.1.3. The version that was selected stands in an extension, if that is there.
-pub(super) fn server_hello(body: &[u8], carrier: Carrier, cx: &mut Context<'_>) -> Result<Decision, DissectError> {
+pub(super) fn server_hello(body: &[u8], carrier: Carrier, asked: &[u8], cx: &mut Context<'_>) -> Result<Decision, DissectError> {
     let (i, (version, random)) = (take(2usize), take(32usize)).parse(body)?;
-    let (i, _session) = length_data(be_u8::<_, Error<'_>>()).parse(i)?;
+    let (i, session) = length_data(be_u8::<_, Error<'_>>()).parse(i)?;
     let (i, (suite, _compression)) = (take(2usize), be_u8::<_, Error<'_>>()).parse(i)?;
     let seen = Extensions::read(i);
     if !is_version(number(version), carrier) {
@@ -143,7 +145,7 @@ pub(super) fn server_hello(body: &[u8], carrier: Carrier, cx: &mut Context<'_>) 
         return Err(error);
     }
     let at = selected.unwrap_or(version);
-    let newest = if carrier == Carrier::Tcp { TLS_VERSIONS.end() } else { DTLS_VERSIONS.start() };
+    let newest = if carrier == Carrier::Dtls { DTLS_VERSIONS.start() } else { TLS_VERSIONS.end() };
     let about = cx.sender();
     let mut saying = cx.say(&about, Kind::Security).number(Field::TlsVersion, u64::from(number(at)), at);
     saying = saying.number(Field::TlsCipherSuite, u64::from(number(suite)), suite);
@@ -151,10 +153,22 @@ pub(super) fn server_hello(body: &[u8], carrier: Carrier, cx: &mut Context<'_>) 
         saying = saying.text(Field::TlsAlpn, protocol);
     }
     drop(saying);
+    let hides_the_rest = number(at) == *newest;
+    let share = seen.find(extension::KEY_SHARE).and_then(|share| share.get(..2)).filter(|_| hides_the_rest);
+    drop(cx.say(&about, Kind::Security).maybe(share, |s, group| s.number(Field::TlsGroup, u64::from(number(group)), group)));
+    // Of TLS 1.3 a session is echoed for old middleboxes (RFC 8446 §D.4), and a chosen key shows that one goes on.
+    let resumed = if hides_the_rest { seen.find(extension::PRE_SHARED_KEY).is_some() } else { !session.is_empty() && session == asked };
+    drop(cx.say(&about, Kind::Security).maybe(Some(1).filter(|_| resumed), |s, one| s.implied(Field::TlsResumption, &Value::Number(one))));
     match seen.stopped {
         Some(error) => Err(error),
-        None => Ok(Decision { hides_the_rest: number(at) == *newest, retry: random == RETRY }),
+        None => Ok(Decision { hides_the_rest, retry: random == RETRY, suite: number(suite) }),
     }
+}
+
+/// The session that a client asks to go on with (RFC 5246 §7.4.1.2).
+pub(super) fn session(body: &[u8]) -> &[u8] {
+    let length = body.get(34).copied().map_or(0, usize::from);
+    body.get(35..35 + length).unwrap_or_default()
 }
 
 /// RFC 5246 §7.4.2: a chain, the presenter's own certificate first. `whole` says that the message is not cut.
@@ -250,7 +264,9 @@ mod extension {
     pub(super) const POINT_FORMATS: u16 = 11;
     pub(super) const SIGNATURES: u16 = 13;
     pub(super) const ALPN: u16 = 16;
+    pub(super) const PRE_SHARED_KEY: u16 = 41;
     pub(super) const VERSIONS: u16 = 43;
+    pub(super) const KEY_SHARE: u16 = 51;
 }
 
 /// A hello's extensions in the order of the wire.

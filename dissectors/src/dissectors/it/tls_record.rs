@@ -6,9 +6,11 @@ use super::tls_handshake::{
     self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO, SERVER_HELLO_DONE,
     is_version,
 };
+use super::tls_key_exchange::{self as key_exchange, CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE};
 use crate::context::Context;
 use crate::dissector::{DissectError, Gate, Next, Side};
 use crate::ja::Carrier;
+use crate::login;
 
 /// RFC 8446 §5.1: type, version, length.
 pub(super) const HEADER: usize = 5;
@@ -93,6 +95,11 @@ pub(crate) struct State {
     server: Half,
     client_hello: bool,
     server_hello: bool,
+    /// The session that the client asked for, and the suite that the server chose.
+    session: Vec<u8>,
+    suite: Option<u16>,
+    /// The client has shown a certificate, and the server has not yet gone on.
+    shown: bool,
 }
 
 /// One direction.
@@ -121,6 +128,11 @@ impl State {
             HANDSHAKE if !self.half(cx).encrypted => self.handshake(record, cx),
             CHANGE_CIPHER_SPEC => {
                 self.half(cx).encrypted = true;
+                // RFC 5246 §7.3: the server changes after it has verified what the client showed.
+                if cx.from_client() == Some(false) && std::mem::take(&mut self.shown) {
+                    let server = cx.sender();
+                    drop(login::say(cx, &server, "certificate", login::ACCEPTED));
+                }
                 Ok(())
             }
             APPLICATION_DATA => {
@@ -214,11 +226,13 @@ impl State {
             // The second hello that a server may ask for is not what the client would say by itself.
             CLIENT_HELLO if !self.client_hello => {
                 self.client_hello = true;
+                self.session = handshake::session(body).to_vec();
                 handshake::client_hello(body, Carrier::Tcp, cx)
             }
             SERVER_HELLO => {
                 self.server_hello = true;
-                let decision = handshake::server_hello(body, Carrier::Tcp, cx)?;
+                let decision = handshake::server_hello(body, Carrier::Tcp, &self.session, cx)?;
+                self.suite = Some(decision.suite);
                 if decision.hides_the_rest && !decision.retry {
                     self.server.encrypted = true;
                     // What a client sends after a hello of TLS 1.3 is encrypted.
@@ -227,7 +241,23 @@ impl State {
                 Ok(())
             }
             // A server shows the same chain to every client.
-            CERTIFICATE => cx.once((CERTIFICATE, whole, body), |cx| handshake::certificates(body, whole, cx)),
+            CERTIFICATE => {
+                // RFC 5246 §7.4.6: a client that has none shows an empty list.
+                if cx.from_client() == Some(true) && body.len() > 3 {
+                    self.shown = true;
+                    let server = cx.receiver();
+                    drop(login::say(cx, &server, "certificate", login::ATTEMPTED));
+                }
+                cx.once((CERTIFICATE, whole, body), |cx| handshake::certificates(body, whole, cx))
+            }
+            SERVER_KEY_EXCHANGE => {
+                key_exchange::server(self.suite, body, cx);
+                Ok(())
+            }
+            CLIENT_KEY_EXCHANGE => {
+                key_exchange::client(self.suite, body, cx);
+                Ok(())
+            }
             CERTIFICATE_REQUEST => handshake::certificate_request(body, cx),
             _ => Ok(()),
         }

@@ -4,9 +4,9 @@
 //! public captures show them. Tells us: services, host and program of clients, protocol version, version of listeners that refuse.
 //! Does not tell: log-ins and statements, which lie in data packets.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use crate::tlv::number;
 use observations::{Field, Kind, OperationClass, Transport};
 

@@ -4,9 +4,9 @@
 //! Tells us: group, priority and shared addresses of the master, authentication of version 2.
 //! Does not tell: backups, which are silent; make and model. The shared MAC address is no device.
 
-use crate::codes::word;
 use crate::context::{Context, trim};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
+use crate::login::word;
 use crate::tlv::hash;
 use observations::{Field, Kind, OperationClass};
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -3,9 +3,9 @@
 //! Spec: J. Donenfeld, "WireGuard: Next Generation Kernel Network Tunnel" (5.4), wireguard.com/protocol.
 //! Tells us: that two hosts keep a tunnel, who began it. Does not tell: what is inside; keys.
 
-use crate::codes::word;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::login::word;
 use observations::{Field, Kind, OperationClass, Transport};
 
 pub(crate) struct Wg;

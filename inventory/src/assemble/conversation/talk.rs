@@ -22,7 +22,7 @@ pub(crate) struct Talk<'t> {
     /// Its first packet.
     pub(crate) first: Stamp,
     /// The source that the packet is of.
-    pub(crate) source: &'t str,
+    pub(crate) source: u32,
 }
 
 impl Traffic<'_> {
@@ -52,7 +52,7 @@ impl Traffic<'_> {
             both: sum.directions == 3,
             span: (sum.first.time, sum.last.time),
             first: sum.first,
-            source: self.view.facts.sources.get(row.source as usize).map_or("", |one| &one.key),
+            source: row.source,
         })
     }
 }
