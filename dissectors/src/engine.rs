@@ -3,6 +3,7 @@
 //! An engine owns its conversations, their readers and its ledger; nothing is shared and nothing is locked. Which engine a packet goes to
 //! is decided by [`Frame::shard`]; what an engine says depends only on packets that this brings together.
 
+mod ahead;
 mod count;
 mod read;
 mod stream;
@@ -61,6 +62,9 @@ pub struct Item<'a> {
     pub detached: Option<&'a Pieces>,
 }
 
+/// A packet's conversation: its key and that one's hash, the direction, and where it stands, if it does.
+type Lookup = (Key, u64, usize, Option<u32>);
+
 /// What a conversation with a dissector needs beyond its counters.
 #[derive(Default)]
 struct Reader {
@@ -93,7 +97,7 @@ pub struct Engine {
     now: i64,
     /// Conversations begun since idle ones were last looked for.
     begun: usize,
-    lookups: Vec<(Key, u64, usize, Option<u32>)>,
+    lookups: Vec<Lookup>,
     /// Places of seats.
     guessed: Vec<u32>,
 }
@@ -139,8 +143,7 @@ impl Engine {
         }
     }
 
-    /// Takes packets in, in the order of the capture. What each comes to is asked for in passes over all, one step of its way in memory
-    /// each, so that the ways overlap.
+    /// Takes packets in, in the order of the capture.
     pub fn feed(&mut self, items: &[Item<'_>]) {
         let mut lookups = std::mem::take(&mut self.lookups);
         lookups.clear();
@@ -149,41 +152,13 @@ impl Engine {
             let (key, direction) = Key::of(item.frame, segment);
             lookups.push((key, self.flows.hash(&key), direction, None));
         }
-        lookups.iter_mut().for_each(|(_, hash, _, found)| *found = self.flows.guess(*hash));
-        let warm = lookups.iter().filter_map(|(.., found)| *found).fold(0u64, |sum, at| sum.wrapping_add(self.flows.touch(at)));
-        std::hint::black_box(warm);
-        for (key, hash, _, found) in &mut lookups {
-            *found = found.filter(|at| self.flows.is(*at, key)).or_else(|| self.flows.find(*hash, key));
-        }
-        self.touch_seats(items, &lookups);
-        self.touch_readers(&lookups);
+        self.look_ahead(items, &mut lookups);
         let registry = Arc::clone(&self.registry);
         for (item, (key, hash, direction, found)) in items.iter().zip(&lookups) {
             self.packet(&registry, item, key, *hash, *direction, *found);
         }
         self.lookups = lookups;
         self.tidy(items.len());
-    }
-
-    /// The seats of senders from whom their conversation hears for the first time are looked up when they are counted: they are asked
-    /// for ahead.
-    fn touch_seats(&mut self, items: &[Item<'_>], lookups: &[(Key, u64, usize, Option<u32>)]) {
-        self.guessed.clear();
-        for (item, (key, _, direction, found)) in items.iter().zip(lookups) {
-            if found.is_none_or(|at| self.flows.is_silent(at, *direction)) {
-                self.guessed.extend(self.seats.guess(&Seat::of_frame(item.frame, key.segment)));
-            }
-        }
-        let warm = self.guessed.iter().fold(0u64, |sum, at| sum.wrapping_add(self.seats.touch(*at)));
-        std::hint::black_box(warm);
-    }
-
-    /// The same for what reads their streams.
-    fn touch_readers(&self, lookups: &[(Key, u64, usize, Option<u32>)]) {
-        let readers = lookups.iter().filter_map(|(.., direction, found)| Some((self.flows.reader((*found)?)?, *direction)));
-        let readers = readers.filter_map(|(slot, direction)| Some((self.readers.get(slot as usize)?.as_deref()?, direction)));
-        let warm = readers.filter_map(|(reader, direction)| Some(reader.streams.get(direction)?.is_synced() ^ (reader.lost > 0)));
-        std::hint::black_box(warm.filter(|is| *is).count());
     }
 
     /// One packet: find or begin its conversation, count, read.
@@ -242,6 +217,23 @@ impl Engine {
     fn end(&mut self, at: u32) {
         if let Some(flow) = self.flows.remove(at) {
             self.ended(&flow);
+        }
+    }
+
+    /// Ends what is left, a few at a time: what their counters are added to is asked for ahead.
+    fn end_all(&mut self) {
+        const TOGETHER: usize = 32;
+        let mut flows = self.flows.take();
+        let mut some = Vec::with_capacity(TOGETHER);
+        loop {
+            some.clear();
+            some.extend(flows.by_ref().take(TOGETHER));
+            if some.is_empty() {
+                return;
+            }
+            let warm = some.iter().fold(0u64, |sum, flow| sum ^ self.tallies.touch(flow));
+            std::hint::black_box(warm);
+            some.iter().for_each(|flow| self.ended(flow));
         }
     }
 
@@ -454,7 +446,7 @@ impl Engine {
 
     /// Ends every conversation and gives all that was heard. Source-wide figures other than these are the caller's.
     pub fn finish(&mut self) -> SourceSaid {
-        self.flows.take().for_each(|flow| self.ended(&flow));
+        self.end_all();
         self.settle_all();
         // What is done is freed before the next is made: the end of a capture is when memory is fullest.
         self.seats = Seats::default();

@@ -188,7 +188,7 @@ impl<'a> View<'a> {
     /// A component's id.
     #[must_use]
     pub fn id(&self, component: usize) -> Option<String> {
-        self.ids.get(component)?.map(|id| id.to_string())
+        self.ids.get(component)?.map(|id| id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned())
     }
 
     /// The component that shows an id.

@@ -87,9 +87,24 @@ struct Indented {
 /// A line's end and the spaces of the deepest line, with a comma before it.
 const LINE: &[u8] = b",\n                                                                ";
 
+/// Begins a line of a depth that is listed: of a text whose length is known the copy is a few instructions, and most of what is written
+/// are lines' beginnings.
+macro_rules! known_lines {
+    ($depth:expr, $comma:expr, $out:expr, [$($number:literal => $spaces:literal),*]) => {
+        match ($depth, $comma) {
+            $(($number, true) => return $out.write_all(concat!(",\n", $spaces).as_bytes()),
+            ($number, false) => return $out.write_all(concat!("\n", $spaces).as_bytes()),)*
+            _ => {}
+        }
+    };
+}
+
 impl Indented {
     /// Begins a line, after a comma or not.
     fn line<W: ?Sized + Write>(&self, comma: bool, out: &mut W) -> io::Result<()> {
+        known_lines!(self.depth, comma, out, [
+            2 => "    ", 3 => "      ", 4 => "        ", 5 => "          ", 6 => "            ", 7 => "              ", 8 => "                "
+        ]);
         let end = 2 + 2 * self.depth;
         out.write_all(LINE.get(usize::from(!comma)..end).unwrap_or(LINE))?;
         (LINE.len()..end).try_for_each(|_| out.write_all(b" "))
