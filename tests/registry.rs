@@ -4,7 +4,7 @@ use crate::captures::{self, Capture};
 use crate::packets::records;
 use dissectors::dissector::{At, Shape};
 use dissectors::packet::{LinkType, Packet};
-use dissectors::registry::Registry;
+use dissectors::registry::{Registry, SHAPES_MAX};
 use dissectors::tunnel::Decoder;
 use observations::Transport;
 use std::collections::BTreeSet;
@@ -117,6 +117,13 @@ fn every_row_says_what_it_follows_what_it_tells_and_where_to_look() {
         }
         assert!(!row.bindings.is_empty() || !row.shapes.is_empty(), "{} is looked for nowhere", row.name);
     }
+}
+
+#[test]
+fn every_shape_has_a_bit() {
+    // One that had none would never be looked for.
+    let shapes: usize = Registry::new().rows().map(|(_, row)| row.shapes.len()).sum();
+    assert!(shapes <= SHAPES_MAX, "{shapes} shapes, {SHAPES_MAX} bits");
 }
 
 #[test]

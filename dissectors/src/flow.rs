@@ -294,7 +294,7 @@ impl Table {
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Flow> + use<> {
         self.index = Index::default();
         self.free = Vec::new();
-        self.flows.take().filter(|flow| flow.is_live())
+        self.flows.take().filter(Flow::is_live)
     }
 
     /// Looks at up to `slots` more conversations and names one that has been idle for longer than twice its time-out: sweeping only frees
@@ -316,7 +316,7 @@ impl Table {
     pub(crate) fn victim(&mut self) -> Option<u32> {
         for _ in 0..self.flows.len() {
             self.hand = if (self.hand as usize) + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
-            if self.flows.get(self.hand).is_some_and(|flow| flow.is_live()) {
+            if self.flows.get(self.hand).is_some_and(Flow::is_live) {
                 return Some(self.hand);
             }
         }

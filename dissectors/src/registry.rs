@@ -29,7 +29,7 @@ impl RowId {
 }
 
 /// Rows that one mask of shapes can hold; more needs a wider mask, not more time.
-const SHAPES_MAX: usize = 256;
+pub const SHAPES_MAX: usize = 256;
 
 /// Bindings are ours: their keys are no attacker's.
 type Keyed<K> = hashbrown::HashMap<K, Vec<RowId>, FixedState>;

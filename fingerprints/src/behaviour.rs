@@ -12,7 +12,8 @@ const SERVES: &[(&str, &str, &str, u8)] = &[
     ("umas", "controller", "plc", 65),
     ("pn_dcp", "field-device", "", 50),
     ("ipp", "printing", "printer", 65),
-    ("rtsp", "surveillance", "camera", 50),
+    // Media servers speak it as well: alone it is told of nobody.
+    ("rtsp", "surveillance", "camera", 45),
     ("omron-fins", "controller", "plc", 60),
     ("slmp", "controller", "plc", 60),
     ("melsoft", "controller", "plc", 65),

@@ -96,7 +96,7 @@ impl Dissector for Dns {
 
     fn read(&self, pdu: &[u8], _: &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let bytes = if cx.at().transport == Transport::Tcp { pdu.get(TCP_PREFIX..).unwrap_or_default() } else { pdu };
-        if dns::header(bytes).is_some_and(|header| header.is_response()) {
+        if dns::header(bytes).is_some_and(dns::Header::is_response) {
             // Many are given the same answer: only its number is another.
             let words = (cx.at().transport, bytes.get(2..));
             return cx.twice(words, |cx| read(bytes, cx).map(|_| ())).map(|()| Next::Watch);
