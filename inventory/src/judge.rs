@@ -7,14 +7,14 @@
 //! | module | is |
 //! |---|---|
 //! | [`catalogue`] | the rules, one row each in `data/findings/` |
-//! | [`condition`] | what a statement must say |
-//! | [`talk`] | what a conversation must be |
-//! | [`certificate`] | what can be wrong with a certificate |
-//! | [`derived`] | what needs more than one of those |
+//! | `condition` | what a statement must say |
+//! | `talk` | what a conversation must be |
+//! | `certificate` | what can be wrong with a certificate |
+//! | `derived` | what needs more than one of those |
 //! | [`policy`] | what an operator knows: zones, lists, severities |
-//! | [`protection`] | evidence of strength: what is authenticated and encrypted |
-//! | [`zone`] | where a device stands |
-//! | [`finding`] | hits to the document's findings, and the exposure score |
+//! | `protection` | evidence of strength: what is authenticated and encrypted |
+//! | `zone` | where a device stands |
+//! | `finding` | hits to the document's findings, and the exposure score |
 //!
 //! A rule rests on statements that dissectors made about security, on conversations with what was asked in them, or on certificates.
 //! What rests on absence says in `observable` what would have shown presence, and holds only where that was there to see.

@@ -14,7 +14,7 @@
 //! | [`attribute`] | of several claims the one that stands, its rivals and its history |
 //! | [`document`] | the published schema, as serde types |
 //! | [`judge`] | what is weak, and the way out: rules of the catalogue held against all of it |
-//! | [`enrollability`] | how a device could get an identity |
+//! | `enrollability` | how a device could get an identity |
 //! | [`managed`] | whether a list of managed devices knows a device |
 //! | [`assemble`] | components to the document, whole or one device at a time |
 //! | [`explain`] | why: reasons, joins made and refused, packets, bytes |
