@@ -325,7 +325,10 @@ impl<'a> Facts<'a> {
         let mut met: Vec<(u16, bool, bool)> = conditions.met(said, itself).collect();
         if said.kind == Kind::Certificate {
             met.push((Mark::CERTIFICATE, true, false));
-        } else if said.kind == Kind::Security && said.about.endpoint.is_some() && said.get(Field::SecurityLevel).is_some() {
+        } else if said.kind == Kind::Security
+            && said.about.endpoint.is_some()
+            && [Field::SecurityLevel, Field::TlsCipherSuite].iter().any(|field| said.get(*field).is_some())
+        {
             met.push((Mark::SECURITY, true, false));
         } else if said.kind == Kind::Operation {
             met.push((Mark::OPERATION, true, false));

@@ -3,11 +3,11 @@
 use super::catalogue::Catalogue;
 use super::condition::Role;
 use super::policy::Issuer;
-use super::zone::{OUTSIDE, is_of_internet};
+use super::zone::OUTSIDE;
 use super::{Bench, Found, Note};
 use crate::gather::{Span, Told, wider};
 use crate::key::Key;
-use crate::place::{is_link_local, overlap};
+use crate::place::{is_link_local, is_public, overlap};
 use observations::{Endpoint, Field, OperationClass, PathStep, Statement, ValueRef};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -391,7 +391,7 @@ impl<'a> Bench<'_, 'a> {
         for component in self.components() {
             let ips = self.view.ips_of(component);
             // Beyond the routers is nobody of ours, and what never spoke is perhaps not there.
-            if self.view.is_outside(component) || ips.iter().all(is_of_internet) && !self.view.resolved.components[component].heard {
+            if self.view.is_outside(component) || ips.iter().all(is_public) && !self.view.resolved.components[component].heard {
                 continue;
             }
             let managed = self.view.managed(component, self.members, self.policy, self.as_of);

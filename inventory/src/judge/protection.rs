@@ -26,8 +26,15 @@ pub(crate) struct Shares {
 /// By component, protocol and endpoint: the weakest that was seen there.
 pub(crate) type Services = HashMap<(u32, String, Endpoint), Protection>;
 
-/// Protocols that are nothing without protection.
-const PROTECTED: &[&str] = &["tls", "dtls", "ssh", "quic", "wg", "esp"];
+/// Protocols that are nothing without protection. TLS is not among them: a handshake may be refused, and what a server chose may be
+/// without encryption or authentication.
+const PROTECTED: &[&str] = &["ssh", "quic", "wg", "esp"];
+
+/// Cipher suites without encryption, and those in which nobody proves who he is (IANA TLS Cipher Suites: NULL, anon).
+const NULL_SUITES: &[u64] =
+    &[0, 1, 2, 0x2c, 0x2d, 0x2e, 0x3b, 0xb0, 0xb1, 0xb4, 0xb5, 0xb8, 0xb9, 0xc001, 0xc006, 0xc00b, 0xc010, 0xc039, 0xc03a, 0xc03b];
+const ANONYMOUS_SUITES: &[u64] =
+    &[0x17, 0x18, 0x19, 0x1a, 0x1b, 0x34, 0x3a, 0x46, 0x6c, 0x6d, 0x89, 0x9b, 0xa6, 0xa7, 0xbf, 0xc5, 0xc015, 0xc016, 0xc017, 0xc018, 0xc019];
 
 /// Words of `security-level` for integrity alone, and for encryption as well; any other known word is `none`.
 const SIGNED: &[&str] = &[
@@ -60,6 +67,9 @@ const NONE: &[&str] = &["none", "noAuthNoPriv", "signing-disabled", "signing-ena
 impl Protection {
     /// What a statement about security shows; nothing, if it is not about the level.
     fn of(said: &Statement<'_>) -> Option<Self> {
+        if let Some(suite) = said.get(Field::TlsCipherSuite).and_then(ValueRef::number) {
+            return Some(Self { authenticated: !ANONYMOUS_SUITES.contains(&suite), encrypted: !NULL_SUITES.contains(&suite) });
+        }
         let levels = said.all(Field::SecurityLevel).filter_map(|level| if let ValueRef::Text(text) = level { Some(text) } else { None });
         let is = |words: &[&str], text: &[u8]| words.iter().any(|word| word.as_bytes() == text);
         let known = levels.filter_map(|text| match text {
@@ -130,6 +140,15 @@ mod tests {
     fn of(words: &[&str]) -> Option<Protection> {
         let fields = words.iter().map(|word| SaidRef { field: Field::SecurityLevel, value: ValueRef::Text(word.as_bytes()) }).collect();
         Protection::of(&Statement { fields, ..Statement::default() })
+    }
+
+    #[test]
+    fn tls_is_as_strong_as_the_suite_that_the_server_chose() {
+        let of = |suite| {
+            let fields = vec![SaidRef { field: Field::TlsCipherSuite, value: ValueRef::Number(suite) }];
+            Protection::of(&Statement { fields, ..Statement::default() }).map(|shown| (shown.authenticated, shown.encrypted))
+        };
+        assert_eq!((of(0xc02f), of(0x3b), of(0x34)), (Some((true, true)), Some((true, false)), Some((false, true))));
     }
 
     #[test]

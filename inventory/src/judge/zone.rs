@@ -2,7 +2,6 @@
 
 use super::policy::Policy;
 use crate::assemble::View;
-use crate::place::is_public;
 use crate::resolve::Node;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -83,11 +82,6 @@ pub(crate) fn level_of(class: &str, kind: &str) -> Option<&'static str> {
         ("office" | "printing" | "mobile", _) => "4",
         _ => return None,
     })
-}
-
-/// Whether an address is of the internet.
-pub(crate) fn is_of_internet(ip: &IpAddr) -> bool {
-    is_public(ip)
 }
 
 #[cfg(test)]
