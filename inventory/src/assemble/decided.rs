@@ -42,9 +42,9 @@ impl<'a> View<'a> {
             let Some(decided) = decide(attribute, claims) else { continue };
             if attribute == Attribute::Hostname {
                 device.hostnames = names(&decided);
-            } else {
-                device.attributes.insert(attribute.name().to_owned(), self.record(&decided));
+                device.bindings.extend(named(&decided));
             }
+            device.attributes.insert(attribute.name().to_owned(), self.record(&decided));
         }
         let by_others = |claim: &&&'x ClaimAt<'t, 'a>| claim.claim.class == Class::Reported;
         if let Some(by) = of(Attribute::Hostname).iter().find(by_others).copied() {
@@ -216,6 +216,22 @@ fn rival(candidate: &Candidate<'_, '_, '_>) -> Rival {
 fn names(decided: &Decided<'_, '_, '_>) -> Vec<String> {
     let all = std::iter::once(&decided.winner).chain(&decided.rivals).chain(&decided.history);
     all.flat_map(spellings).map(str::to_owned).collect()
+}
+
+/// From when to when it was called so, and who says so.
+fn named(decided: &Decided<'_, '_, '_>) -> Vec<document::Binding> {
+    let all = std::iter::once(&decided.winner).chain(&decided.rivals).chain(&decided.history);
+    let binding = |candidate: &Candidate<'_, '_, '_>| document::Binding {
+        kind: "hostname".into(),
+        value: candidate.value.to_owned(),
+        first_seen: time(candidate.span.0),
+        last_seen: time(candidate.span.1),
+        class: candidate.class.name().into(),
+        ..document::Binding::default()
+    };
+    let mut bindings: Vec<document::Binding> = all.map(binding).collect();
+    bindings.sort_by(|a, b| (&a.value, &a.first_seen).cmp(&(&b.value, &b.first_seen)));
+    bindings
 }
 
 /// A host's name, and the same with its domain where it was said so, too.
