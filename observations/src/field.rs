@@ -547,6 +547,10 @@ table! {
         RevisionNumber = 520, "revision-number";
         /// HART tag of eight characters, beside which a long one may be set.
         ShortTag = 521, "short-tag";
+        /// Number of a module's type in a Tricon chassis.
+        TriconModule = 522, "tricon-module";
+        /// Version of a Tricon, 0.0 for all before 10.
+        TriconVersion = 523, "tricon-version";
         /// A node's, station's or unit's number on its network, as the protocol counts (FINS, ROC Plus, Genisys).
         NodeAddress = 450, "node-address";
         /// A network's or group's number (FINS, ROC Plus).
@@ -617,6 +621,8 @@ table! {
         SomeIpService = 572, "someip-service";
         /// A SOME/IP service instance's number.
         SomeIpInstance = 573, "someip-instance";
+        /// Virtual address of a BACnet/SC node.
+        BacnetVmac = 574, "bacnet-vmac";
 
         // Things, medicine, charging: 600 to 649.
         /// MQTT client identifier.
