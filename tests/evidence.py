@@ -253,6 +253,8 @@ def oid(raw):
         if not byte & 0x80:
             arcs.append(number)
             number = 0
+    if not arcs:
+        raise NotObtained(f"{raw.hex()} has no whole arc")
     first = min(arcs[0] // 40, 2)
     return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
 
@@ -878,6 +880,11 @@ def registered(raw, texts, registry):
     return {name.split(" (")[0].strip() for name in names} | {name for name in usual if name}
 
 
+def windows(made):
+    """The numbers of one to four bytes among which one is the value."""
+    return [bytes(made[at : at + length]) for length in range(1, 5) for at in range(len(made) - length + 1)]
+
+
 def keyed(texts, key):
     """What follows a key in texts of the form KEY=value, in the forms in which it is told."""
     for text in texts:
@@ -937,7 +944,8 @@ def check_value(evidence, capture, value, attribute, rule):
     if looked_up:
         kind, name = "registry", looked_up
     if kind == "registry":
-        if value not in registered(bytes(made), texts, name):
+        parts = windows(made) if isinstance(made, Inside) else [bytes(made)]
+        if not any(value in registered(part, texts, name) for part in parts):
             raise NotObtained(f"{name} has no {value!r} for {bytes(made)[:16].hex()}")
     elif kind == "field":
         field, _, key = name.partition(" ")
