@@ -73,6 +73,8 @@ pub enum StepKind {
     TriconSlot,
     /// Virtual address of a BACnet/SC node behind its hub.
     BacnetVmac,
+    /// Object in an OPC UA server that has a name plate: 32 bits of a hash of its node.
+    OpcUaObject,
 }
 
 /// Every step kind with its code in canonical bytes and its name in documents. Codes are never used again.
@@ -102,6 +104,7 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::SparkplugDevice, 61, "sparkplug device"),
     (StepKind::TriconSlot, 46, "slot"),
     (StepKind::BacnetVmac, 47, "virtual address"),
+    (StepKind::OpcUaObject, 62, "opc ua object"),
     (StepKind::Pmu, 15, "pmu"),
 ];
 
