@@ -2,7 +2,7 @@
 
 SERVICES   name: (device, command): a device's server, runs until the recording ends
 SCENARIOS  name: services started before the steps (before, underway: even before the recording); steps (device, command[, seconds]) one after another, or a timeline
-           with start-up; outputs (file, tshark filter that cuts it or None for the whole, filter that proves it)
+           with start-up; own: services of this scenario alone; outputs (file, tshark filter that cuts it or None for the whole, filter that proves it)
 """
 import it
 import ot_iot
@@ -122,7 +122,10 @@ SERVICES |= {
     "ipmi": ("srv", "ipmi_sim -n -c @CONF@/ipmi-lan.conf -f @CONF@/ipmi.emu -s @OUT@/ipmi"),
 }
 
-SERVICES |= two_cells.SERVICES | ot_iot.SERVICES | it.SERVICES
+for more in (ot_iot.SERVICES, it.SERVICES):
+    # Of two services of one name the first would be lost without a word.
+    assert not SERVICES.keys() & more.keys(), f"services that stand twice: {SERVICES.keys() & more.keys()}"
+    SERVICES |= more
 
 CURL = "curl -sk -m 6 -o /dev/null "
 V2C = "snmpget -v2c -c {} -r 1 -t 2 {} 1.3.6.1.2.1.1.1.0 1.3.6.1.2.1.1.2.0 1.3.6.1.2.1.1.3.0 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.6.0"
