@@ -44,7 +44,7 @@ authentication  ipmi-authentication-types, ipmi-log-in-status, ipmi-algorithm, n
                 tds-encryption, hsrp-state, glbp-state, glbp-authentication, vrrp-authentication, ospf-authentication, ospf-options,
                 eigrp-authentication, isis-authentication, rip-authentication, bfd-authentication, ike-algorithm
 words           pjl-online, run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
-                codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, tricon-run-state, tricon-key-position, opcua-enumeration, ntcip-node,
+                codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, tricon-run-state, tricon-key-position, tase2-version, tase2-features, opcua-enumeration, ntcip-node,
                 dnp3-iin (its lasting bits, as a number), mib-node, knx-status, knx-family, cnip-flags, cnip-role, doip-activation, subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor,
                 snmp-enterprise, flag-id, last and as the rule registry:NAME: the number (of
@@ -813,6 +813,8 @@ DERIVATIONS = {
     "snp-state": lambda raw, _: [SNP_STATES[raw[0] >> 4]],
     "tricon-run-state": one_of({b"\0": ["run"], b"\1": ["halted"], b"\2": ["paused"]}),
     "tricon-key-position": one_of({b"\0": ["stop"], b"\1": ["program"], b"\2": ["run"], b"\3": ["remote"]}),
+    "tase2-version": lambda raw, _: [".".join(str(int.from_bytes(part[1], "big")) for part in elements(raw))],
+    "tase2-features": lambda raw, _: [", ".join(str(at + 1) for at in range(9) if raw[1 + at // 8] >> (7 - at % 8) & 1)],
     "high-half": lambda raw, _: [str(raw[0] >> 4)],
     "u8.u8.u16-be": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from(">BBH", raw))],
     "ipmi-firmware": lambda raw, _: [f"{raw[0] & 0x7F}.{raw[1]:02x}"],

@@ -501,6 +501,8 @@ table! {
         FlagId = 427, "flag-id";
         /// COSEM logical device name (0.0.42.0.0.255).
         CosemDeviceName = 428, "cosem-device-name";
+        /// Conformance blocks that an ICCP server supports (IEC 60870-6-503).
+        ConformanceBlocks = 429, "conformance-blocks";
 
         // Factories: 450 to 499, and 500 to 549 for fieldbuses and programming.
         /// A PROFINET station's name that a host asks for.
