@@ -147,7 +147,7 @@ PLANT_AND_OFFICE = [
     (4.5, "power", "pnio"), (4.7, "service", "pnio-dcp"),
     (5.0, "power", "wago"), (5.2, "service", "wago-web"),
     (5.5, "power", "nport"), (5.7, "service", "nport-modbus", "nport-web", "nport-snmp"),
-    (6.0, "service", "remote-modbus", "remote-ssh"),
+    (5.8, "power", "remote"), (6.0, "service", "remote-modbus", "remote-ssh"),
     (7.0, "power", "hmi"),
     # the office arrives
     (8.0, "power", "eng"), (8.5, "service", "eng-dhcp"),
@@ -345,7 +345,7 @@ SCENARIOS = {
         "outputs": [("iec60870_104/interrogation-and-command.pcap", "tcp.port == 2404", "iec60870_asdu.typeid == 100")],
     },
     "mms-goose": {
-        "services": ["mms"], "settle": 3, "steps": [("hmi", PY + "mms_station.py 10.77.0.17"), ("ied", PY + "goose_publisher.py")],
+        "services": ["mms"], "settle": 6, "steps": [("hmi", PY + "mms_station.py 10.77.0.17"), ("ied", PY + "goose_publisher.py")],
         "outputs": [("mms/identify.pcap", "tcp.port == 102", "mms.vendorName"), ("goose/trip.pcap", "goose", "goose.gocbRef")],
     },
     "fins-slmp": {
