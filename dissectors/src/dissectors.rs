@@ -140,6 +140,7 @@ mod ot {
     pub(super) mod atg;
     pub(super) mod bacnet;
     pub(super) mod bsap;
+    pub(super) mod bscvlc;
     pub(super) mod c1222;
     pub(super) mod ccief_basic;
     pub(super) mod cip;
@@ -206,6 +207,7 @@ mod ot {
     pub(super) mod sv;
     pub(super) mod synphasor;
     pub(super) mod tpkt;
+    pub(super) mod tristation;
     pub(super) mod umas;
 }
 
@@ -319,6 +321,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::atg::Atg,
     &ot::bacnet::Bacnet,
     &ot::bsap::Bsap,
+    &ot::bscvlc::Bscvlc,
     &ot::c1222::C1222,
     &ot::ccief_basic::CciefBasic,
     &ot::cip::Cip,
@@ -368,5 +371,6 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::sv::Sv,
     &ot::synphasor::Synphasor,
     &ot::tpkt::Tpkt,
+    &ot::tristation::TriStation,
     &ot::umas::Umas,
 ];
