@@ -224,6 +224,9 @@ schema! {
         enrollability: Vec<Enrollability>,
         /// What is weak.
         findings: Vec<Finding>,
+        /// What advisories say of it, where any speaks of it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        advisories: Vec<Verdict>,
         /// Exposure.
         score: Score,
         /// First packet.
@@ -390,6 +393,18 @@ schema! {
         blockers: Vec<String>,
         /// Why.
         reasons: Vec<String>,
+    }
+
+    /// What an advisory says of a device.
+    Verdict {
+        /// The advisory's id.
+        advisory: String,
+        /// The weakness: a CVE number, or the advisory's own id.
+        weakness: String,
+        /// `affected`, `not affected` or `unknown`.
+        verdict: String,
+        /// Why.
+        reason: String,
     }
 
     /// A finding.

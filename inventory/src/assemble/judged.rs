@@ -5,7 +5,7 @@ use crate::document::Device;
 use crate::enrollability::{Signs, ways};
 use crate::judge::protection::known;
 use crate::judge::zone::level_of;
-use crate::judge::{Basis, Judged, score};
+use crate::judge::{Basis, Judged, score, whole};
 use crate::resolve::Node;
 use observations::{Endpoint, Field, Transport, ValueRef};
 
@@ -24,10 +24,21 @@ impl View<'_> {
         if judged.any(at) {
             let basis = Basis { view: self, members, traffic };
             device.findings = judged.findings(&basis, at, &zone);
+        }
+        whole::judge(self, at, device, &zone);
+        if !device.findings.is_empty() {
             let outside = device.findings.iter().any(|finding| finding.rule == "NET-002");
             device.score = score(&device.findings, &device.class, outside);
         }
         device.zone = Some(zone.name);
+    }
+
+    /// What rules find of a part of a component: it has versions of its own.
+    pub(super) fn judge_part(&self, device: &mut Device, at: usize) {
+        whole::judge(self, at, device, &self.zone(at, self.policy()));
+        if !device.findings.is_empty() {
+            device.score = score(&device.findings, &device.class, false);
+        }
     }
 
     /// Why a finding of a component counts no longer, if somebody answers for it: by a key of the device, or by its zone.

@@ -146,7 +146,9 @@ impl Outline<'_> {
             }
             What::Part(number) => {
                 let (at, place, part) = self.parts.get(number as usize)?;
-                self.view.part(*at as usize, &self.members, place, part)
+                let mut device = self.view.part(*at as usize, &self.members, place, part);
+                self.view.judge_part(&mut device, *at as usize);
+                device
             }
             What::Ghost(number) => {
                 let (address, macs) = self.ghosts.get(number as usize)?;
