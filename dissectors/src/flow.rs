@@ -17,7 +17,8 @@ pub(crate) const FLOWS_MAX: usize = 1_000_000;
 /// renewal that matters, shorter than an address's reuse.
 pub(crate) const IDLE_NS_MAX: i64 = 300 * 1_000_000_000;
 
-/// The same for TCP, which says itself when it ends: keep-alives run every two hours by default (RFC 9293 §3.8.4).
+/// The same for a TCP connection that stands open: keep-alives run every two hours by default (RFC 9293 §3.8.4). One that has said that
+/// it is over, or on which nothing was ever said, waits as long as all else.
 pub(crate) const IDLE_TCP_NS_MAX: i64 = 3 * 3600 * 1_000_000_000;
 
 /// What identifies a conversation: both ends, the lesser first.
@@ -118,7 +119,7 @@ pub(crate) struct Flow {
     pub(crate) operation: (RowId, u16, u16),
     pub(crate) mode: Mode,
     pub(crate) client: Client,
-    /// [`Flow::LIVE`], [`Flow::OPENED`], [`Flow::CLOSED`].
+    /// [`Flow::LIVE`], [`Flow::OPENED`], [`Flow::CLOSED`], [`Flow::FINISHED`].
     pub(crate) marks: u8,
     /// The TTL of either end's last packet.
     pub(crate) ttls: [u8; 2],
@@ -159,6 +160,8 @@ impl Flow {
     pub(crate) const OPENED: u8 = 2;
     /// A FIN or RST was seen.
     pub(crate) const CLOSED: u8 = 4;
+    /// Of either end, that it sends no more: two bits.
+    pub(crate) const FINISHED: [u8; 2] = [8, 16];
 
     const fn is_live(&self) -> bool {
         self.marks & Self::LIVE != 0
@@ -187,8 +190,16 @@ impl Flow {
         low.last.max(high.last)
     }
 
+    /// The gap, in ns, after which what comes is another conversation.
     pub(crate) const fn idle_max(&self) -> i64 {
-        if self.key.protocol == 6 { IDLE_TCP_NS_MAX } else { IDLE_NS_MAX }
+        if self.key.protocol == 6 && self.stands() { IDLE_TCP_NS_MAX } else { IDLE_NS_MAX }
+    }
+
+    /// Whether something was said on a connection, and more may come.
+    const fn stands(&self) -> bool {
+        const OVER: u8 = Flow::FINISHED[0] | Flow::FINISHED[1];
+        let [low, high] = &self.ends;
+        (low.payload > 0 || high.payload > 0) && self.marks & OVER != OVER
     }
 
     #[allow(clippy::wrong_self_convention, reason = "whether what goes this way comes from the client")]

@@ -9,7 +9,7 @@ use crate::attribute::is_filler;
 use crate::claim::{Attribute, Claim, Class};
 use crate::text::escape;
 use observations::Field;
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,6 +90,9 @@ impl std::fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
+/// Bytes of the tables that one expression's automaton may grow to while it searches.
+const DFA_BYTES_MAX: usize = 16 * 1024;
+
 /// Rules that read one field.
 #[derive(Default)]
 struct Set {
@@ -125,14 +128,15 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Reads and compiles the built-in rules and `more` (file name, text); a later rule of the same id replaces an earlier one.
-    ///
-    /// # Errors
     /// A digest of their texts.
+    #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
+    /// Reads the built-in rules and `more` (file name, text); a later rule of the same id replaces an earlier one.
+    ///
+    /// # Errors
     /// [`RuleError`] for the first that is wrong.
     pub fn load(more: &[(String, String)]) -> Result<Self, RuleError> {
         let mut rules: BTreeMap<String, (&str, bool, Rule)> = BTreeMap::new();
@@ -230,9 +234,14 @@ impl Rules {
     }
 }
 
+/// A rule's expression: texts are short and few, so it is not given the megabytes of tables that make a search of long ones faster.
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).dfa_size_limit(DFA_BYTES_MAX).build()
+}
+
 /// Whether a rule's expression holds what the rule promises.
 fn check(rule: &Rule) -> Result<(), String> {
-    let regex = Regex::new(&rule.regex).map_err(|e| format!("regex: {e}"))?;
+    let regex = compile(&rule.regex).map_err(|e| format!("regex: {e}"))?;
     if !regex.is_match(&rule.example) {
         return Err(format!("its example {:?} does not match", rule.example));
     }
@@ -261,7 +270,7 @@ impl Template {
 
 impl Ready {
     fn claims<'a>(&'a self, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
-        let Some(regex) = self.regex.get_or_init(|| Regex::new(&self.pattern).ok()) else { return };
+        let Some(regex) = self.regex.get_or_init(|| compile(&self.pattern).ok()) else { return };
         let plain = self.claims.iter().all(|(_, template)| matches!(template, Template::Plain(_)));
         // Captures cost several times a mere match.
         let captures = if plain { None } else { regex.captures(text) };
