@@ -117,10 +117,8 @@ pub(crate) struct Judged {
     notes: Vec<Note>,
     /// Components whose weakness was mended, by rule: when strength was first seen.
     mended: BTreeMap<(u32, u16), i64>,
-    /// What is known of the protection of services.
-    pub(crate) services: protection::Services,
-    /// Shares of protected conversations, by protocol.
-    pub(crate) shares: BTreeMap<String, protection::Shares>,
+    /// What is known of the protection of services and conversations.
+    pub(crate) strength: protection::Strength,
 }
 
 /// What rules look at.
@@ -221,10 +219,8 @@ impl<'v, 'a> Bench<'v, 'a> {
         found.hits.sort_unstable();
         found.hits.dedup();
         found.of_site.sort_by(|a, b| (a.0, &a.1.text).cmp(&(b.0, &b.1.text)));
-        let services = self.services();
-        let shares = self.shares(&services);
         let hits = Grouped::of(self.view.resolved.components.len(), found.hits);
-        Judged { hits, of_site: found.of_site, notes: found.notes, mended, services, shares }
+        Judged { hits, of_site: found.of_site, notes: found.notes, mended, strength: self.strength() }
     }
 
     /// Rules that rest on statements.

@@ -1,5 +1,6 @@
 //! What a device is worth knowing for besides who it is: its zone, who manages it, what is weak, how it could get an identity.
 
+use super::outline::protection;
 use super::{Members, Traffic, View};
 use crate::document::Device;
 use crate::enrollability::{Signs, ways};
@@ -18,8 +19,10 @@ impl View<'_> {
         for service in &mut device.services {
             let Some(transport) = Transport::from_name(&service.transport) else { continue };
             let endpoint = Endpoint { transport, port: service.port };
-            service.secured = known(&judged.services, at as u32, &service.protocol, endpoint).map(|known| known.encrypted || known.authenticated);
+            service.secured =
+                known(&judged.strength.services, at as u32, &service.protocol, endpoint).map(|known| known.encrypted || known.authenticated);
         }
+        device.protection = judged.strength.devices.get(&(at as u32)).map(|of| protection(of, &judged.strength.periods)).unwrap_or_default();
         device.enrollability = ways(device, self.signs(at, members));
         if judged.any(at) {
             let basis = Basis { view: self, members, traffic };
