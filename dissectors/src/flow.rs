@@ -17,9 +17,13 @@ pub(crate) const FLOWS_MAX: usize = 1_000_000;
 /// renewal that matters, shorter than an address's reuse.
 pub(crate) const IDLE_NS_MAX: i64 = 300 * 1_000_000_000;
 
-/// The same for a TCP connection that stands open: keep-alives run every two hours by default (RFC 9293 §3.8.4). One that has said that
-/// it is over, or on which nothing was ever said, waits as long as all else.
+/// The same for a TCP connection that stands open: keep-alives run every two hours by default (RFC 9293 §3.8.4). One on which nothing
+/// was ever said waits as long as all else.
 pub(crate) const IDLE_TCP_NS_MAX: i64 = 3 * 3600 * 1_000_000_000;
+
+/// The same for a TCP connection that is over: what may still come of it are the copies that TIME-WAIT is there for (RFC 9293 §3.6.1),
+/// which lasts a minute where it lasts long.
+pub(crate) const IDLE_OVER_NS_MAX: i64 = 60 * 1_000_000_000;
 
 /// What identifies a conversation: both ends, the lesser first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -192,14 +196,13 @@ impl Flow {
 
     /// The gap, in ns, after which what comes is another conversation.
     pub(crate) const fn idle_max(&self) -> i64 {
-        if self.key.protocol == 6 && self.stands() { IDLE_TCP_NS_MAX } else { IDLE_NS_MAX }
-    }
-
-    /// Whether something was said on a connection, and more may come.
-    const fn stands(&self) -> bool {
         const OVER: u8 = Flow::FINISHED[0] | Flow::FINISHED[1];
         let [low, high] = &self.ends;
-        (low.payload > 0 || high.payload > 0) && self.marks & OVER != OVER
+        match self.key.protocol {
+            6 if self.marks & OVER == OVER => IDLE_OVER_NS_MAX,
+            6 if low.payload > 0 || high.payload > 0 => IDLE_TCP_NS_MAX,
+            _ => IDLE_NS_MAX,
+        }
     }
 
     #[allow(clippy::wrong_self_convention, reason = "whether what goes this way comes from the client")]
