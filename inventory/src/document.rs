@@ -263,9 +263,9 @@ schema! {
 
     /// An address and when it was used.
     Binding {
-        /// `ip` or `mac`.
+        /// `ip`, `mac` or `hostname`.
         kind: String,
-        /// The address.
+        /// The address or the name.
         value: String,
         /// The segment.
         segment: String,
