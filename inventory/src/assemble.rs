@@ -14,6 +14,7 @@ use observations::{Mac, Said};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+mod acts;
 mod answer;
 mod certificate;
 mod conversation;
