@@ -9,91 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 /// Confidence of a rule that does not say.
-/// serve Modbus, but PROFINET's and Siemens' own protocols are served by what they were made for.
-const SERVES: &[(&str, &str, &str, u8)] = &[
-    ("s7comm", "controller", "plc", 60),
-    ("s7comm-plus", "controller", "plc", 65),
-    ("umas", "controller", "plc", 65),
-    ("pn_dcp", "field-device", "", 50),
-    ("ipp", "printing", "printer", 65),
-    // Media servers speak it as well: alone it is told of nobody.
-    ("rtsp", "surveillance", "camera", 45),
-    ("omron-fins", "controller", "plc", 60),
-    ("slmp", "controller", "plc", 60),
-    ("melsoft", "controller", "plc", 65),
-    ("ccief-basic", "field-device", "", 55),
-    ("pccc", "controller", "plc", 60),
-    ("cspv4", "controller", "plc", 60),
-    ("ge-srtp", "controller", "plc", 65),
-    ("egd", "controller", "", 50),
-    ("bsap", "controller", "rtu", 55),
-    ("roc_plus", "controller", "rtu", 55),
-    ("genisys", "controller", "rtu", 50),
-    ("atg", "field-device", "", 55),
-    ("codesys", "controller", "plc", 60),
-    ("pcworx", "controller", "plc", 60),
-    ("proconos", "controller", "plc", 60),
-    ("tristation", "controller", "safety-controller", 65),
-    ("addp", "network", "", 50),
-    ("iec60870_104", "controller", "rtu", 50),
-    ("dnp3", "controller", "rtu", 50),
-    ("synphasor", "field-device", "", 55),
-    ("hart_ip", "field-device", "", 60),
-    ("c1222", "field-device", "meter", 55),
-    ("dlms", "field-device", "meter", 55),
-    ("bacnet", "building", "", 55),
-    ("knxip", "building", "", 60),
-    ("cnip", "building", "", 50),
-    ("fox", "building", "building-controller", 60),
-    ("dicom", "medical", "", 60),
-    ("onvif", "surveillance", "camera", 55),
-    ("pjl", "printing", "printer", 60),
-    ("tplink-smarthome", "building", "", 55),
-    ("lifx", "building", "light", 60),
-    ("wiz", "building", "light", 55),
-    ("ipmi", "server", "bmc", 60),
-    ("kerberos", "server", "server", 55),
-    ("ldap", "server", "server", 50),
-    ("radius", "server", "server", 50),
-    ("imap", "server", "server", 50),
-    ("pop", "server", "server", 50),
-    ("tds", "server", "", 50),
-    ("tns", "server", "", 50),
-    ("bgp", "network", "router", 50),
-    ("capwap", "network", "", 60),
-]const CONFIDENCE_DEFAULT: u8 = 50;
+const CONFIDENCE_DEFAULT: u8 = 50;
 
 /// Protocols in which controllers are asked are a group of this name: see [`Behaviours::families`].
 const FAMILIES: &str = "families-of-controllers";
-
-/// Protocols in which controllers are asked, by the maker or family whose they are. Who asks controllers of two families, and is none
-/// itself, is an operator's station: SCADA, HMI, engineering. Gateways serve one of them.
-const CONTROLLERS: &[(&str, &str)] = &[
-    ("modbus", "modbus"),
-    ("umas", "modbus"),
-    ("s7comm", "siemens"),
-    ("s7comm-plus", "siemens"),
-    ("enip", "cip"),
-    ("cip", "cip"),
-    ("omron-fins", "omron"),
-    ("slmp", "mitsubishi"),
-    ("melsoft", "mitsubishi"),
-    ("mbrtu", "modbus"),
-    ("pccc", "cip"),
-    ("cspv4", "cip"),
-    ("ge-srtp", "ge"),
-    ("bsap", "bristol"),
-    ("roc_plus", "roc"),
-    ("genisys", "genisys"),
-    ("codesys", "codesys"),
-    ("ads", "beckhoff"),
-    ("pcworx", "phoenix"),
-    ("proconos", "proconos"),
-    ("tristation", "triconex"),
-    ("dnp3", "dnp3"),
-    ("iec60870_104", "iec"),
-    ("mms", "iec"),
-];
 
 /// One role that a device plays in a protocol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
