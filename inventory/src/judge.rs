@@ -11,6 +11,7 @@
 //! | `talk` | what a conversation must be |
 //! | `certificate` | what can be wrong with a certificate |
 //! | `derived` | what needs more than one of those |
+//! | `trust` | whose certificates are trusted, whose keys were proven |
 //! | [`policy`] | what an operator knows: zones, lists, severities |
 //! | `protection` | evidence of strength: what is authenticated and encrypted |
 //! | `zone` | where a device stands |
@@ -27,6 +28,7 @@ mod finding;
 pub mod policy;
 pub(crate) mod protection;
 mod talk;
+mod trust;
 pub(crate) mod zone;
 
 use crate::assemble::{Members, Talk, Traffic, View};
@@ -59,6 +61,8 @@ impl Mark {
     pub(crate) const SECURITY: u16 = u16::MAX - 1;
     /// Nor these: something that may change a device was asked of it.
     pub(crate) const OPERATION: u16 = u16::MAX - 2;
+    /// Nor these: a side proved, or tried to prove, that it holds the key of a certificate.
+    pub(crate) const PROOF: u16 = u16::MAX - 3;
 }
 
 impl Conditions {

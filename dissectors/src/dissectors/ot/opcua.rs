@@ -12,6 +12,7 @@ use observations::{Field, Kind, OperationClass, Span, Subject, Transport, Value}
 use services::{ACTIVATE_SESSION, CREATE_SESSION, FIND_SERVERS, GET_ENDPOINTS, OPEN_SECURE_CHANNEL, PUBLISH, READ, RESPONSE, Session, TELLING};
 
 mod binary;
+mod proof;
 mod services;
 
 pub(crate) struct OpcUa;
@@ -136,7 +137,7 @@ impl Dissector for OpcUa {
 
     const ROW: Row = Row {
         name: "opcua",
-        revision: 1,
+        revision: 2,
         spec: "OPC 10000-4, OPC 10000-5, OPC 10000-6",
         tells: "applications and products, certificates, security policy and mode, user tokens, build information, services",
         bindings: &[Binding::Tcp(4840)],
