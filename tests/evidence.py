@@ -26,7 +26,7 @@ put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, sii, tls-re
                 connection (from the packet that opened it), request (from the packet that asked): the spans name the pieces in
                 order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
-                tplink-autokey, quic-initial (the client's, RFC 9001 5.2): the value stands somewhere in what comes out; reversed (the last byte first): it is what comes out.
+                tplink-autokey, tuya-announcement, quic-initial (the client's, RFC 9001 5.2): the value stands somewhere in what comes out; reversed (the last byte first): it is what comes out.
 to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression
                 pointers of the message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time,
                 ber-oid, uuid-le, text-lines (lines as one, with commas)
@@ -45,7 +45,7 @@ authentication  ipmi-authentication-types, ipmi-log-in-status, ipmi-algorithm, n
                 tds-encryption, hsrp-state, glbp-state, glbp-authentication, vrrp-authentication, ospf-authentication, ospf-options,
                 eigrp-authentication, isis-authentication, rip-authentication, bfd-authentication, ike-algorithm
 words           pjl-online, run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
-                codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, opcua-enumeration, ntcip-node,
+                codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, tricon-run-state, tricon-key-position, tase2-version, tase2-features, opcua-enumeration, ntcip-node,
                 dnp3-iin (its lasting bits, as a number), mib-node, knx-status, knx-family, cnip-flags, cnip-role, doip-activation, subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor,
                 snmp-enterprise, flag-id, last and as the rule registry:NAME: the number (of
@@ -254,6 +254,8 @@ def oid(raw):
         if not byte & 0x80:
             arcs.append(number)
             number = 0
+    if not arcs:
+        raise NotObtained(f"{raw.hex()} has no whole arc")
     first = min(arcs[0] // 40, 2)
     return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
 
@@ -506,6 +508,56 @@ def gf_times(a, b):
     return product
 
 
+def aes_expand(key):
+    """FIPS 197 section 5.2: the round keys."""
+    box, words, rcon = aes_sbox(), [key[at : at + 4] for at in range(0, 16, 4)], 1
+    for at in range(4, 44):
+        word = words[-1]
+        if at % 4 == 0:
+            word = bytes(box[byte] for byte in word[1:] + word[:1])
+            word = bytes([word[0] ^ rcon]) + word[1:]
+            rcon = rcon << 1 ^ (0x11B if rcon & 0x80 else 0)
+        words.append(bytes(a ^ b for a, b in zip(words[at - 4], word)))
+    return [b"".join(words[at : at + 4]) for at in range(0, 44, 4)]
+
+
+def aes_block_backwards(key, data):
+    """FIPS 197 section 5.3."""
+    keys, box = aes_expand(key), aes_sbox()
+    inverse = {box[byte]: byte for byte in range(256)}
+
+    def times(a, b):
+        out = 0
+        while b:
+            out ^= a if b & 1 else 0
+            a, b = a << 1 ^ (0x11B if a & 0x80 else 0), b >> 1
+        return out
+
+    state = [a ^ b for a, b in zip(data, keys[10])]
+    for turn in range(9, -1, -1):
+        state = [state[(at - 4 * (at % 4)) % 16] for at in range(16)]
+        state = [inverse[byte] ^ part for byte, part in zip(state, keys[turn])]
+        if turn:
+            mixed = []
+            for column in range(0, 16, 4):
+                a = state[column : column + 4]
+                mixed += [times(a[i], 14) ^ times(a[(i + 1) % 4], 11) ^ times(a[(i + 2) % 4], 13) ^ times(a[(i + 3) % 4], 9) for i in range(4)]
+            state = mixed
+    return bytes(state)
+
+
+def tuya_announcement(raw):
+    """What is encrypted under the key that all things share."""
+    key = hashlib.md5(b"yGAdlopoPVldABfn").digest()
+    if raw[:4] == b"\0\0\x66\x99":
+        nonce, sealed = raw[18:30], raw[30:-20]
+        pads = (aes_block(key, nonce + struct.pack("!I", at + 2)) for at in range(len(sealed) // 16 + 1))
+        return Inside(bytes(a ^ b for a, b in zip(sealed, b"".join(pads))))
+    body = raw[16:-8]
+    body = body[len(body) % 16 :]
+    return Inside(b"".join(aes_block_backwards(key, body[at : at + 16]) for at in range(0, len(body), 16)))
+
+
 def aes_block(key, data, box=[]):
     """FIPS 197: one block under a key of 128 bits."""
     if not box:
@@ -667,6 +719,7 @@ DERIVATIONS = {
     "chunked": lambda raw, _: chunked(raw),
     **{name: lambda raw, _: inflate(raw) for name in ("gzip", "deflate", "http-gzip")},
     "websocket-mask": lambda raw, _: unmasked(raw),
+    "tuya-announcement": lambda raw, _: tuya_announcement(raw),
     "tplink-autokey": lambda raw, _: autokey(raw),
     "quic-initial": lambda raw, _: quic_initial(raw),
     "amqp-product": lambda raw, _: amqp_product(raw),
@@ -763,6 +816,10 @@ DERIVATIONS = {
     "cclink-state": one_of({b"\0": ["stop"], b"\1": ["run"], b"\2": ["stop"]}),
     "slc-mode": lambda raw, _: [SLC_MODES[raw[0] & 31]],
     "snp-state": lambda raw, _: [SNP_STATES[raw[0] >> 4]],
+    "tricon-run-state": one_of({b"\0": ["run"], b"\1": ["halted"], b"\2": ["paused"]}),
+    "tricon-key-position": one_of({b"\0": ["stop"], b"\1": ["program"], b"\2": ["run"], b"\3": ["remote"]}),
+    "tase2-version": lambda raw, _: [".".join(str(int.from_bytes(part[1], "big")) for part in elements(raw))],
+    "tase2-features": lambda raw, _: [", ".join(str(at + 1) for at in range(9) if raw[1 + at // 8] >> (7 - at % 8) & 1)],
     "high-half": lambda raw, _: [str(raw[0] >> 4)],
     "u8.u8.u16-be": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from(">BBH", raw))],
     "ipmi-firmware": lambda raw, _: [f"{raw[0] & 0x7F}.{raw[1]:02x}"],
@@ -881,6 +938,11 @@ def registered(raw, texts, registry):
     return {name.split(" (")[0].strip() for name in names} | {name for name in usual if name}
 
 
+def windows(made):
+    """The numbers of one to four bytes among which one is the value."""
+    return [bytes(made[at : at + length]) for length in range(1, 5) for at in range(len(made) - length + 1)]
+
+
 def keyed(texts, key):
     """What follows a key in texts of the form KEY=value, in the forms in which it is told."""
     for text in texts:
@@ -940,7 +1002,8 @@ def check_value(evidence, capture, value, attribute, rule):
     if looked_up:
         kind, name = "registry", looked_up
     if kind == "registry":
-        if value not in registered(bytes(made), texts, name):
+        parts = windows(made) if isinstance(made, Inside) else [bytes(made)]
+        if not any(value in registered(part, texts, name) for part in parts):
             raise NotObtained(f"{name} has no {value!r} for {bytes(made)[:16].hex()}")
     elif kind == "field":
         field, _, key = name.partition(" ")

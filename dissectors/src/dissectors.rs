@@ -141,6 +141,7 @@ mod ot {
     pub(super) mod atg;
     pub(super) mod bacnet;
     pub(super) mod bsap;
+    pub(super) mod bscvlc;
     pub(super) mod c1222;
     pub(super) mod ccief_basic;
     pub(super) mod cip;
@@ -207,6 +208,7 @@ mod ot {
     pub(super) mod sv;
     pub(super) mod synphasor;
     pub(super) mod tpkt;
+    pub(super) mod tristation;
     pub(super) mod umas;
 }
 
@@ -320,6 +322,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::atg::Atg,
     &ot::bacnet::Bacnet,
     &ot::bsap::Bsap,
+    &ot::bscvlc::Bscvlc,
     &ot::c1222::C1222,
     &ot::ccief_basic::CciefBasic,
     &ot::cip::Cip,
@@ -369,5 +372,6 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::sv::Sv,
     &ot::synphasor::Synphasor,
     &ot::tpkt::Tpkt,
+    &ot::tristation::TriStation,
     &ot::umas::Umas,
 ];

@@ -17,8 +17,13 @@ pub(crate) const FLOWS_MAX: usize = 1_000_000;
 /// renewal that matters, shorter than an address's reuse.
 pub(crate) const IDLE_NS_MAX: i64 = 300 * 1_000_000_000;
 
-/// The same for TCP, which says itself when it ends: keep-alives run every two hours by default (RFC 9293 §3.8.4).
+/// The same for a TCP connection that stands open: keep-alives run every two hours by default (RFC 9293 §3.8.4). One on which nothing
+/// was ever said is as all else.
 pub(crate) const IDLE_TCP_NS_MAX: i64 = 3 * 3600 * 1_000_000_000;
+
+/// The same for what is over: a TCP connection that was closed, of which copies may still come as long as TIME-WAIT lasts (RFC 9293
+/// §3.6.1; a minute where it lasts long), and a question with its answer, one packet each. Most conversations are of these two kinds.
+pub(crate) const IDLE_OVER_NS_MAX: i64 = 60 * 1_000_000_000;
 
 /// What identifies a conversation: both ends, the lesser first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -118,7 +123,7 @@ pub(crate) struct Flow {
     pub(crate) operation: (RowId, u16, u16),
     pub(crate) mode: Mode,
     pub(crate) client: Client,
-    /// [`Flow::LIVE`], [`Flow::OPENED`], [`Flow::CLOSED`].
+    /// [`Flow::LIVE`], [`Flow::OPENED`], [`Flow::CLOSED`], [`Flow::FINISHED`].
     pub(crate) marks: u8,
     /// The TTL of either end's last packet.
     pub(crate) ttls: [u8; 2],
@@ -159,6 +164,8 @@ impl Flow {
     pub(crate) const OPENED: u8 = 2;
     /// A FIN or RST was seen.
     pub(crate) const CLOSED: u8 = 4;
+    /// Of either end, that it sends no more: two bits.
+    pub(crate) const FINISHED: [u8; 2] = [8, 16];
 
     const fn is_live(&self) -> bool {
         self.marks & Self::LIVE != 0
@@ -187,8 +194,16 @@ impl Flow {
         low.last.max(high.last)
     }
 
+    /// The gap, in ns, after which what comes is another conversation.
     pub(crate) const fn idle_max(&self) -> i64 {
-        if self.key.protocol == 6 { IDLE_TCP_NS_MAX } else { IDLE_NS_MAX }
+        const OVER: u8 = Flow::FINISHED[0] | Flow::FINISHED[1];
+        let [low, high] = &self.ends;
+        match self.key.protocol {
+            6 if self.marks & OVER == OVER => IDLE_OVER_NS_MAX,
+            6 if low.payload > 0 || high.payload > 0 => IDLE_TCP_NS_MAX,
+            _ if low.packets < 2 && high.packets < 2 => IDLE_OVER_NS_MAX,
+            _ => IDLE_NS_MAX,
+        }
     }
 
     #[allow(clippy::wrong_self_convention, reason = "whether what goes this way comes from the client")]

@@ -29,6 +29,7 @@ mod again;
 mod asn1;
 mod base64;
 mod blocks;
+mod bvlc_sc;
 mod cbor;
 mod codes;
 pub mod context;

@@ -37,7 +37,7 @@ const ALL: &[&str] = &[
 /// A digest of the tables: another edition has another.
 #[must_use]
 pub fn digest() -> String {
-    crate::digest(ALL.iter().copied())
+    crate::digest(ALL.iter().copied().chain([crate::support::table()]))
 }
 
 /// The organisation to which a MAC address's prefix is registered: MA-S (36 bits), MA-M (28), MA-L (24). A locally administered address

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use uuid::Uuid;
 
+mod acts;
 mod answer;
 mod certificate;
 mod conversation;

@@ -144,6 +144,25 @@ schema! {
         authenticated: u64,
         /// Nobody can read along.
         encrypted: u64,
+        /// The same by the days on which captures began, if there are several: a conversation counts in each that it is in.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        series: Vec<Period>,
+    }
+
+    /// What conversations showed in the captures that began on one day.
+    Period {
+        /// When the first of them began.
+        first_seen: Option<String>,
+        /// When the last of them ended.
+        last_seen: Option<String>,
+        /// All of them.
+        conversations: u64,
+        /// Those of which it is known.
+        known: u64,
+        /// Messages prove who sent them.
+        authenticated: u64,
+        /// Nobody can read along.
+        encrypted: u64,
     }
 
     /// A key that joins nothing.
@@ -216,6 +235,9 @@ schema! {
         services: Vec<Service>,
         /// In which it spoke.
         protocols: Vec<String>,
+        /// By protocol, where anything is known: how many of its conversations were authenticated and encrypted.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        protection: BTreeMap<String, Protection>,
         /// Keys that it presented.
         identities: Vec<Identity>,
         /// Whether a vault or list knows it.
@@ -224,6 +246,9 @@ schema! {
         enrollability: Vec<Enrollability>,
         /// What is weak.
         findings: Vec<Finding>,
+        /// What advisories say of it, where any speaks of it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        advisories: Vec<Verdict>,
         /// Exposure.
         score: Score,
         /// First packet.
@@ -238,9 +263,9 @@ schema! {
 
     /// An address and when it was used.
     Binding {
-        /// `ip` or `mac`.
+        /// `ip`, `mac` or `hostname`.
         kind: String,
-        /// The address.
+        /// The address or the name.
         value: String,
         /// The segment.
         segment: String,
@@ -400,6 +425,18 @@ schema! {
         blockers: Vec<String>,
         /// Why.
         reasons: Vec<String>,
+    }
+
+    /// What an advisory says of a device.
+    Verdict {
+        /// The advisory's id.
+        advisory: String,
+        /// The weakness: a CVE number, or the advisory's own id.
+        weakness: String,
+        /// `affected`, `not affected` or `unknown`.
+        verdict: String,
+        /// Why.
+        reason: String,
     }
 
     /// A finding.

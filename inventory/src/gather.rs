@@ -327,7 +327,7 @@ impl<'a> Facts<'a> {
             met.push((Mark::CERTIFICATE, true, false));
         } else if said.kind == Kind::Security
             && said.about.endpoint.is_some()
-            && [Field::SecurityLevel, Field::TlsCipherSuite].iter().any(|field| said.get(*field).is_some())
+            && [Field::SecurityLevel, Field::TlsCipherSuite, Field::SshCipher].iter().any(|field| said.get(*field).is_some())
         {
             met.push((Mark::SECURITY, true, false));
         } else if said.kind == Kind::Operation {

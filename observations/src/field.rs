@@ -511,6 +511,8 @@ table! {
         FlagId = 427, "flag-id";
         /// COSEM logical device name (0.0.42.0.0.255).
         CosemDeviceName = 428, "cosem-device-name";
+        /// Conformance blocks that an ICCP server supports (IEC 60870-6-503).
+        ConformanceBlocks = 429, "conformance-blocks";
 
         // Factories: 450 to 499, and 500 to 549 for fieldbuses and programming.
         /// A PROFINET station's name that a host asks for.
@@ -557,6 +559,10 @@ table! {
         RevisionNumber = 520, "revision-number";
         /// HART tag of eight characters, beside which a long one may be set.
         ShortTag = 521, "short-tag";
+        /// Number of a module's type in a Tricon chassis.
+        TriconModule = 522, "tricon-module";
+        /// Version of a Tricon, 0.0 for all before 10.
+        TriconVersion = 523, "tricon-version";
         /// A node's, station's or unit's number on its network, as the protocol counts (FINS, ROC Plus, Genisys).
         NodeAddress = 450, "node-address";
         /// A network's or group's number (FINS, ROC Plus).
@@ -627,6 +633,8 @@ table! {
         SomeIpService = 572, "someip-service";
         /// A SOME/IP service instance's number.
         SomeIpInstance = 573, "someip-instance";
+        /// Virtual address of a BACnet/SC node.
+        BacnetVmac = 574, "bacnet-vmac";
 
         // Things, medicine, charging: 600 to 649.
         /// MQTT client identifier.

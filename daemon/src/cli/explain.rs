@@ -190,7 +190,14 @@ fn bytes(out: &mut String, document: &Document, evidence: &Evidence) -> std::fmt
     let name = evidence.file.as_deref().or(source.map(|source| source.name.as_str())).unwrap_or("a source that is not listed");
     write!(out, "  {name}")?;
     for span in &evidence.spans {
-        write!(out, ", packet {} bytes {} to {}", grouped(span.packet), span.offset, span.offset.saturating_add(span.length).saturating_sub(1))?;
+        write!(out, ", packet {}", grouped(span.packet))?;
+        if span.length > 0 {
+            write!(out, " bytes {} to {}", span.offset, span.offset.saturating_add(span.length).saturating_sub(1))?;
+        }
+    }
+    // Of what a device does a packet is shown: that in which the conversation began.
+    if evidence.dissector.is_empty() {
+        return writeln!(out, ", {}: its conversation in {} begins", evidence.time.as_deref().unwrap_or("no time"), evidence.protocol);
     }
     let field = if evidence.field.is_empty() { String::new() } else { format!(" {}", evidence.field) };
     writeln!(out, ", {}: {}{field}", evidence.time.as_deref().unwrap_or("no time"), evidence.dissector)?;
@@ -248,6 +255,11 @@ mod tests {
             out,
             "  a.pcap, packet 1,204 bytes 62 to 64, no time: modbus@1 vendor_name\n    0000  41 00 0a                                         A..\n"
         );
+        let spans = vec![document::Span { packet: 12, ..Default::default() }];
+        let begins = Evidence { source: "k".into(), protocol: "imap".into(), spans, ..Evidence::default() };
+        out.clear();
+        bytes(&mut out, &document, &begins).unwrap();
+        assert_eq!(out, "  a.pcap, packet 12, no time: its conversation in imap begins\n");
         assert_eq!(quoted("hex:zz"), b"hex:zz");
         assert_eq!(quoted("hex:\u{e9}1"), "hex:\u{e9}1".as_bytes());
     }

@@ -41,12 +41,15 @@ impl Flow {
 
     /// SYN and SYN+ACK say who asked; FIN and RST, that it is over.
     const fn handshake(&mut self, direction: usize, flags: u8) {
-        const FIN_OR_RST: u8 = 5;
+        const FIN: u8 = 1;
+        const RST: u8 = 4;
         if self.key.protocol != 6 {
             return;
         }
-        if flags & FIN_OR_RST != 0 {
-            self.marks |= Self::CLOSED;
+        if flags & (FIN | RST) != 0 {
+            let [low, high] = Self::FINISHED;
+            let both = flags & RST != 0;
+            self.marks |= Self::CLOSED | if both || direction == 0 { low } else { 0 } | if both || direction == 1 { high } else { 0 };
         }
         if flags & 2 != 0 {
             self.marks |= Self::OPENED;

@@ -180,3 +180,32 @@ fn what_only_reading_can_count_is_read_each_time() {
     let asked: Vec<u64> = engine.finish().tallies.rows().flat_map(|row| row.operations().map(|(_, uses)| uses.count).collect::<Vec<_>>()).collect();
     assert_eq!(asked, [5]);
 }
+
+/// Conversations that two packets make, so many seconds apart.
+fn conversations(first: (u8, &[u8]), seconds: i64, second: (u8, &[u8])) -> u64 {
+    let mut engine = Engine::new(Arc::new(Registry::of(&[])), None, None);
+    for (number, (flags, payload)) in (0u16..).zip([first, second]) {
+        let mut frame = Frame { net: Net::V4, has_macs: true, ttl: 64, vlan: Frame::NO_VLAN, protocol: 6, ..Frame::default() };
+        (frame.src, frame.dst, frame.src_port, frame.dst_port, frame.ip_id) = ([1; 16], [2; 16], 50000, 4000, number);
+        (frame.tcp_flags, frame.payload_len) = (flags, u32::try_from(payload.len()).unwrap());
+        let time = i64::from(number) * seconds * 1_000_000_000;
+        let packet = Packet { data: payload, wire_len: frame.payload_len, link: LinkType::ETHERNET, time, id: u64::from(number) };
+        engine.feed(&[Item { packet, frame: &frame, detached: None }]);
+    }
+    engine.finish().tallies.rows().map(|row| row.counters().flows).sum()
+}
+
+#[test]
+fn a_connection_that_stands_open_waits_for_hours_and_one_that_is_over_a_minute() {
+    const PUSH: u8 = 0x18;
+    const RESET: u8 = 0x04;
+    const FINISHED: u8 = 0x11;
+    let said = |flags| (flags, &b"said"[..]);
+    assert_eq!(conversations(said(PUSH), 3 * 3600, said(PUSH)), 1);
+    assert_eq!(conversations(said(PUSH), 3 * 3600 + 1, said(PUSH)), 2);
+    assert_eq!(conversations(said(FINISHED), 3600, said(PUSH)), 1, "the other end may still say something");
+    assert_eq!(conversations(said(RESET), 60, said(PUSH)), 1);
+    assert_eq!(conversations(said(RESET), 61, said(PUSH)), 2);
+    assert_eq!(conversations((PUSH, b""), 60, said(PUSH)), 1, "nothing was said yet");
+    assert_eq!(conversations((PUSH, b""), 61, said(PUSH)), 2);
+}
