@@ -1,3 +1,5 @@
+//! What is read of certificates, and what is not.
+
 use super::*;
 use crate::dissectors::DISSECTORS;
 use crate::testing::field;
