@@ -96,6 +96,7 @@ mod it {
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_key_exchange;
+    mod tls_proof;
     mod tls_record;
     mod tls_ssl2;
     pub(super) mod tns;
