@@ -41,6 +41,23 @@ as_of = "2026-11-22T00:00:00Z"
 const LIST: &str =
     "name,mac,serial,status\nM340,00:80:f4:0a:00:11,,active\nold printer,00:1b:a9:0a:00:23,,retired\nspare,00:80:f4:ff:ff:01,,active\n";
 
+/// What an operator knows of the plant in `newcomers.pcap`, whose second day begins after the baseline.
+const NEWCOMERS: &str = r#"
+engineering = ["10.94.0.6"]
+advisories = ["csaf"]
+
+[baseline]
+as_of = "2026-03-02T20:00:00Z"
+
+[[zone]]
+name = "hall"
+networks = ["10.94.0.0/24"]
+ipv4_only = true
+"#;
+
+/// An advisory about presses that do not exist.
+const ADVISORY: &str = include_str!("data/csaf-example.json");
+
 /// Rules, and captures in which a protocol is used as it should be, or nearly as the rule forbids.
 const NEAR_MISSES: &[(&str, &str)] = &[
     ("CRT-001", "tls/tls12-chain-of-two"),
@@ -56,6 +73,15 @@ const NEAR_MISSES: &[(&str, &str)] = &[
     ("OT-024", "bacnet/who-is-and-device-object"),
     ("CRD-003", "http/stranger-on-port"),
     ("CRD-007", "snmp/stranger-on-port"),
+    ("INV-002", "weakness/newcomers"),
+    ("OT-002", "weakness/newcomers"),
+    ("OT-013", "weakness/newcomers"),
+    ("NET-008", "weakness/newcomers"),
+    ("INV-009", "weakness/newcomers"),
+    ("INV-010", "mqtt/sparkplug-births"),
+    ("OT-031", "s7comm/szl-and-data-blocks"),
+    ("NET-006", "s7comm/szl-and-data-blocks"),
+    ("NET-010", "capwap/discovery-and-join"),
 ];
 
 fn findings(document: &Document) -> impl Iterator<Item = &Finding> {
@@ -67,6 +93,23 @@ fn plant(folder: &Path, arguments: &[&str]) -> Document {
     std::fs::write(folder.join("policy.toml"), POLICY).expect("a file can be written");
     std::fs::write(folder.join("cmdb.csv"), LIST).expect("a file can be written");
     replay(folder, "plant-and-office", arguments)
+}
+
+/// The plant of two days as the command tells it to somebody who has a policy.
+fn newcomers(folder: &Path, policy: &str) -> Document {
+    advisories(folder, ADVISORY);
+    std::fs::write(folder.join("newcomers.toml"), policy).expect("a file can be written");
+    replay(folder, "weakness/newcomers", &["--policy", "newcomers.toml"])
+}
+
+fn advisories(folder: &Path, text: &str) {
+    std::fs::create_dir_all(folder.join("csaf/2026")).expect("a folder can be made");
+    std::fs::write(folder.join("csaf/2026/example.json"), text).expect("a file can be written");
+}
+
+/// Rules that a device shows.
+fn rules<'d>(document: &'d Document, ip: &str) -> BTreeSet<&'d str> {
+    device(document, ip).findings.iter().map(|finding| finding.rule.as_str()).collect()
 }
 
 /// A capture as the command tells it.
@@ -87,7 +130,8 @@ fn every_rule_is_triggered_by_a_capture() {
     let with_policy = plant(&own, &["--policy", "policy.toml"]);
     // Without a key nothing is tagged: the command makes one.
     let tagged = replay(&own, "weakness/identities-and-zones", &[]);
-    let all = captures::all().iter().map(|capture| &capture.document).chain([&with_policy, &tagged]);
+    let (newcomers, advised) = (newcomers(&own, NEWCOMERS), replay(&own, "mqtt/sparkplug-births", &["--advisories", "csaf"]));
+    let all = captures::all().iter().map(|capture| &capture.document).chain([&with_policy, &tagged, &newcomers, &advised]);
     let told: BTreeSet<&str> = all.flat_map(findings).map(|one| one.rule.as_str()).collect();
     let silent: Vec<&str> = Catalogue::built_in().rules.iter().map(|rule| rule.id.as_str()).filter(|id| !told.contains(id)).collect();
     assert!(silent.is_empty(), "no capture triggers {}", silent.join(", "));
@@ -195,4 +239,94 @@ fn the_documentation_is_the_catalogue() {
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(captures::first_difference(&written, &printed), None, "`wirecensus findings --catalogue > docs/findings.md` writes it anew");
+}
+
+#[test]
+fn who_comes_after_the_baseline_is_new_and_who_was_there_is_not() {
+    let own = folder("newcomers");
+    let document = newcomers(&own, NEWCOMERS);
+    let of = |ip: &str| rules(&document, ip);
+    assert!(of("10.94.0.99").is_superset(&["INV-002", "OT-002", "OT-013"].into()), "{:?}", of("10.94.0.99"));
+    assert!(of("10.94.0.56").is_superset(&["INV-002", "NET-006", "OT-031"].into()) && !of("10.94.0.56").contains("OT-002"));
+    assert!(of("10.94.0.6").contains("NET-008"));
+    for known in ["10.94.0.6", "10.94.0.7", "10.94.0.11", "10.94.0.31"] {
+        assert!(of(known).is_disjoint(&["INV-002", "OT-002", "OT-013", "NET-006"].into()), "{known}: {:?}", of(known));
+    }
+    let new = device(&document, "10.94.0.99").findings.iter().find(|finding| finding.rule == "INV-002").expect("it is new");
+    assert!(new.evidence.iter().flat_map(|evidence| &evidence.spans).any(|span| span.packet > 40), "{:?}", new.evidence);
+}
+
+#[test]
+fn a_baseline_of_which_nothing_was_seen_makes_nobody_new() {
+    let own = folder("no-baseline");
+    let new = ["INV-002", "OT-002", "OT-013"];
+    // Before the first packet nobody watched; at the end of the last everybody was there.
+    for time in ["2026-01-01T00:00:00Z", "2026-11-01T00:00:00Z"] {
+        let document = newcomers(&own, &NEWCOMERS.replace("2026-03-02T20:00:00Z", time));
+        assert!(findings(&document).all(|finding| !new.contains(&finding.rule.as_str())), "{time}");
+    }
+}
+
+#[test]
+fn a_document_is_a_baseline_of_its_own_network_alone() {
+    let own = folder("baseline-document");
+    let export = |name: &str, file: &str, more: &[&str]| {
+        let capture = root().join(format!("pcaps/{name}.pcap")).to_string_lossy().into_owned();
+        assert_eq!(run_in(&own, &[&["replay", &capture, "--format", "json", "--output", file], more].concat()).status, 0);
+    };
+    export("weakness/newcomers", "old.json", &["--bpf", "not host 10.94.0.99"]);
+    export("weakness/newcomers", "whole.json", &[]);
+    export("weakness/newcomers", "redacted.json", &["--redact"]);
+    export("modbus/device-identification", "other.json", &[]);
+    let against = |file: &str| replay(&own, "weakness/newcomers", &["--baseline", file]);
+    let document = against("old.json");
+    assert!(rules(&document, "10.94.0.99").is_superset(&["INV-002", "OT-002", "OT-013"].into()));
+    assert!(rules(&document, "10.94.0.56").is_disjoint(&["INV-002"].into()));
+    for file in ["whole.json", "redacted.json", "other.json"] {
+        assert!(findings(&against(file)).all(|finding| !["INV-002", "OT-002", "OT-013"].contains(&finding.rule.as_str())), "{file}");
+    }
+}
+
+#[test]
+fn masters_that_a_policy_names_may_ask_and_nobody_else() {
+    let own = folder("masters");
+    let list = |clients: &str| format!("[[master]]\nprotocols = [\"modbus\", \"iec60870_104\"]\nclients = [{clients}]\n");
+    let document = newcomers(&own, &list("\"10.94.0.6\", \"10.94.0.7\""));
+    assert!(rules(&document, "10.94.0.99").is_superset(&["OT-002", "OT-013"].into()));
+    assert!(rules(&document, "10.94.0.6").is_disjoint(&["OT-002", "OT-013"].into()) && rules(&document, "10.94.0.7").is_disjoint(&["OT-013"].into()));
+    let all = newcomers(&own, &list("\"10.94.0.0/24\""));
+    assert!(findings(&all).all(|finding| !["OT-002", "OT-013"].contains(&finding.rule.as_str())));
+}
+
+#[test]
+fn without_a_list_of_engineering_stations_a_camera_that_programs_is_no_more_than_medium() {
+    let own = folder("engineering");
+    let severity = |document: &Document| {
+        let of = device(document, "10.94.0.56").findings.iter().find(|finding| finding.rule == "NET-006");
+        of.map(|finding| finding.severity.clone()).expect("a camera that programs")
+    };
+    assert_eq!(severity(&newcomers(&own, NEWCOMERS)), "high");
+    assert_eq!(severity(&newcomers(&own, "")), "medium");
+}
+
+#[test]
+fn an_advisory_is_held_against_what_a_device_says_and_never_guessed() {
+    let own = folder("advised");
+    let verdicts = |text: &str| {
+        advisories(&own, text);
+        let document = replay(&own, "mqtt/sparkplug-births", &["--advisories", "csaf"]);
+        let press = document.devices.iter().find(|device| device.attributes.get("model").is_some_and(|model| model.value == "P-700"));
+        let press = press.expect("a press").clone();
+        let severity = press.findings.iter().find(|finding| finding.rule == "INV-010").map(|finding| finding.severity.clone());
+        (press.advisories.iter().map(|one| (one.weakness.clone(), one.verdict.clone())).collect::<Vec<_>>(), severity)
+    };
+    let is = |weakness: &str, verdict: &str| (weakness.to_owned(), verdict.to_owned());
+    let affected = verdicts(ADVISORY);
+    assert_eq!(affected, (vec![is("CVE-2026-0001", "affected"), is("ACME-7", "not affected")], Some("high".into())));
+    let beyond = verdicts(&ADVISORY.replace("<1.20", "<1.10"));
+    assert_eq!(beyond, (vec![is("ACME-7", "unknown"), is("CVE-2026-0001", "not affected")], Some("low".into())));
+    let unclear = verdicts(&ADVISORY.replace("vers:intdot/>=1.0|<1.20", "before the patch of May"));
+    assert_eq!(unclear, (vec![is("ACME-7", "unknown"), is("CVE-2026-0001", "unknown")], Some("low".into())));
+    let other = verdicts(&ADVISORY.replace("Acme Presses AG", "Other Presses AG"));
+    assert_eq!(other, (vec![], None));
 }

@@ -54,6 +54,8 @@ const UNUSUAL_PORTS: &[(&str, u16)] = &[
     ("nport", 24800),
     ("pcworx", 21962),
     ("proconos", 40547),
+    ("tristation", 21502),
+    ("coap", 15683),
     ("http", 4711),
     ("imap", 10143),
     ("kerberos", 10088),

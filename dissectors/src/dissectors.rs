@@ -97,6 +97,7 @@ mod it {
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_key_exchange;
+    mod tls_proof;
     mod tls_record;
     mod tls_ssl2;
     pub(super) mod tns;
@@ -144,6 +145,7 @@ mod ot {
     pub(super) mod atg;
     pub(super) mod bacnet;
     pub(super) mod bsap;
+    pub(super) mod bscvlc;
     pub(super) mod c1222;
     pub(super) mod ccief_basic;
     pub(super) mod cip;
@@ -210,6 +212,7 @@ mod ot {
     pub(super) mod sv;
     pub(super) mod synphasor;
     pub(super) mod tpkt;
+    pub(super) mod tristation;
     pub(super) mod umas;
 }
 
@@ -326,6 +329,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::atg::Atg,
     &ot::bacnet::Bacnet,
     &ot::bsap::Bsap,
+    &ot::bscvlc::Bscvlc,
     &ot::c1222::C1222,
     &ot::ccief_basic::CciefBasic,
     &ot::cip::Cip,
@@ -375,5 +379,6 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &ot::sv::Sv,
     &ot::synphasor::Synphasor,
     &ot::tpkt::Tpkt,
+    &ot::tristation::TriStation,
     &ot::umas::Umas,
 ];

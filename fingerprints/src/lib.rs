@@ -15,6 +15,7 @@
 //! | [`draft`] | drafts of rules from texts that no rule knew |
 //! | [`rule`] | the rule format, its errors, and which rules match a text |
 //! | [`behaviour`] | class and type from what a device does: what it serves, asks for, announces, forwards |
+//! | [`support`] | products whose makers give no more updates |
 //! | [`text`] | text from the wire, made safe to show |
 
 pub mod attribute;
@@ -26,6 +27,7 @@ pub mod draft;
 pub mod keyed;
 pub mod registry;
 pub mod rule;
+pub mod support;
 pub mod table;
 pub mod text;
 

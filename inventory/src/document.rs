@@ -124,6 +124,9 @@ schema! {
         asked_for_only: Vec<String>,
         /// Payload that no dissector knew, by port.
         opaque_bytes: BTreeMap<String, u64>,
+        /// What such a port is known for: a guess from its number alone, which no device's record rests on.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        opaque_guesses: BTreeMap<String, String>,
         /// TLS servers whose certificates TLS 1.3 hides, of all TLS servers, in percent.
         tls13_share: Option<u8>,
         /// Virtual router addresses: they belong to no single device.
@@ -136,6 +139,25 @@ schema! {
 
     /// What the conversations of one protocol showed of their protection.
     Protection {
+        /// All of them.
+        conversations: u64,
+        /// Those of which it is known.
+        known: u64,
+        /// Messages prove who sent them.
+        authenticated: u64,
+        /// Nobody can read along.
+        encrypted: u64,
+        /// The same by the days on which captures began, if there are several: a conversation counts in each that it is in.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        series: Vec<Period>,
+    }
+
+    /// What conversations showed in the captures that began on one day.
+    Period {
+        /// When the first of them began.
+        first_seen: Option<String>,
+        /// When the last of them ended.
+        last_seen: Option<String>,
         /// All of them.
         conversations: u64,
         /// Those of which it is known.
@@ -216,6 +238,9 @@ schema! {
         services: Vec<Service>,
         /// In which it spoke.
         protocols: Vec<String>,
+        /// By protocol, where anything is known: how many of its conversations were authenticated and encrypted.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        protection: BTreeMap<String, Protection>,
         /// Keys that it presented.
         identities: Vec<Identity>,
         /// Whether a vault or list knows it.
@@ -224,6 +249,9 @@ schema! {
         enrollability: Vec<Enrollability>,
         /// What is weak.
         findings: Vec<Finding>,
+        /// What advisories say of it, where any speaks of it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        advisories: Vec<Verdict>,
         /// Exposure.
         score: Score,
         /// First packet.
@@ -360,8 +388,18 @@ schema! {
         /// Of a certificate.
         #[serde(skip_serializing_if = "Option::is_none")]
         not_after: Option<String>,
+        /// As what the device used it: `server`, `client`.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        roles: Vec<String>,
+        /// First packet that shows it.
+        first_seen: Option<String>,
+        /// Last packet.
+        last_seen: Option<String>,
         /// A signature was verified.
         proven: bool,
+        /// Where that signature stands, and what it signs.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        proof: Vec<Evidence>,
         /// No other device shows it.
         unique: bool,
     }
@@ -390,6 +428,18 @@ schema! {
         blockers: Vec<String>,
         /// Why.
         reasons: Vec<String>,
+    }
+
+    /// What an advisory says of a device.
+    Verdict {
+        /// The advisory's id.
+        advisory: String,
+        /// The weakness: a CVE number, or the advisory's own id.
+        weakness: String,
+        /// `affected`, `not affected` or `unknown`.
+        verdict: String,
+        /// Why.
+        reason: String,
     }
 
     /// A finding.
@@ -522,6 +572,9 @@ schema! {
         presented_by: Vec<String>,
         /// `server`, `client`.
         roles: Vec<String>,
+        /// Ids of those that proved to hold its key.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        proven_by: Vec<String>,
         /// Where it stands.
         evidence: Vec<Evidence>,
     }

@@ -11,6 +11,11 @@
 //! | `talk` | what a conversation must be |
 //! | `certificate` | what can be wrong with a certificate |
 //! | `derived` | what needs more than one of those |
+//! | `trust` | whose certificates are trusted, whose keys were proven |
+//! | [`newcomer`] | who was not there before |
+//! | [`advisory`] | what makers say of weak versions |
+//! | [`version`] | whether a version is in a range, where that is safe to say |
+//! | `whole` | what needs a device with all its attributes |
 //! | [`policy`] | what an operator knows: zones, lists, severities |
 //! | `protection` | evidence of strength: what is authenticated and encrypted |
 //! | `zone` | where a device stands |
@@ -19,18 +24,23 @@
 //! A rule rests on statements that dissectors made about security, on conversations with what was asked in them, or on certificates.
 //! What rests on absence says in `observable` what would have shown presence, and holds only where that was there to see.
 
+pub mod advisory;
 pub mod catalogue;
 mod certificate;
 mod condition;
 mod derived;
 mod finding;
+pub mod newcomer;
 pub mod policy;
 pub(crate) mod protection;
 mod talk;
+mod trust;
+pub mod version;
+pub(crate) mod whole;
 pub(crate) mod zone;
 
 use crate::assemble::{Members, Talk, Traffic, View};
-use crate::gather::{At, Span, Told};
+use crate::gather::{At, Name, Span, Told};
 use crate::grouped::Grouped;
 use catalogue::Catalogue;
 use certificate::Seen;
@@ -38,6 +48,7 @@ use condition::{Condition, Listed, Role, Whom};
 pub(crate) use finding::{Basis, score};
 use observations::{Kind, Statement, ValueRef};
 use policy::Policy;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use talk::{Between, Ends, Talks};
 
@@ -59,6 +70,8 @@ impl Mark {
     pub(crate) const SECURITY: u16 = u16::MAX - 1;
     /// Nor these: something that may change a device was asked of it.
     pub(crate) const OPERATION: u16 = u16::MAX - 2;
+    /// Nor these: a side proved, or tried to prove, that it holds the key of a certificate.
+    pub(crate) const PROOF: u16 = u16::MAX - 3;
 }
 
 impl Conditions {
@@ -95,6 +108,8 @@ pub(crate) struct Note {
     pub(crate) span: Option<Span>,
     /// Where it can be read.
     pub(crate) at: Vec<At>,
+    /// The conversation that shows it.
+    pub(crate) talk: Option<u32>,
 }
 
 /// Everything that is weak, by component.
@@ -106,10 +121,8 @@ pub(crate) struct Judged {
     notes: Vec<Note>,
     /// Components whose weakness was mended, by rule: when strength was first seen.
     mended: BTreeMap<(u32, u16), i64>,
-    /// What is known of the protection of services.
-    pub(crate) services: protection::Services,
-    /// Shares of protected conversations, by protocol.
-    pub(crate) shares: BTreeMap<String, protection::Shares>,
+    /// What is known of the protection of services and conversations.
+    pub(crate) strength: protection::Strength,
 }
 
 /// What rules look at.
@@ -124,6 +137,14 @@ pub(crate) struct Bench<'v, 'a> {
     overlapping: &'v [String],
     /// The time of the inventory.
     as_of: i64,
+    /// When each first asked each other; once it was needed.
+    first_asked: OnceCell<newcomer::FirstAsked<'v>>,
+    /// Zones in which a process is; once it was needed.
+    process_zones: OnceCell<BTreeSet<String>>,
+    /// Sites that the baseline's document shows; once it was needed.
+    sites_then: OnceCell<BTreeSet<Name>>,
+    /// Class and type of devices that were asked about.
+    classes: RefCell<BTreeMap<usize, (String, String)>>,
 }
 
 /// Hits on their way.
@@ -162,7 +183,30 @@ impl<'v, 'a> Bench<'v, 'a> {
     pub(crate) fn of(view: &'v View<'a>, members: &'v Members, traffic: &'v Traffic<'v>, overlapping: &'v [String]) -> Self {
         let of_process = traffic.talks(|protocol| Catalogue::built_in().is_of_process(protocol)).filter(|(_, talk)| talk.both);
         let process = of_process.filter_map(|(_, talk)| talk.server).collect();
-        Self { view, members, traffic, policy: view.policy(), process, overlapping, as_of: view.as_of() }
+        Self {
+            view,
+            members,
+            traffic,
+            policy: view.policy(),
+            process,
+            overlapping,
+            as_of: view.as_of(),
+            first_asked: OnceCell::new(),
+            process_zones: OnceCell::new(),
+            sites_then: OnceCell::new(),
+            classes: RefCell::default(),
+        }
+    }
+
+    /// Conversations in protocols of the process.
+    fn of_process(&self) -> impl Iterator<Item = (u32, Talk<'v>)> {
+        self.traffic.talks(|protocol| Catalogue::built_in().is_of_process(protocol))
+    }
+
+    /// Zones in which devices of the process are; nobody's zone is none.
+    fn process_zones(&self) -> &BTreeSet<String> {
+        let zone = |at: &usize| self.view.zone(*at, self.policy).name;
+        self.process_zones.get_or_init(|| self.process.iter().map(zone).filter(|zone| zone != zone::OUTSIDE).collect())
     }
 
     /// Holds every rule against everything.
@@ -179,10 +223,8 @@ impl<'v, 'a> Bench<'v, 'a> {
         found.hits.sort_unstable();
         found.hits.dedup();
         found.of_site.sort_by(|a, b| (a.0, &a.1.text).cmp(&(b.0, &b.1.text)));
-        let services = self.services();
-        let shares = self.shares(&services);
         let hits = Grouped::of(self.view.resolved.components.len(), found.hits);
-        Judged { hits, of_site: found.of_site, notes: found.notes, mended, services, shares }
+        Judged { hits, of_site: found.of_site, notes: found.notes, mended, strength: self.strength() }
     }
 
     /// Rules that rest on statements.
@@ -251,6 +293,9 @@ impl<'v, 'a> Bench<'v, 'a> {
                 if !talks.may_hold(talk.transport, talk.both) || !self.is_between(&talk, talks, &mut zones) {
                     continue;
                 }
+                if !self.are_whom_it_asks_for(&talk, talks) {
+                    continue;
+                }
                 if talks.needs_operations() && !self.traffic.operations(number as usize).iter().any(|(name, uses)| talks.counts(name, uses.class)) {
                     continue;
                 }
@@ -258,6 +303,11 @@ impl<'v, 'a> Bench<'v, 'a> {
                 ends.into_iter().flatten().for_each(|component| found.hit(component, *rule, Shown::Talk(number, place)));
             }
         }
+    }
+
+    /// Whether client and server are what a rule asks for: what is costly to know, last.
+    fn are_whom_it_asks_for(&self, talk: &Talk<'v>, talks: &Talks) -> bool {
+        talks.asker.is_none_or(|asker| self.is_asked_by(talk, asker)) && (talks.server_type.is_empty() || self.is_of_type(talk, &talks.server_type))
     }
 
     fn is_between(&self, talk: &Talk<'_>, talks: &Talks, zones: &mut BTreeMap<usize, String>) -> bool {

@@ -54,12 +54,18 @@ pub(super) struct Reading {
     /// Adds fingerprint rules from the TOML files of this folder.
     #[arg(long, value_name = "DIR")]
     fingerprints: Option<PathBuf>,
-    /// Zones, conduits, severities and lists of managed devices: what the wire does not tell.
+    /// Zones, conduits, severities, who may ask, lists of managed devices: what the wire does not tell.
     #[arg(long, value_name = "FILE.toml")]
     policy: Option<PathBuf>,
     /// A list of managed devices: CSV, JSON or a NetBox export; may be given several times.
     #[arg(long, value_name = "FILE")]
     managed: Vec<PathBuf>,
+    /// What was there before: a time, or an inventory (JSON) of that time; who came later is new.
+    #[arg(long, value_name = "TIME|FILE.json")]
+    baseline: Option<String>,
+    /// Advisories (CSAF 2.0, JSON), or a folder of them; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    advisories: Vec<PathBuf>,
     /// Says on standard error what each stage took.
     #[arg(long)]
     stages: bool,
@@ -115,6 +121,12 @@ impl Reading {
         for path in &self.managed {
             policy.authorities.push(crate::policy::read_list(path).map_err(|error| Failure::usage(format!("--managed {error}")))?);
         }
+        if let Some(text) = &self.baseline {
+            policy.baseline = Some(crate::policy::read_baseline(text).map_err(|error| Failure::usage(format!("--baseline {error}")))?);
+        }
+        for path in &self.advisories {
+            policy.advisories.extend(crate::policy::read_advisories(path).map_err(|error| Failure::usage(format!("--advisories {error}")))?);
+        }
         for one in tagger.into_iter().flat_map(|tagger| secrets().map(move |one| tagger.tag(one.user.map(str::as_bytes), one.secret.as_bytes()))) {
             match one.login {
                 Some(login) => drop(policy.default_logins.insert(login.to_vec())),
@@ -126,7 +138,7 @@ impl Reading {
 
     /// Whether anything but the database decides what is derived from it.
     pub(super) fn has_policy(&self) -> bool {
-        self.policy.is_some() || !self.managed.is_empty()
+        self.policy.is_some() || !self.managed.is_empty() || self.baseline.is_some() || !self.advisories.is_empty()
     }
 
     /// The built-in rules, and those of `--fingerprints`.

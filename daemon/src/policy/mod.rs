@@ -1,9 +1,13 @@
-//! What an operator knows and the wire does not tell, from files: zones and conduits, severities, lists of managed devices.
+//! What an operator knows and the wire does not tell, from files: zones and conduits, severities, lists of managed devices, what was
+//! there before, who may ask, advisories.
 
+mod advisories;
+mod baseline;
 mod lists;
 
+use dissectors::registry::Registry;
 use inventory::judge::catalogue::{Catalogue, Severity};
-use inventory::judge::policy::{Conduit, DeclaredZone, Issuer, Policy};
+use inventory::judge::policy::{Conduit, DeclaredZone, Issuer, Masters, Network, Policy};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -11,6 +15,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+pub use advisories::read as read_advisories;
+pub use baseline::read as read_baseline;
 pub use lists::read as read_list;
 
 /// A policy file is written by people; one that is larger is something else.
@@ -48,6 +54,36 @@ struct File {
     managed: Vec<Managed>,
     #[serde(default)]
     issuer: Vec<RawIssuer>,
+    baseline: Option<RawBaseline>,
+    #[serde(default)]
+    master: Vec<RawMasters>,
+    /// Networks of engineering stations.
+    #[serde(default)]
+    engineering: Vec<String>,
+    /// CSAF documents, and folders of them.
+    #[serde(default)]
+    advisories: Vec<PathBuf>,
+    /// Tables in the form of `fingerprints/data/end_of_support.tsv`.
+    #[serde(default)]
+    end_of_support: Vec<PathBuf>,
+}
+
+/// What was there before: a time, or a document of that time.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBaseline {
+    as_of: Option<String>,
+    document: Option<PathBuf>,
+}
+
+/// Who may ask.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMasters {
+    protocols: Vec<String>,
+    clients: Vec<String>,
+    #[serde(default)]
+    servers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +92,8 @@ struct Zone {
     name: String,
     networks: Vec<String>,
     level: Option<String>,
+    #[serde(default)]
+    ipv4_only: bool,
 }
 
 #[derive(Deserialize)]
@@ -103,9 +141,8 @@ pub fn read(path: &Path) -> Result<Policy, PolicyError> {
     let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let mut policy = Policy { as_of: file.as_of.as_deref().map(time).transpose().map_err(wrong)?, ..Policy::default() };
     for zone in file.zone {
-        let networks = zone.networks.iter().map(|network| parse_network(network)).collect::<Result<Vec<_>, _>>();
-        let networks = networks.map_err(|reason| wrong(format!("zone {}: {reason}", zone.name)))?;
-        policy.zones.push(DeclaredZone { name: zone.name, networks, level: zone.level });
+        let networks = parse_networks(&zone.networks).map_err(|reason| wrong(format!("zone {}: {reason}", zone.name)))?;
+        policy.zones.push(DeclaredZone { name: zone.name, networks, level: zone.level, ipv4_only: zone.ipv4_only });
     }
     for conduit in file.conduit {
         for end in [&conduit.from, &conduit.to] {
@@ -128,9 +165,28 @@ pub fn read(path: &Path) -> Result<Policy, PolicyError> {
         let key_id = issuer.key_id.map(|key| key.to_lowercase().chars().filter(|c| *c != ':').collect());
         policy.issuers.push(Issuer { name: issuer.name, key_id });
     }
+    policy.engineering = parse_networks(&file.engineering).map_err(|reason| wrong(format!("engineering: {reason}")))?;
+    for masters in file.master {
+        policy.masters.push(parse_masters(&masters).map_err(|reason| wrong(format!("master: {reason}")))?);
+    }
+    let beside = |name: &Path| path.parent().unwrap_or_else(|| Path::new("")).join(name);
+    policy.baseline = match file.baseline {
+        None => None,
+        Some(RawBaseline { as_of: Some(text), document: None }) => {
+            Some(baseline::of_time(&text).map_err(|reason| wrong(format!("baseline: {reason}")))?)
+        }
+        Some(RawBaseline { as_of: None, document: Some(name) }) => Some(baseline::of_document(&beside(&name))?),
+        Some(_) => return Err(wrong("baseline: say `as_of`, a time, or `document`, an inventory of that time".to_owned())),
+    };
+    for name in &file.advisories {
+        policy.advisories.extend(advisories::read(&beside(name))?);
+    }
+    for name in &file.end_of_support {
+        let table = beside(name);
+        policy.products.extend(fingerprints::support::read(&text_of(&table)?).map_err(|reason| PolicyError { file: table, reason })?);
+    }
     for list in file.managed {
-        let beside = path.parent().unwrap_or_else(|| Path::new("")).join(&list.file);
-        let mut authority = lists::read(&beside)?;
+        let mut authority = lists::read(&beside(&list.file))?;
         authority.name = list.name.unwrap_or(authority.name);
         authority.sites = list.sites;
         if let Some(text) = list.as_of {
@@ -156,7 +212,22 @@ fn time(text: &str) -> Result<i64, String> {
     i64::try_from(timestamp.as_nanosecond()).map_err(|_| format!("as_of {text:?} is out of range"))
 }
 
-fn parse_network(text: &str) -> Result<(IpAddr, u8), String> {
+fn parse_networks(texts: &[String]) -> Result<Vec<Network>, String> {
+    texts.iter().map(|text| parse_network(text)).collect()
+}
+
+fn parse_masters(raw: &RawMasters) -> Result<Masters, String> {
+    if raw.protocols.is_empty() {
+        return Err("say in which protocols".to_owned());
+    }
+    let registry = Registry::new();
+    if let Some(name) = raw.protocols.iter().find(|name| registry.rows().all(|(_, row)| row.name != name.as_str())) {
+        return Err(format!("no protocol is called {name}; `wirecensus protocols` lists them"));
+    }
+    Ok(Masters { protocols: raw.protocols.clone(), clients: parse_networks(&raw.clients)?, servers: parse_networks(&raw.servers)? })
+}
+
+fn parse_network(text: &str) -> Result<Network, String> {
     let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
     let address: IpAddr = address.parse().map_err(|_| format!("{text:?} is no network"))?;
     let most = if address.is_ipv4() { 32 } else { 128 };
@@ -190,6 +261,18 @@ mod tests {
     }
 
     #[test]
+    fn who_may_ask_and_what_was_there_before_are_read() {
+        let policy = policy(
+            "engineering = [\"10.77.0.6\"]\n[baseline]\nas_of = \"2026-11-22T14:00:00Z\"\n\
+             [[master]]\nprotocols = [\"modbus\"]\nclients = [\"10.77.0.6\"]\nservers = [\"10.77.0.8/29\"]\n\
+             [[zone]]\nname = \"cell\"\nnetworks = []\nipv4_only = true\n",
+        )
+        .unwrap();
+        assert_eq!((policy.engineering.len(), policy.masters[0].servers.len(), policy.zones[0].ipv4_only), (1, 1, true));
+        assert_eq!(policy.baseline.and_then(|baseline| baseline.until), Some(1_795_356_000_000_000_000));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let error = |text: &str| policy(text).unwrap_err();
         assert!(error("[[zone]]\nname = \"a\"\nnetworks = [\"10.0.0.0/40\"]").contains("longer than 32"));
@@ -197,6 +280,10 @@ mod tests {
         assert!(error("[severity.XYZ-1]\nseverity = \"low\"\nreason = \"r\"").contains("no rule is called XYZ-1"));
         assert!(error("[severity.CRD-006]\nseverity = \"low\"\nreason = \" \"").contains("say the reason"));
         assert!(error("zones = []").contains("unknown field"));
+        assert!(error("[baseline]").contains("say `as_of`"));
+        assert!(error("[[master]]\nprotocols = [\"modbuss\"]\nclients = []").contains("no protocol is called modbuss"));
+        assert!(error("advisories = [\"missing\"]").contains("No such file"));
+        assert!(error("end_of_support = [\"cmdb.csv\"]").contains("line 1"));
         assert!(error("[[managed]]\nfile = \"missing.csv\"").contains("No such file"));
     }
 }

@@ -295,6 +295,16 @@ impl<'v> Traffic<'v> {
         self.rows[start..end].iter().filter_map(said)
     }
 
+    /// The rows of a conversation with their sources, in the order of those.
+    pub(crate) fn sources(&self, number: u32) -> impl Iterator<Item = (u32, TallyRef<'v>)> {
+        let start = self.starts.get(number as usize).map_or(self.rows.len(), |start| *start as usize);
+        let end = self.starts.get(number as usize + 1).map_or(self.rows.len(), |end| *end as usize);
+        self.rows[start..end].iter().filter_map(|row| {
+            let said = self.view.facts.sources.get(row.source as usize)?.said.tallies.get(row.index as usize)?;
+            Some((row.source, said))
+        })
+    }
+
     /// Reads something of a conversation, so that it is on its way: rows lie in another order than they are shown. What it gives means
     /// nothing.
     fn ahead(&self, number: usize) -> u64 {

@@ -1,11 +1,12 @@
 //! What a device is worth knowing for besides who it is: its zone, who manages it, what is weak, how it could get an identity.
 
+use super::outline::protection;
 use super::{Members, Traffic, View};
 use crate::document::Device;
 use crate::enrollability::{Signs, ways};
 use crate::judge::protection::known;
 use crate::judge::zone::level_of;
-use crate::judge::{Basis, Judged, score};
+use crate::judge::{Basis, Judged, score, whole};
 use crate::resolve::Node;
 use observations::{Endpoint, Field, Transport, ValueRef};
 
@@ -18,16 +19,29 @@ impl View<'_> {
         for service in &mut device.services {
             let Some(transport) = Transport::from_name(&service.transport) else { continue };
             let endpoint = Endpoint { transport, port: service.port };
-            service.secured = known(&judged.services, at as u32, &service.protocol, endpoint).map(|known| known.encrypted || known.authenticated);
+            service.secured =
+                known(&judged.strength.services, at as u32, &service.protocol, endpoint).map(|known| known.encrypted || known.authenticated);
         }
+        device.protection = judged.strength.devices.get(&(at as u32)).map(|of| protection(of, &judged.strength.periods)).unwrap_or_default();
         device.enrollability = ways(device, self.signs(at, members));
         if judged.any(at) {
             let basis = Basis { view: self, members, traffic };
             device.findings = judged.findings(&basis, at, &zone);
+        }
+        whole::judge(self, at, device, &zone);
+        if !device.findings.is_empty() {
             let outside = device.findings.iter().any(|finding| finding.rule == "NET-002");
             device.score = score(&device.findings, &device.class, outside);
         }
         device.zone = Some(zone.name);
+    }
+
+    /// What rules find of a part of a component: it has versions of its own.
+    pub(super) fn judge_part(&self, device: &mut Device, at: usize) {
+        whole::judge(self, at, device, &self.zone(at, self.policy()));
+        if !device.findings.is_empty() {
+            device.score = score(&device.findings, &device.class, false);
+        }
     }
 
     /// Why a finding of a component counts no longer, if somebody answers for it: by a key of the device, or by its zone.

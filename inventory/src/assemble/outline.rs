@@ -4,9 +4,9 @@
 use super::conversation::Traffic;
 use super::device::Part;
 use super::member::Members;
-use super::{View, certificate};
-use crate::document::{Certificate, Conversation, Device, Document, Protection};
-use crate::judge::protection::Shares;
+use super::{View, certificate, time};
+use crate::document::{Certificate, Conversation, Device, Document, Period, Protection};
+use crate::judge::protection::{ByProtocol, History, PERIODS_MAX, Periods, Shares};
 use crate::judge::{Bench, Judged};
 use crate::place::Address;
 use crate::resolve::PartAt;
@@ -73,7 +73,7 @@ impl<'a> View<'a> {
         let bench = Bench::of(self, &members, &traffic, &head.coverage.overlapping_addresses);
         let judged = bench.judge();
         head.findings = judged.of_zones(&bench);
-        head.protection = protection(&judged);
+        head.protection = protection(&judged.strength.protocols, &judged.strength.periods);
         Outline { view: self, head, members, traffic, judged, devices, parts, ghosts, replaced }
     }
 
@@ -108,12 +108,21 @@ impl<'a> View<'a> {
     }
 }
 
-fn protection(judged: &Judged) -> BTreeMap<String, Protection> {
-    let of = |(protocol, shares): (&String, &Shares)| {
+/// Shares by protocol, as the document has them.
+pub(super) fn protection(of: &ByProtocol, periods: &Periods) -> BTreeMap<String, Protection> {
+    of.iter().map(|(protocol, history)| (protocol.clone(), shares(history, periods))).collect()
+}
+
+fn shares(history: &History, periods: &Periods) -> Protection {
+    let Shares { conversations, known, authenticated, encrypted } = history.all;
+    let period = |(number, shares): (&u32, &Shares)| {
+        let span = periods.spans.get(*number as usize).copied()?;
         let Shares { conversations, known, authenticated, encrypted } = *shares;
-        (protocol.clone(), Protection { conversations, known, authenticated, encrypted })
+        Some(Period { first_seen: time(span.0), last_seen: time(span.1), conversations, known, authenticated, encrypted })
     };
-    judged.shares.iter().map(of).collect()
+    let skipped = history.by_period.len().saturating_sub(PERIODS_MAX);
+    let series = history.by_period.iter().skip(skipped).filter_map(period).collect();
+    Protection { conversations, known, authenticated, encrypted, series }
 }
 
 impl Outline<'_> {
@@ -146,7 +155,9 @@ impl Outline<'_> {
             }
             What::Part(number) => {
                 let (at, place, part) = self.parts.get(number as usize)?;
-                self.view.part(*at as usize, &self.members, place, part)
+                let mut device = self.view.part(*at as usize, &self.members, place, part);
+                self.view.judge_part(&mut device, *at as usize);
+                device
             }
             What::Ghost(number) => {
                 let (address, macs) = self.ghosts.get(number as usize)?;

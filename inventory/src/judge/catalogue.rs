@@ -151,6 +151,8 @@ pub struct Rule {
     pub(crate) has_with: bool,
     /// It is only as good as the zones are.
     pub(crate) rests_on_zones: bool,
+    /// It is only as good as it is known who develops programs.
+    pub(crate) rests_on_stations: bool,
 }
 
 /// Why a catalogue is refused.
@@ -231,6 +233,7 @@ impl Catalogue {
         let has_with = !raw.with.is_empty();
         let derived = raw.derived.map(|name| Derived::from_name(&name).ok_or(format!("nothing derives {name}"))).transpose()?;
         let rests_on_zones = derived.is_some_and(Derived::rests_on_zones) || raw.talks.iter().any(RawTalks::rests_on_zones);
+        let rests_on_stations = raw.talks.iter().any(RawTalks::rests_on_stations);
         for (role, conditions) in [(Role::Weak, raw.said), (Role::With, raw.with), (Role::Unless, raw.unless), (Role::Strength, raw.strength)] {
             for condition in conditions {
                 self.add_condition(&condition, number, role, groups)?;
@@ -257,6 +260,7 @@ impl Catalogue {
             controls: raw.controls,
             has_with,
             rests_on_zones,
+            rests_on_stations,
         });
         Ok(())
     }

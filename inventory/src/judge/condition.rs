@@ -39,6 +39,7 @@ enum RawTest {
     Any(Vec<RawTest>),
     // Before what has no key that must be there: that takes any table.
     Contains { contains: Vec<String> },
+    Bits { bits: u64 },
     Between { min: Option<u64>, max: Option<u64> },
 }
 
@@ -97,6 +98,8 @@ enum Test {
     Text(Box<str>),
     Number(u64),
     Between(u64, u64),
+    /// All of these bits.
+    Bits(u64),
     /// One of these, in lower case.
     Contains(Vec<String>),
     Any(Vec<Test>),
@@ -134,6 +137,7 @@ impl Test {
             RawTest::Number(number) => Self::Number(*number),
             RawTest::Any(any) => Self::Any(any.iter().map(Self::of).collect()),
             RawTest::Between { min, max } => Self::Between(min.unwrap_or(0), max.unwrap_or(u64::MAX)),
+            RawTest::Bits { bits } => Self::Bits(*bits),
             RawTest::Contains { contains } => Self::Contains(contains.iter().map(|text| text.to_lowercase()).collect()),
         }
     }
@@ -144,12 +148,13 @@ impl Test {
             (Self::Text(wanted), value) => value.display().eq_ignore_ascii_case(wanted),
             (Self::Number(wanted), ValueRef::Number(number)) => *wanted == number,
             (Self::Between(min, max), ValueRef::Number(number)) => (*min..=*max).contains(&number),
+            (Self::Bits(bits), ValueRef::Number(number)) => number & bits == *bits,
             (Self::Contains(wanted), value) => {
                 let text = value.display().to_lowercase();
                 wanted.iter().any(|wanted| text.contains(wanted))
             }
             (Self::Any(any), value) => any.iter().any(|test| test.holds(value)),
-            (Self::Number(_) | Self::Between(..), _) => false,
+            (Self::Number(_) | Self::Between(..) | Self::Bits(_), _) => false,
         }
     }
 }

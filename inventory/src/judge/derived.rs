@@ -2,13 +2,12 @@
 
 use super::catalogue::Catalogue;
 use super::condition::Role;
-use super::policy::Issuer;
 use super::zone::OUTSIDE;
 use super::{Bench, Found, Note};
 use crate::gather::{Span, Told, wider};
 use crate::key::Key;
 use crate::place::{is_link_local, is_public, overlap};
-use observations::{Endpoint, Field, OperationClass, PathStep, Statement, ValueRef};
+use observations::{Endpoint, Field, Mac, OperationClass, PathStep};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One kind of reasoning. What it reasons about is collected by the rule's own conditions (`unless` there: see [`Bench::collected`]).
@@ -50,6 +49,18 @@ pub(crate) enum Derived {
     NotSeen,
     /// A certificate of an issuer that nobody here trusts, or in the name of one by another key.
     UnknownIssuer,
+    /// A signature that is not by the key of the certificate that was shown.
+    BadSignature,
+    /// A device that was not there before.
+    NewDevice,
+    /// IPv6 where there is none.
+    Ipv6,
+    /// A radio where a process is.
+    Wireless,
+    /// A product whose support has ended: seen of the whole device.
+    EndOfSupport,
+    /// A version of which an advisory speaks: seen of the whole device.
+    Advisory,
 }
 
 const NAMES: &[(&str, Derived)] = &[
@@ -71,6 +82,12 @@ const NAMES: &[(&str, Derived)] = &[
     ("retired", Derived::Retired),
     ("not-seen", Derived::NotSeen),
     ("unknown-issuer", Derived::UnknownIssuer),
+    ("bad-signature", Derived::BadSignature),
+    ("new-device", Derived::NewDevice),
+    ("ipv6", Derived::Ipv6),
+    ("wireless", Derived::Wireless),
+    ("end-of-support", Derived::EndOfSupport),
+    ("advisory", Derived::Advisory),
 ];
 
 /// Of a hundred conversations, how many seen one way only make a mirror suspicious.
@@ -126,6 +143,12 @@ impl Derived {
             Self::Retired => bench.managed(rule, found, "retired"),
             Self::NotSeen => bench.not_seen(rule, found),
             Self::UnknownIssuer => bench.unknown_issuers(rule, found),
+            Self::BadSignature => bench.bad_signatures(rule, found),
+            Self::NewDevice => bench.new_devices(rule, found),
+            Self::Ipv6 => bench.ipv6(rule, found),
+            Self::Wireless => bench.wireless(rule, found),
+            // What needs the whole device is looked at when it is made: see `whole`.
+            Self::EndOfSupport | Self::Advisory => {}
         }
     }
 }
@@ -147,7 +170,7 @@ impl<'a> Bench<'_, 'a> {
         all
     }
 
-    fn components(&self) -> std::ops::Range<usize> {
+    pub(super) fn components(&self) -> std::ops::Range<usize> {
         0..self.view.resolved.components.len()
     }
 
@@ -209,17 +232,35 @@ impl<'a> Bench<'_, 'a> {
             for pair in values.windows(2).filter(|pair| pair[0].0.1 < pair[1].0.0) {
                 let text = format!("{protocol}: {} became {}", pair[0].1, pair[1].1);
                 let at = pair[0].2.at.iter().chain(&pair[1].2.at).copied().collect();
-                found.note(component, rule, Note { text, span: Some(pair[1].0), at });
+                found.note(component, rule, Note { text, span: Some(pair[1].0), at, ..Note::default() });
             }
         }
     }
 
     fn random_macs(&self, rule: u16, found: &mut Found) {
         for component in self.components().filter(|component| self.process.contains(component)) {
-            let macs: Vec<_> = self.view.resolved.components[component].macs().collect();
-            let chosen = |mac: &observations::Mac| mac.is_local() && !GUEST_PREFIXES.iter().any(|prefix| mac.0.starts_with(prefix));
-            if let Some(mac) = macs.first().filter(|_| macs.iter().all(chosen)) {
+            if let Some(mac) = self.has_chosen_address(component) {
                 found.note(component, rule, Note { text: format!("its only address, {mac}, was chosen by software"), ..Note::default() });
+            }
+        }
+    }
+
+    /// The first of a device's MAC addresses, if software chose them all.
+    pub(super) fn has_chosen_address(&self, component: usize) -> Option<Mac> {
+        let mut macs = self.view.resolved.components.get(component)?.macs().peekable();
+        let first = *macs.peek()?;
+        let chosen = |mac: Mac| mac.is_local() && !GUEST_PREFIXES.iter().any(|prefix| mac.0.starts_with(prefix));
+        macs.all(chosen).then_some(first)
+    }
+
+    /// Access points and what bridges to a radio, in zones in which a process is.
+    fn wireless(&self, rule: u16, found: &mut Found) {
+        for (component, _, told) in self.collected(rule) {
+            let zone = self.view.zone(component, self.policy).name;
+            if self.process_zones().contains(&zone) {
+                let mut note = Note { text: format!("in {zone}, where devices of the process are"), ..Note::default() };
+                see(&mut note, &told, span(&told));
+                found.note(component, rule, note);
             }
         }
     }
@@ -280,12 +321,12 @@ impl<'a> Bench<'_, 'a> {
         if self.policy.conduits.is_empty() {
             return;
         }
-        for (_, talk) in self.traffic.talks(|_| true) {
+        for (number, talk) in self.traffic.talks(|_| true) {
             let (Some(client), Some(server)) = (talk.client, talk.server) else { continue };
             let (from, to) = (self.view.zone(client, self.policy), self.view.zone(server, self.policy));
             if from.declared && to.declared && !self.policy.allows(&from.name, &to.name, talk.protocol) {
                 let text = format!("{} ({}) asks {} ({}) in {}", talk.client_address, from.name, talk.server_address, to.name, talk.protocol);
-                let note = Note { text, span: Some(talk.span), ..Note::default() };
+                let note = Note { text, span: Some(talk.span), talk: Some(number), ..Note::default() };
                 found.note(client, rule, note.clone());
                 found.note(server, rule, note);
             }
@@ -300,14 +341,14 @@ impl<'a> Bench<'_, 'a> {
                 declared.or_else(|| self.view.level(at, self.members, self.traffic).map(str::to_owned))?.parse().ok()
             })
         };
-        for (_, talk) in self.traffic.talks(|protocol| Catalogue::built_in().is_of_process(protocol)) {
+        for (number, talk) in self.of_process() {
             let (Some(client), Some(server), true) = (talk.client, talk.server, talk.both) else { continue };
             // Few clients are of the office: the level of what the others ask does not matter.
             if let Some(from) = level(client).filter(|from| *from >= 4)
                 && let Some(to) = level(server).filter(|to| *to <= 1)
             {
                 let text = format!("{} (level {from}) asks {} (level {to}) in {}", talk.client_address, talk.server_address, talk.protocol);
-                let note = Note { text, span: Some(talk.span), ..Note::default() };
+                let note = Note { text, span: Some(talk.span), talk: Some(number), ..Note::default() };
                 found.note(client, rule, note.clone());
                 found.note(server, rule, note);
             }
@@ -316,7 +357,7 @@ impl<'a> Bench<'_, 'a> {
 
     fn scanners(&self, rule: u16, found: &mut Found) {
         let mut asked: BTreeMap<usize, (BTreeSet<String>, Option<Span>)> = BTreeMap::new();
-        for (number, talk) in self.traffic.talks(|protocol| Catalogue::built_in().is_of_process(protocol)) {
+        for (number, talk) in self.of_process() {
             let Some(client) = talk.client else { continue };
             if self.traffic.operations(number as usize).iter().any(|(_, uses)| uses.class == OperationClass::Diagnose) {
                 let (servers, span) = asked.entry(client).or_default();
@@ -363,27 +404,6 @@ impl<'a> Bench<'_, 'a> {
         }
     }
 
-    fn unknown_issuers(&self, rule: u16, found: &mut Found) {
-        if self.policy.issuers.is_empty() {
-            return;
-        }
-        for component in self.components().filter(|component| !self.view.is_outside(*component)) {
-            for told in self.members.certificates(component).filter_map(|at| self.view.facts.told(at)) {
-                let Some((name, key)) = issuer(&told.said) else { continue };
-                let of_name: Vec<&Issuer> = self.policy.issuers.iter().filter(|known| known.name == name).collect();
-                let other_key = |known: &&Issuer| known.key_id.is_some() && key.is_some() && known.key_id != key;
-                let text = match of_name.as_slice() {
-                    [] => format!("{name} is no issuer that is trusted here"),
-                    known if known.iter().all(other_key) => format!("{name} is the name of a trusted issuer, and the key is another"),
-                    _ => continue,
-                };
-                let mut note = Note { text, ..Note::default() };
-                see(&mut note, &told, span(&told));
-                found.note(component, rule, note);
-            }
-        }
-    }
-
     fn managed(&self, rule: u16, found: &mut Found, state: &str) {
         if self.policy.authorities.is_empty() {
             return;
@@ -402,20 +422,11 @@ impl<'a> Bench<'_, 'a> {
     }
 }
 
-/// A certificate's issuer: its name, and the identifier of its key if the certificate has it (RFC 5280 §4.2.1.1).
-fn issuer(said: &Statement<'_>) -> Option<(String, Option<String>)> {
-    let own = said.get(Field::ChainPosition).and_then(ValueRef::number).unwrap_or(0) == 0;
-    let self_signed = said.get(Field::SelfSigned).and_then(ValueRef::number) == Some(1);
-    let name = said.get(Field::CertificateIssuer).filter(|_| own && !self_signed)?;
-    let key = said.get(Field::IssuerSpkiKeyId).map(|key| key.display().to_lowercase());
-    Some((fingerprints::text::safe(name).into_owned(), key))
-}
-
-fn span(told: &Told<'_>) -> Span {
+pub(super) fn span(told: &Told<'_>) -> Span {
     (told.entry.first.time, told.entry.last.time)
 }
 
-fn see(note: &mut Note, told: &Told<'_>, span: Span) {
+pub(super) fn see(note: &mut Note, told: &Told<'_>, span: Span) {
     note.span = note.span.into_iter().chain(Some(span)).reduce(wider);
     note.at.push(told.at);
 }

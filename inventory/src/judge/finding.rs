@@ -22,8 +22,8 @@ const POINTS: [u32; 5] = [0, 3, 8, 20, 50];
 
 /// What shows a finding, collected.
 #[derive(Default)]
-struct Case {
-    count: u64,
+pub(super) struct Case {
+    pub(super) count: u64,
     span: Option<Span>,
     evidence: Vec<Evidence>,
     details: Vec<String>,
@@ -33,19 +33,19 @@ struct Case {
 }
 
 impl Case {
-    fn see(&mut self, count: u64, span: Option<Span>) {
+    pub(super) fn see(&mut self, count: u64, span: Option<Span>) {
         self.count = self.count.saturating_add(count);
         self.span = self.span.into_iter().chain(span).reduce(wider);
     }
 
-    fn tell(&mut self, detail: String) {
+    pub(super) fn tell(&mut self, detail: String) {
         if self.details.contains(&detail) {
             return;
         }
         if self.details.len() < DETAILS_MAX { self.details.push(detail) } else { self.more += 1 }
     }
 
-    fn show(&mut self, evidence: Option<Evidence>) {
+    pub(super) fn show(&mut self, evidence: Option<Evidence>) {
         self.evidence.extend(evidence.filter(|_| self.evidence.len() < EVIDENCE_MAX));
     }
 
@@ -113,7 +113,7 @@ impl Judged {
         for (number, note) in &self.of_site {
             let Some(rule) = catalogue.rule(*number) else { continue };
             let mut case = Case::default();
-            note.add(bench.view, &mut case);
+            note.add(&basis, &mut case);
             let id = Uuid::new_v5(&bench.view.namespace(0), format!("finding:{}:{}", rule.id, note.text).as_bytes());
             all.push(finding(rule, bench.policy, id, None, None, case));
         }
@@ -122,7 +122,11 @@ impl Judged {
     }
 
     fn id(&self, view: &View<'_>, component: usize, rule: &Rule) -> Uuid {
-        let device = view.id(component).unwrap_or_default();
+        Self::id_of(view, component, &view.id(component).unwrap_or_default(), rule)
+    }
+
+    /// The id of a finding of a device, or of a part of a component.
+    pub(super) fn id_of(view: &View<'_>, component: usize, device: &str, rule: &Rule) -> Uuid {
         Uuid::new_v5(&view.namespace(view.site_of(component)), format!("finding:{}:{device}", rule.id).as_bytes())
     }
 
@@ -156,7 +160,7 @@ impl Judged {
             Shown::Talk(number, place) => add_talk(basis, number, place, case),
             Shown::Note(number) => {
                 if let Some(note) = self.notes.get(number as usize) {
-                    note.add(view, case);
+                    note.add(basis, case);
                 }
             }
         }
@@ -208,13 +212,15 @@ impl<'a> Basis<'_, 'a> {
 }
 
 impl Note {
-    fn add(&self, view: &View<'_>, case: &mut Case) {
+    fn add(&self, basis: &Basis<'_, '_>, case: &mut Case) {
         case.see(1, self.span);
         case.tell(self.text.clone());
-        for told in self.at.iter().filter_map(|at| view.facts.told(*at)) {
+        for told in self.at.iter().filter_map(|at| basis.view.facts.told(*at)) {
             let first = (!told.said.fields.is_empty()).then_some(0);
-            case.quote(view, &told, first);
+            case.quote(basis.view, &told, first);
         }
+        let talk = self.talk.and_then(|number| basis.traffic.talk(number));
+        case.show(talk.map(|talk| basis.view.packet(talk.source, talk.protocol, talk.first)));
     }
 }
 
@@ -236,10 +242,10 @@ fn zone_id(view: &View<'_>, component: usize, rule: &Rule, zone: &str) -> Uuid {
     Uuid::new_v5(&view.namespace(view.site_of(component)), format!("finding:{}:zone {zone}", rule.id).as_bytes())
 }
 
-fn finding(rule: &Rule, policy: &Policy, id: Uuid, zone: Option<&Zone>, mended: Option<i64>, case: Case) -> Finding {
+pub(super) fn finding(rule: &Rule, policy: &Policy, id: Uuid, zone: Option<&Zone>, mended: Option<i64>, case: Case) -> Finding {
     let overridden = policy.severities.get(&rule.id);
     // What is only suggested raises nothing to high: see `zone`.
-    let suggested = rule.rests_on_zones && zone.is_some_and(|zone| !zone.declared);
+    let suggested = rule.rests_on_zones && zone.is_some_and(|zone| !zone.declared) || rule.rests_on_stations && policy.engineering.is_empty();
     let severity = match overridden {
         Some((severity, _)) => *severity,
         None if suggested => rule.severity.min(Severity::Medium),
@@ -273,7 +279,7 @@ fn finding(rule: &Rule, policy: &Policy, id: Uuid, zone: Option<&Zone>, mended: 
 }
 
 /// The gravest first, then by rule.
-fn sort(findings: &mut [Finding]) {
+pub(super) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| (rank(b), &a.rule, &a.id).cmp(&(rank(a), &b.rule, &b.id)));
 }
 

@@ -1,7 +1,10 @@
-//! What an operator knows and the wire does not tell: zones, lists of managed devices, severities of his own.
+//! What an operator knows and the wire does not tell: zones, lists of managed devices, severities of his own, what was there before.
 
+use super::advisory::Advisory;
 use super::catalogue::Severity;
+use super::newcomer::Baseline;
 use crate::managed::Authority;
+use fingerprints::support::Product;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -22,8 +25,32 @@ pub struct Policy {
     pub default_secrets: BTreeSet<Vec<u8>>,
     /// Tags of users with secrets that makers set.
     pub default_logins: BTreeSet<Vec<u8>>,
+    /// What was there before; without it nobody is new.
+    pub baseline: Option<Baseline>,
+    /// Who may ask devices of the process; without any, the baseline says who did.
+    pub masters: Vec<Masters>,
+    /// Networks of engineering stations; without any, only who is known to be something else is none.
+    pub engineering: Vec<Network>,
+    /// What makers and others say of weak versions.
+    pub advisories: Vec<Advisory>,
+    /// Products whose support ends, beside those that are built in.
+    pub products: Vec<Product>,
     /// The time for what asks how long ago something was, in nanoseconds; the last packet's if it is not given.
     pub as_of: Option<i64>,
+}
+
+/// A network: its address and the length of its prefix.
+pub type Network = (IpAddr, u8);
+
+/// Who may ask whom in some protocols.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Masters {
+    /// Protocols in which nobody else may ask.
+    pub protocols: Vec<String>,
+    /// Who may ask.
+    pub clients: Vec<Network>,
+    /// Whom; anybody if there are none.
+    pub servers: Vec<Network>,
 }
 
 /// A zone (IEC 62443-1-1 §6.5.1).
@@ -31,10 +58,12 @@ pub struct Policy {
 pub struct DeclaredZone {
     /// Its name.
     pub name: String,
-    /// Networks: address and length of the prefix.
-    pub networks: Vec<(IpAddr, u8)>,
+    /// Its networks.
+    pub networks: Vec<Network>,
     /// Purdue level.
     pub level: Option<String>,
+    /// Nobody speaks IPv6 there.
+    pub ipv4_only: bool,
 }
 
 /// An issuer of certificates.
@@ -67,6 +96,11 @@ impl Policy {
         issuers: Vec::new(),
         default_secrets: BTreeSet::new(),
         default_logins: BTreeSet::new(),
+        baseline: None,
+        masters: Vec::new(),
+        engineering: Vec::new(),
+        advisories: Vec::new(),
+        products: Vec::new(),
         as_of: None,
     };
 
@@ -80,7 +114,16 @@ impl Policy {
     /// The declared zone of an address.
     #[must_use]
     pub fn zone_of(&self, ip: &IpAddr) -> Option<&DeclaredZone> {
-        self.zones.iter().find(|zone| zone.networks.iter().any(|network| contains(network, ip)))
+        self.zones.iter().find(|zone| is_in(&zone.networks, ip))
+    }
+
+    /// Whether a client may ask a server in a protocol, if somebody says who may.
+    #[must_use]
+    pub fn may_ask(&self, client: &IpAddr, server: Option<&IpAddr>, protocol: &str) -> Option<bool> {
+        let asked = |one: &&Masters| one.servers.is_empty() || server.is_some_and(|server| is_in(&one.servers, server));
+        let mut lists = self.masters.iter().filter(|one| one.protocols.iter().any(|name| name == protocol)).filter(asked).peekable();
+        lists.peek()?;
+        Some(lists.any(|one| is_in(&one.clients, client)))
     }
 
     /// Whether a conversation from one zone to another is allowed; zones without declared conduits allow all.
@@ -92,7 +135,12 @@ impl Policy {
     }
 }
 
-fn contains((network, length): &(IpAddr, u8), ip: &IpAddr) -> bool {
+/// Whether an address is in one of some networks.
+pub(crate) fn is_in(networks: &[Network], ip: &IpAddr) -> bool {
+    networks.iter().any(|network| contains(network, ip))
+}
+
+fn contains((network, length): &Network, ip: &IpAddr) -> bool {
     let shift = |width: u32| width.saturating_sub(u32::from(*length));
     match (network, ip) {
         (IpAddr::V4(network), IpAddr::V4(ip)) => (network.to_bits() ^ ip.to_bits()).checked_shr(shift(32)).unwrap_or(0) == 0,
@@ -106,8 +154,11 @@ mod tests {
     use super::*;
 
     fn policy() -> Policy {
-        let zone =
-            |name: &str, network: &str, length| DeclaredZone { name: name.into(), networks: vec![(network.parse().unwrap(), length)], level: None };
+        let zone = |name: &str, network: &str, length| DeclaredZone {
+            name: name.into(),
+            networks: vec![(network.parse().unwrap(), length)],
+            ..DeclaredZone::default()
+        };
         let conduit = Conduit { from: "office".into(), to: "cell".into(), protocols: vec!["http".into()] };
         Policy { zones: vec![zone("cell", "10.1.2.0", 24), zone("office", "10.1.0.0", 16)], conduits: vec![conduit], ..Policy::default() }
     }
@@ -117,6 +168,16 @@ mod tests {
         let policy = policy();
         let of = |ip: &str| policy.zone_of(&ip.parse().unwrap()).map(|zone| zone.name.as_str());
         assert_eq!((of("10.1.2.9"), of("10.1.3.9"), of("10.2.0.1"), of("::1")), (Some("cell"), Some("office"), None, None));
+    }
+
+    #[test]
+    fn who_may_ask_is_said_by_protocol_and_server() {
+        let network = |text: &str, length| (text.parse().unwrap(), length);
+        let masters = Masters { protocols: vec!["modbus".into()], clients: vec![network("10.1.0.6", 32)], servers: vec![network("10.1.2.0", 24)] };
+        let policy = Policy { masters: vec![masters], ..Policy::default() };
+        let may = |client: &str, server: &str, protocol: &str| policy.may_ask(&client.parse().unwrap(), Some(&server.parse().unwrap()), protocol);
+        assert_eq!((may("10.1.0.6", "10.1.2.9", "modbus"), may("10.1.0.7", "10.1.2.9", "modbus")), (Some(true), Some(false)));
+        assert_eq!((may("10.1.0.7", "10.1.3.9", "modbus"), may("10.1.0.7", "10.1.2.9", "dnp3")), (None, None));
     }
 
     #[test]

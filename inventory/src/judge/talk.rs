@@ -33,12 +33,23 @@ pub(crate) struct RawTalks {
     /// One of the two must be a device of the process: it serves in one of its protocols.
     #[serde(default)]
     of_process: bool,
+    /// What the side that asks must be.
+    #[serde(default)]
+    asker: Option<Asker>,
+    /// Types of device, one of which the side that is asked must be.
+    #[serde(default)]
+    server_type: Vec<String>,
 }
 
 impl RawTalks {
     /// Whether it asks in which zones the two are.
     pub(crate) fn rests_on_zones(&self) -> bool {
         self.between == Some(Between::Zones)
+    }
+
+    /// Whether it asks what the client is.
+    pub(crate) fn rests_on_stations(&self) -> bool {
+        self.asker == Some(Asker::NotEngineering)
     }
 }
 
@@ -67,6 +78,16 @@ pub(crate) enum Between {
     Zones,
 }
 
+/// What the side that asks must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Asker {
+    /// Nobody's list has it, or it did not ask this server before.
+    New,
+    /// No engineering station.
+    NotEngineering,
+}
+
 /// Ready to be tried.
 #[derive(Clone)]
 pub(crate) struct Talks {
@@ -78,6 +99,8 @@ pub(crate) struct Talks {
     transport: Option<Transport>,
     answered: bool,
     pub(crate) of_process: bool,
+    pub(crate) asker: Option<Asker>,
+    pub(crate) server_type: Vec<String>,
 }
 
 impl Talks {
@@ -96,6 +119,8 @@ impl Talks {
             transport: raw.transport.as_ref().map(transport).transpose()?,
             answered: raw.answered,
             of_process: raw.of_process,
+            asker: raw.asker,
+            server_type: raw.server_type.clone(),
         })
     }
 

@@ -1,15 +1,16 @@
 """What findings are about and no recorded plant shows: conflicts of identity, a way to the internet, certificates that are wrong.
 
-Three captures. `weakness/identities-and-zones.pcap`: a cell (10.91.0.0/24), an office (10.91.1.0/24) and a router to the internet.
+Four captures. `weakness/identities-and-zones.pcap`: a cell (10.91.0.0/24), an office (10.91.1.0/24) and a router to the internet.
 `weakness/certificates-and-keys.pcap`: TLS 1.2 (RFC 5246), X.509 (RFC 5280) and SSH (RFC 4253) servers. Keys are made of digests, signatures
-mean nothing; nobody could log in with either. `weakness/unread.pcap`: a protocol of nobody's.
+mean nothing; nobody could log in with either. `weakness/unread.pcap`: a protocol of nobody's. `weakness/newcomers.pcap`: a plant of
+two days, and who comes on the second.
 """
 import base64
 import hashlib
 import struct
 
 from ber import integer, oid, tlv
-from wire import Capture, mac_bytes
+from wire import Capture, checksum, mac_bytes
 
 # ── identities and zones ────────────────────────────────────────────────────────────────────────────────────────────────────
 capture = Capture("weakness/identities-and-zones.pcap")
@@ -359,4 +360,90 @@ one, other = capture.host("00:80:f4:0e:00:11", "10.93.0.11"), capture.host("00:8
 with capture.tcp(one, 50200, other, 30999) as talk:
     for turn in range(12):
         talk.send(turn % 2, b"".join(hashlib.sha256(f"{turn} {part}".encode()).digest() for part in range(20)))
+capture.write()
+
+# ── who comes on the second day ─────────────────────────────────────────────────────────────────────────────────────────────
+capture = Capture("weakness/newcomers.pcap")
+station, scada = capture.host("d4:be:d9:0f:00:06", "10.94.0.6", ttl=128), capture.host("52:54:00:0f:00:07", "10.94.0.7")
+press, rtu = capture.host("00:80:f4:0f:00:11", "10.94.0.11"), capture.host("00:30:a7:0f:00:31", "10.94.0.31")
+safety = capture.host("28:63:36:0f:00:41", "10.94.0.41")
+
+
+def poll(client, port, server, value=7):
+    with capture.tcp(client, port, server, 502) as talk:
+        talk.client(modbus(1, 1, b"\x03\x00\x00\x00\x01"))
+        talk.server(modbus(1, 1, b"\x03\x02" + struct.pack("!H", value)))
+
+
+# IEC 60870-5-104 section 5: start, one single command (type 45, cause 6), its confirmation (cause 7); station 3, point 1001.
+def command(client, port, server):
+    def command_of(sent, received, cause):
+        asdu = struct.pack("<BBBBH", 45, 1, cause, 0, 3) + (1001).to_bytes(3, "little") + b"\x01"
+        return struct.pack("<BBHH", 0x68, 4 + len(asdu), sent << 1, received << 1) + asdu
+
+    with capture.tcp(client, port, server, 2404) as talk:
+        talk.client(bytes.fromhex("680407000000"))
+        talk.server(bytes.fromhex("68040b000000"))
+        talk.client(command_of(0, 0, 6))
+        talk.server(command_of(0, 1, 7))
+
+
+def s7_session(talk):
+    talk.client(tpkt(bytes.fromhex("11e00000000100c0010ac1020100c2020102")))
+    talk.server(tpkt(bytes.fromhex("11d00001000200c0010ac1020100c2020102")))
+    talk.client(data(bytes.fromhex("32010000040000080000f0000001000101e0")))
+    talk.server(data(bytes.fromhex("320300000400000800000000f0000001000100f0")))
+
+
+for one in (station, scada, press, rtu, safety):
+    arp(1, one, one)
+poll(station, 50300, press)
+command(scada, 50301, rtu)
+# The order number of an F-CPU (SZL 0x0011): "System Software for S7-300/400, System and Standard Functions", chapter 34.
+with capture.tcp(station, 50302, safety, 102) as talk:
+    s7_session(talk)
+    talk.client(szl_request(0x0011, 1))
+    talk.server(szl_answer(0x0011, 1, struct.pack("!H20sHHH", 1, b"6ES7 315-2FJ14-0AB0 ", 192, 4, 1), 28))
+
+capture.wait(86_400)
+laptop, camera = capture.host("d4:be:d9:0f:00:99", "10.94.0.99", ttl=128), capture.host("44:19:b6:0f:00:56", "10.94.0.56")
+for one in (station, scada, press, rtu, safety, laptop, camera):
+    arp(1, one, one)
+poll(station, 50310, press, 8)
+poll(laptop, 50311, press, 8)
+command(scada, 50312, rtu)
+command(laptop, 50313, rtu)
+
+# The camera's page, so that it is known for one; then it loads a block into the safety controller (job 0x1a).
+with capture.tcp(station, 50314, camera, 80) as talk:
+    talk.client(b"GET / HTTP/1.1\r\nHost: camera\r\n\r\n")
+    talk.server(b"HTTP/1.1 200 OK\r\nServer: App-webs/\r\nContent-Length: 0\r\n\r\n")
+with capture.tcp(camera, 50315, safety, 102) as talk:
+    s7_session(talk)
+    request = b"\x1a\x00\x01\x00\x00\x00\x00\x00\x09_0A00001P\x0d1000334000284"
+    talk.client(data(struct.pack("!BBHHHH", 0x32, 1, 0, 9, len(request), 0) + request))
+    talk.server(data(struct.pack("!BBHHHHBB", 0x32, 3, 0, 9, 1, 0, 0, 0) + b"\x1a"))
+
+
+# An access point tells its switch what it is (IEEE 802.1AB section 8.5: chassis, port, time to live, name, what it does).
+def lldp(kind, value):
+    return struct.pack("!H", kind << 9 | len(value)) + value
+
+
+radio = "f0:9f:c2:0f:00:50"
+tlvs = lldp(1, b"\x04" + mac_bytes(radio)) + lldp(2, b"\x03" + mac_bytes(radio)) + lldp(3, b"\x00\x78")
+tlvs += lldp(5, b"ap-hall-1") + lldp(7, struct.pack("!HH", 0x000C, 0x0008)) + lldp(8, b"\x05\x01\x0a\x5e\x00\x50\x02\x00\x00\x00\x01\x00")
+capture.frame(radio, "01:80:c2:00:00:0e", 0x88CC, tlvs + lldp(0, b""))
+
+
+# The station has IPv6 (RFC 4861 section 4.4: a neighbour advertisement to all nodes, and its answer to a solicitation).
+def ipv6(source, target, target_mac, body):
+    pseudo = source + target + struct.pack("!II", len(body), 58)
+    body = body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]
+    capture.frame(station.mac, target_mac, 0x86DD, struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + source + target + body)
+
+
+own = bytes.fromhex("fe80000000000000d6bed9fffe0f0006")
+everybody = bytes.fromhex("ff020000000000000000000000000001")
+ipv6(own, everybody, "33:33:00:00:00:01", b"\x88\x00\x00\x00\x20\x00\x00\x00" + own + b"\x02\x01" + mac_bytes(station.mac))
 capture.write()

@@ -2,18 +2,21 @@
 
 use super::findings::{anchor, zone_of};
 use super::survey::{Entry, Survey};
-use super::wire::{SEVERITIES, Wire, bar, number, severity};
+use super::wire::{SEVERITIES, Wire, bar, day, number, severity};
 use inventory::Document;
 use inventory::document::Protection;
 use maud::{Markup, html};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Things to do first that are named.
 const FIRST: usize = 5;
 
 /// Classes and states shown; both are short lists.
 const ROWS_MAX: usize = 40;
+
+/// Days in a table, the latest ones: what a page is wide.
+const PERIODS_MAX: usize = 12;
 
 pub(super) fn summary(document: &Document, survey: &Survey) -> Markup {
     let count = |wanted: &dyn Fn(&Entry) -> bool| survey.entries.iter().filter(|entry| wanted(entry)).count() as u64;
@@ -64,6 +67,36 @@ fn protection(protocols: &BTreeMap<String, Protection>) -> Markup {
             }
         }
         @if more > 0 { p.quiet { "and " (number(more as u64)) " protocols more" } }
+        (over_time(&rows))
+    }
+}
+
+/// How protection changes: encrypted of known, by the days on which captures began.
+fn over_time(rows: &[(&String, &Protection)]) -> Markup {
+    let days: BTreeSet<&String> = rows.iter().flat_map(|(_, one)| &one.series).filter_map(|period| period.first_seen.as_ref()).collect();
+    let days: Vec<&String> = days.iter().rev().take(PERIODS_MAX).rev().copied().collect();
+    html! {
+        @if days.len() > 1 {
+            h3 { "Protection over time" }
+            p { "Encrypted conversations, of those of which it is known, in the captures that began on each day." }
+            table.counts {
+                thead { tr { th { "protocol" } @for first in &days { th.figure { (day(Some(first))) } } } }
+                tbody {
+                    @for (name, one) in rows.iter().filter(|(_, one)| !one.series.is_empty()).take(ROWS_MAX) {
+                        tr {
+                            td { (Wire(name)) }
+                            @for first in &days {
+                                td.figure {
+                                    @if let Some(period) = one.series.iter().find(|period| period.first_seen.as_ref() == Some(first)) {
+                                        (number(period.encrypted)) " of " (number(period.known)) (bar(period.encrypted, period.known))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use super::super::{Contents, pieces};
 use super::devices::{chips, class};
 use super::findings::anchor;
 use super::survey::{Entry, Survey, is_not_as_listed, is_open, name};
-use super::wire::{Wire, bar, moment, number, severity};
-use inventory::document::{Device, Enrollability, Evidence, Finding};
+use super::wire::{Wire, bar, day, moment, number, severity};
+use inventory::document::{Device, Enrollability, Evidence, Finding, Protection, Verdict};
 use maud::{Markup, html};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// The most exposed devices, which are shown unfolded.
@@ -15,6 +16,10 @@ const UNFOLDED: usize = 3;
 
 /// Quotations shown of one finding; the document has no more of its own.
 const EVIDENCE_MAX: usize = 8;
+
+/// Protocols, and verdicts of advisories, told of one device; the document has them all.
+const PROTOCOLS_MAX: usize = 12;
+const VERDICTS_MAX: usize = 24;
 
 pub(super) fn write(contents: &dyn Contents, survey: &Survey, workers: usize, out: &mut dyn Write) -> io::Result<()> {
     let mut weak: Vec<&Entry> = survey.ordered().map(|(_, entry)| entry).filter(|entry| entry.notable).collect();
@@ -51,11 +56,43 @@ fn card(entry: &Entry, device: &Device, survey: &Survey, open: bool) -> Markup {
                 @if let Some(list) = &device.managed.authority { " (" (Wire(list)) ")" }
             }
             @if !device.score.because.is_empty() { dt { "Exposure" } dd { ul { @for part in &device.score.because { li { (Wire(part)) } } } } }
+            @if !device.protection.is_empty() { dt { "Protected conversations" } dd { (strength(&device.protection)) } }
+            @if !device.advisories.is_empty() { dt { "Advisories" } dd { (advisories(&device.advisories)) } }
             @if !device.enrollability.is_empty() { dt { "How it could be enrolled" } dd { (ways(&device.enrollability)) } }
         }
         @for finding in &device.findings { (one(finding, survey)) }
     };
     html! { @if open { details.card open id={ "w" (entry.number) } { (inside) } } @else { details.card id={ "w" (entry.number) } { (inside) } } }
+}
+
+/// What is strong of it, by protocol; with the first and the latest day if there are several.
+fn strength(protocols: &BTreeMap<String, Protection>) -> Markup {
+    html! {
+        ul {
+            @for (name, one) in protocols.iter().take(PROTOCOLS_MAX) {
+                li {
+                    (Wire(name)) ": of " (number(one.known)) " known, " (number(one.authenticated)) " authenticated, " (number(one.encrypted)) " encrypted"
+                    @if let [first, .., last] = one.series.as_slice() {
+                        span.quiet {
+                            " (encrypted " (day(first.first_seen.as_ref())) ": " (number(first.encrypted)) " of " (number(first.known))
+                            ", " (day(last.first_seen.as_ref())) ": " (number(last.encrypted)) " of " (number(last.known)) ")"
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn advisories(verdicts: &[Verdict]) -> Markup {
+    html! {
+        ul {
+            @for one in verdicts.iter().take(VERDICTS_MAX) {
+                li { strong { (Wire(&one.verdict)) } " " (Wire(&one.weakness)) " (" (Wire(&one.advisory)) "): " (Wire(&one.reason)) }
+            }
+            @if verdicts.len() > VERDICTS_MAX { li { "and " (number((verdicts.len() - VERDICTS_MAX) as u64)) " more" } }
+        }
+    }
 }
 
 fn ways(ways: &[Enrollability]) -> Markup {

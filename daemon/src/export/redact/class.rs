@@ -105,12 +105,17 @@ fn of_attribute(name: &str, path: &[&str]) -> Class {
 fn of_device(path: &[&str]) -> Class {
     match path {
         ["kind" | "reach" | "class" | "type" | "protocols"] | ["services", "protocol" | "transport"] | ["bindings", "kind" | "class"] => Class::Keep,
-        ["identities", "kind"] | ["managed", "state" | "key_class"] | ["enrollability", "method"] => Class::Keep,
+        ["advisories", "advisory" | "weakness" | "verdict"]
+        | ["identities", "kind"]
+        | ["managed", "state" | "key_class"]
+        | ["enrollability", "method"] => Class::Keep,
         ["id" | "aliases" | "parent" | "behind" | "replaced_by" | "replaces" | "macs" | "ips" | "hostnames"] => Class::Whole,
         ["bindings" | "identities", "value"] | ["annotations", _] | ["managed", "authority"] => Class::Whole,
         ["site" | "segments" | "zone"] | ["bindings", "segment"] => Class::Place,
         ["identities", "issuer"] => Class::Subject,
-        ["roles" | "part" | "would_tell_more"] | ["score", "because"] | ["enrollability", "reasons" | "blockers"] => Class::Within,
+        ["advisories", "reason"] | ["roles" | "part" | "would_tell_more"] | ["score", "because"] | ["enrollability", "reasons" | "blockers"] => {
+            Class::Within
+        }
         _ => Class::Strict,
     }
 }
