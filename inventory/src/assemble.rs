@@ -10,6 +10,7 @@ use crate::place::{Address, Holder, Places};
 use crate::proof::Proofs;
 use crate::resolve::{Component, Node, Resolved, node_of, resolve};
 use fingerprints::Fingerprints;
+use fingerprints::table;
 use observations::{Mac, Said};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -126,7 +127,7 @@ impl<'a> View<'a> {
             producer: document::Producer {
                 version: env!("CARGO_PKG_VERSION").into(),
                 rules: format!("{} {}", self.fingerprints.rules(), self.fingerprints.digest()),
-                data: fingerprints::table::digest(),
+                data: table::digest(),
                 config: self.policy.digest(),
             },
             as_of: self.said.sources.values().filter_map(|one| one.source.last_seen).max().and_then(time),
@@ -153,6 +154,8 @@ impl<'a> View<'a> {
         for (name, bytes) in self.said.sources.values().flat_map(|one| &one.source.opaque) {
             *coverage.opaque_bytes.entry(name.clone()).or_default() += bytes;
         }
+        let guess = |port: &String| table::port_guess(port).map(|guess| (port.clone(), guess.to_owned()));
+        coverage.opaque_guesses = coverage.opaque_bytes.keys().filter_map(guess).collect();
         for ((site, key), shared) in &self.resolved.shared {
             let devices = shared.owners.iter().filter_map(|at| self.id(*at)).collect::<BTreeSet<_>>();
             coverage.shared_keys.push(document::SharedKey {

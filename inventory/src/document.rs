@@ -124,6 +124,9 @@ schema! {
         asked_for_only: Vec<String>,
         /// Payload that no dissector knew, by port.
         opaque_bytes: BTreeMap<String, u64>,
+        /// What such a port is known for: a guess from its number alone, which no device's record rests on.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        opaque_guesses: BTreeMap<String, String>,
         /// TLS servers whose certificates TLS 1.3 hides, of all TLS servers, in percent.
         tls13_share: Option<u8>,
         /// Virtual router addresses: they belong to no single device.

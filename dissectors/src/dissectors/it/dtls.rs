@@ -5,7 +5,8 @@
 //! Does not tell: what is encrypted; who holds a pre-shared key.
 
 use super::tls_handshake::{
-    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO, is_version,
+    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO,
+    is_version,
 };
 use super::tls_key_exchange::{self as key_exchange, CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE};
 use super::tls_proof::{self as proof, Signed};

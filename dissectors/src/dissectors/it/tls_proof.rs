@@ -274,7 +274,8 @@ mod tests {
     fn a_client_signs_all_that_was_said() {
         let (verify, done) = (message(15, &[4, 1, 0, 1, 7]), message(14, &[]));
         let server = [chain(), exchange(&[4, 1, 0, 1, 9]), message(13, &[1, 1, 0, 2, 4, 1, 0, 0]), done].concat();
-        let parts = [(true, hello(1, 0x0303)), (false, hello(2, 0x0303)), (false, server), (true, chain()), (true, message(16, &[1, 5])), (true, verify)];
+        let parts =
+            [(true, hello(1, 0x0303)), (false, hello(2, 0x0303)), (false, server), (true, chain()), (true, message(16, &[1, 5])), (true, verify)];
         let client = |said: &[Observation]| said.iter().filter(|said| said.kind == Kind::Proof && said.about.endpoint.is_none()).count();
         let said = talk(&parts);
         let all: Vec<u8> = parts[..5].iter().flat_map(|(_, bytes)| bytes.clone()).collect();

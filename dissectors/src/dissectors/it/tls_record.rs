@@ -3,8 +3,8 @@
 //! Spec: RFC 8446 §5.1 and §4, RFC 5246 §6.2 and §7.
 
 use super::tls_handshake::{
-    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO, SERVER_HELLO_DONE,
-    is_version,
+    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO,
+    SERVER_HELLO_DONE, is_version,
 };
 use super::tls_key_exchange::{self as key_exchange, CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE};
 use super::tls_proof::{self as proof, Signed};
@@ -292,10 +292,7 @@ enum Message<'a> {
         rest: &'a [u8],
     },
     /// It goes on in the next record.
-    Part {
-        kind: u8,
-        body: &'a [u8],
-    },
+    Part { kind: u8, body: &'a [u8] },
     /// Too few to tell its length.
     Head,
     /// Longer than what is gathered.
