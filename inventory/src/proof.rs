@@ -11,9 +11,9 @@ mod vouched;
 use crate::assemble::View;
 use crate::gather::{At, HostKey, Told};
 use crate::judge::Mark;
-use observations::{Field, Kind, Statement, ValueRef};
 pub(crate) use chain::Chain;
 use chain::{Certificate, Chains};
+use observations::{Field, Kind, Statement, ValueRef};
 use signature::{Family, Signed, Verdict, verify};
 use std::collections::BTreeMap;
 
