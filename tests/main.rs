@@ -13,6 +13,7 @@
 //! | `lab_truth` | the devices of the lab's larger plant, each found once |
 //! | `hostile` | names made to harm a terminal, a page or a spreadsheet |
 //! | `secrets` | no secret of the lab in anything that comes out |
+//! | `planted` | a secret in every protocol that carries one, and in nothing that comes out |
 //! | `strength` | what counts as protected, and how that changes |
 //! | `architecture` | which crate and which module may know which |
 //! | `captures`, `command`, `packets` | what the others share |
@@ -29,6 +30,7 @@ mod golden;
 mod hostile;
 mod lab_truth;
 mod packets;
+mod planted;
 mod promise;
 mod registry;
 mod secrets;
