@@ -6,7 +6,8 @@
 
 Shares no code with the product and needs nothing beyond Python's standard library: pcap and pcapng are read here, the cited spans are
 cut out of the captured frames, what `derivation` names is done to them, and the value has to come out. Checked for each piece of
-evidence of each attribute of class `declared` that stands, and of each certificate:
+evidence of each attribute of class `declared` that stands, of each certificate, and of each proof that a device holds a key (RSA with PKCS #1
+and ECDSA on P-256 are verified anew, with the key in the certificate's cited bytes; of others what was signed is digested):
 
   * `source` (and `file`, where the source has several) leads to one of the captures that were given;
   * every span lies within its packet (packets count from 1 in each file);
@@ -25,7 +26,7 @@ put together    tcp, ip, cotp, dnp3, s7-fragments, dcerpc-fragments, sii, tls-re
                 connection (from the packet that opened it), request (from the packet that asked): the spans name the pieces in
                 order; nothing is left to do.
 to other bytes  base64, percent, chunked, gzip, deflate, http-gzip, websocket-mask (the key stands before what it masks),
-                tplink-autokey, quic-initial (the client's, RFC 9001 5.2): the value stands somewhere in what comes out; reversed (the last byte first): it is what comes out.
+                tplink-autokey, tuya-announcement, quic-initial (the client's, RFC 9001 5.2): the value stands somewhere in what comes out; reversed (the last byte first): it is what comes out.
 to text         packed-ascii, utf-16le, utf-16be, xml-entities, json, netbios-name (RFC 1001 14.1), dns-name (with the compression
                 pointers of the message; also some labels of it), dns-reverse-name, mac-text, rfc4514, general-name, asn1-time,
                 ber-oid, uuid-le, text-lines (lines as one, with commas)
@@ -35,7 +36,7 @@ to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, min
                 decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), hart-unique-id,
                 hart-hardware-revision, lifx-version (minor, major), series-and-release (PCCC), bacnet-instance, knx-address,
                 someip-version
-to digests      sha256, sha1, md5
+to digests      sha256, sha1, md5, sha224, sha384, sha512, md5-sha1 (one after the other)
 put in order    amqp-product: the product's text and the version's, of a table of properties; ads-device-info (name, version);
                 os-version-info (of OSVERSIONINFO); s7-named-version (name, version); padded-version (prefix, three numbers in
                 three places each)
@@ -44,7 +45,7 @@ authentication  ipmi-authentication-types, ipmi-log-in-status, ipmi-algorithm, n
                 tds-encryption, hsrp-state, glbp-state, glbp-authentication, vrrp-authentication, ospf-authentication, ospf-options,
                 eigrp-authentication, isis-authentication, rip-authentication, bfd-authentication, ike-algorithm
 words           pjl-online, run-indicator, s7-state, s7-mode-selector, s7-version, s7-plus-version, ethercat-state, powerlink-state, ads-state,
-                codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, opcua-enumeration, ntcip-node,
+                codesys-protocol, profinet-ar-type, fins-mode, cclink-state, slc-mode, snp-state, tricon-run-state, tricon-key-position, tase2-version, tase2-features, opcua-enumeration, ntcip-node,
                 dnp3-iin (its lasting bits, as a number), mib-node, knx-status, knx-family, cnip-flags, cnip-role, doip-activation, subject-equals-issuer
 registries      cip-vendor, profinet-vendor, bacnet-vendor, knx-manufacturer, ethercat-vendor, hart-manufacturer, csa-vendor,
                 snmp-enterprise, flag-id, last and as the rule registry:NAME: the number (of
@@ -253,6 +254,8 @@ def oid(raw):
         if not byte & 0x80:
             arcs.append(number)
             number = 0
+    if not arcs:
+        raise NotObtained(f"{raw.hex()} has no whole arc")
     first = min(arcs[0] // 40, 2)
     return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
 
@@ -505,6 +508,56 @@ def gf_times(a, b):
     return product
 
 
+def aes_expand(key):
+    """FIPS 197 section 5.2: the round keys."""
+    box, words, rcon = aes_sbox(), [key[at : at + 4] for at in range(0, 16, 4)], 1
+    for at in range(4, 44):
+        word = words[-1]
+        if at % 4 == 0:
+            word = bytes(box[byte] for byte in word[1:] + word[:1])
+            word = bytes([word[0] ^ rcon]) + word[1:]
+            rcon = rcon << 1 ^ (0x11B if rcon & 0x80 else 0)
+        words.append(bytes(a ^ b for a, b in zip(words[at - 4], word)))
+    return [b"".join(words[at : at + 4]) for at in range(0, 44, 4)]
+
+
+def aes_block_backwards(key, data):
+    """FIPS 197 section 5.3."""
+    keys, box = aes_expand(key), aes_sbox()
+    inverse = {box[byte]: byte for byte in range(256)}
+
+    def times(a, b):
+        out = 0
+        while b:
+            out ^= a if b & 1 else 0
+            a, b = a << 1 ^ (0x11B if a & 0x80 else 0), b >> 1
+        return out
+
+    state = [a ^ b for a, b in zip(data, keys[10])]
+    for turn in range(9, -1, -1):
+        state = [state[(at - 4 * (at % 4)) % 16] for at in range(16)]
+        state = [inverse[byte] ^ part for byte, part in zip(state, keys[turn])]
+        if turn:
+            mixed = []
+            for column in range(0, 16, 4):
+                a = state[column : column + 4]
+                mixed += [times(a[i], 14) ^ times(a[(i + 1) % 4], 11) ^ times(a[(i + 2) % 4], 13) ^ times(a[(i + 3) % 4], 9) for i in range(4)]
+            state = mixed
+    return bytes(state)
+
+
+def tuya_announcement(raw):
+    """What is encrypted under the key that all things share."""
+    key = hashlib.md5(b"yGAdlopoPVldABfn").digest()
+    if raw[:4] == b"\0\0\x66\x99":
+        nonce, sealed = raw[18:30], raw[30:-20]
+        pads = (aes_block(key, nonce + struct.pack("!I", at + 2)) for at in range(len(sealed) // 16 + 1))
+        return Inside(bytes(a ^ b for a, b in zip(sealed, b"".join(pads))))
+    body = raw[16:-8]
+    body = body[len(body) % 16 :]
+    return Inside(b"".join(aes_block_backwards(key, body[at : at + 16]) for at in range(0, len(body), 16)))
+
+
 def aes_block(key, data, box=[]):
     """FIPS 197: one block under a key of 128 bits."""
     if not box:
@@ -666,6 +719,7 @@ DERIVATIONS = {
     "chunked": lambda raw, _: chunked(raw),
     **{name: lambda raw, _: inflate(raw) for name in ("gzip", "deflate", "http-gzip")},
     "websocket-mask": lambda raw, _: unmasked(raw),
+    "tuya-announcement": lambda raw, _: tuya_announcement(raw),
     "tplink-autokey": lambda raw, _: autokey(raw),
     "quic-initial": lambda raw, _: quic_initial(raw),
     "amqp-product": lambda raw, _: amqp_product(raw),
@@ -711,6 +765,10 @@ DERIVATIONS = {
     "bcd": lambda raw, _: [raw.hex(), raw.hex().lstrip("0")],
     "uuid-le": lambda raw, _: [str(uuid.UUID(bytes_le=raw)), uuid.UUID(bytes_le=raw).hex],
     "sha256": lambda raw, _: [hashlib.sha256(raw).hexdigest()],
+    "sha224": lambda raw, _: [hashlib.sha224(raw).hexdigest()],
+    "sha384": lambda raw, _: [hashlib.sha384(raw).hexdigest()],
+    "sha512": lambda raw, _: [hashlib.sha512(raw).hexdigest()],
+    "md5-sha1": lambda raw, _: [hashlib.md5(raw).hexdigest() + hashlib.sha1(raw).hexdigest()],
     "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
     "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
     "pjl-online": one_of({b"T": ["online"], b"F": ["offline"]}),
@@ -758,6 +816,10 @@ DERIVATIONS = {
     "cclink-state": one_of({b"\0": ["stop"], b"\1": ["run"], b"\2": ["stop"]}),
     "slc-mode": lambda raw, _: [SLC_MODES[raw[0] & 31]],
     "snp-state": lambda raw, _: [SNP_STATES[raw[0] >> 4]],
+    "tricon-run-state": one_of({b"\0": ["run"], b"\1": ["halted"], b"\2": ["paused"]}),
+    "tricon-key-position": one_of({b"\0": ["stop"], b"\1": ["program"], b"\2": ["run"], b"\3": ["remote"]}),
+    "tase2-version": lambda raw, _: [".".join(str(int.from_bytes(part[1], "big")) for part in elements(raw))],
+    "tase2-features": lambda raw, _: [", ".join(str(at + 1) for at in range(9) if raw[1 + at // 8] >> (7 - at % 8) & 1)],
     "high-half": lambda raw, _: [str(raw[0] >> 4)],
     "u8.u8.u16-be": lambda raw, _: ["{}.{}.{}".format(*struct.unpack_from(">BBH", raw))],
     "ipmi-firmware": lambda raw, _: [f"{raw[0] & 0x7F}.{raw[1]:02x}"],
@@ -876,6 +938,11 @@ def registered(raw, texts, registry):
     return {name.split(" (")[0].strip() for name in names} | {name for name in usual if name}
 
 
+def windows(made):
+    """The numbers of one to four bytes among which one is the value."""
+    return [bytes(made[at : at + length]) for length in range(1, 5) for at in range(len(made) - length + 1)]
+
+
 def keyed(texts, key):
     """What follows a key in texts of the form KEY=value, in the forms in which it is told."""
     for text in texts:
@@ -935,7 +1002,8 @@ def check_value(evidence, capture, value, attribute, rule):
     if looked_up:
         kind, name = "registry", looked_up
     if kind == "registry":
-        if value not in registered(bytes(made), texts, name):
+        parts = windows(made) if isinstance(made, Inside) else [bytes(made)]
+        if not any(value in registered(part, texts, name) for part in parts):
             raise NotObtained(f"{name} has no {value!r} for {bytes(made)[:16].hex()}")
     elif kind == "field":
         field, _, key = name.partition(" ")
@@ -971,7 +1039,70 @@ def check_certificate(certificate, evidence, capture):
             raise NotObtained(f"{name}: {value!r} is read there, the document has {certificate[name]!r}")
 
 
-def facts_of(document):
+def power_of_p256(point, times):
+    """A multiple of a point of P-256 (SEC 2 section 2.4.2), None being the point at infinity."""
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+
+    def plus(a, b):
+        if a is None or b is None:
+            return a or b
+        if a[0] == b[0] and (a[1] + b[1]) % prime == 0:
+            return None
+        slope = (3 * a[0] ** 2 - 3) * pow(2 * a[1], -1, prime) if a == b else (b[1] - a[1]) * pow(b[0] - a[0], -1, prime)
+        x = (slope * slope - a[0] - b[0]) % prime
+        return x, (slope * (a[0] - x) - a[1]) % prime
+
+    total = None
+    while times:
+        if times & 1:
+            total = plus(total, point)
+        point, times = plus(point, point), times >> 1
+    return total, plus
+
+
+def verified(key, digest, signature):
+    """Whether a signature over a digest is by a key (SubjectPublicKeyInfo); None of algorithms that are not computed here."""
+    algorithm, bits = (part[1] for part in elements(der(key)[1]))
+    names = [oid(part[1]) for part in elements(algorithm) if part[0] == 6]
+    if names[:1] == ["1.2.840.113549.1.1.1"]:
+        modulus, exponent = (int.from_bytes(part[1], "big") for part in elements(der(bits[1:])[1]))
+        padded = pow(int.from_bytes(signature, "big"), exponent, modulus).to_bytes((modulus.bit_length() + 7) // 8, "big")
+        if not padded.startswith(b"\0\1\xff\xff\xff\xff\xff\xff\xff\xff"):
+            return None
+        return padded[2:].lstrip(b"\xff")[:1] == b"\0" and padded.endswith(digest)
+    if names == ["1.2.840.10045.2.1", "1.2.840.10045.3.1.7"] and bits[1:2] == b"\4":
+        order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+        base = (0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296, 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5)
+        r, s = (int.from_bytes(part[1], "big") for part in elements(der(signature)[1]))
+        own, inverse = (int.from_bytes(bits[2:34], "big"), int.from_bytes(bits[34:66], "big")), pow(s, -1, order)
+        one, plus = power_of_p256(base, int.from_bytes(digest[:32], "big") * inverse % order)
+        point = plus(one, power_of_p256(own, r * inverse % order)[0])
+        return point is not None and point[0] % order == r
+    return None
+
+
+def check_proof(proof, certificate, evidence, capture, captures, document):
+    """A signature is by the key of the certificate, over what is cited."""
+    check_frame(evidence, capture)
+    if evidence["field"] != "signature":
+        return
+    signed = next((one for one in proof if one["field"] == "signed-digest"), None)
+    if signed is None:
+        return
+    texts, _ = derived(capture.cut(signed["spans"]), signed["derivation"], (b"", 0))
+    digest = bytes.fromhex(texts[0])
+    shown = certificate["evidence"][0]
+    whole = captures_of(shown, document, captures)[0].cut(shown["spans"])
+    to_be_signed = list(elements(der(der(whole)[1])[1]))
+    key = to_be_signed[6 if to_be_signed[0][0] == 0xA0 else 5]
+    key = whole[(at := whole.index(key[1])) - (4 if len(key[1]) > 255 else 3 if len(key[1]) > 127 else 2) : at + len(key[1])]
+    signature = capture.cut(evidence["spans"])
+    # Of TLS 1.0 and 1.1 with ECDSA the SHA-1 alone is signed.
+    if not any(verified(key, one, signature) is not False for one in (digest, digest[16:] if len(digest) == 36 else digest)):
+        raise NotObtained("the signature is not by the certificate's key")
+
+
+def facts_of(document, captures=()):
     """(what, evidence, check) of everything that has to be followed."""
     for device in document["devices"]:
         who = (device["ips"] + device["macs"] + [device["id"]])[0] + (f" {device['part']}" if device.get("part") else "")
@@ -985,6 +1116,14 @@ def facts_of(document):
                 # Only the first is of the claim that stands; the others are of the same value, perhaps spelt otherwise, by their own rules.
                 rule = attribute["rule"] if index == 0 else ""
                 yield what, evidence, lambda e, c, a=attribute, n=name, r=rule: check_value(e, c, a["value"], n, r)
+        for identity in (one for one in device["identities"] if one["proven"]):
+            what = f"{who} holds the key of {identity['value'][:16]}"
+            shown = next((one for one in document["certificates"] if one["sha256"] == identity["value"]), None)
+            if shown is None or not identity.get("proof"):
+                yield what, None, None
+                continue
+            for evidence in identity["proof"]:
+                yield what, evidence, lambda e, c, p=identity["proof"], x=shown: check_proof(p, x, e, c, captures, document)
     for certificate in document["certificates"]:
         what = f"certificate {certificate['sha256'][:16]} {certificate['subject']!r}"
         if not certificate["evidence"]:
@@ -996,7 +1135,7 @@ def facts_of(document):
 def check(document, captures, report=print):
     """(checked, not obtained)."""
     checked, failed = 0, 0
-    for what, evidence, follow in facts_of(document):
+    for what, evidence, follow in facts_of(document, captures):
         checked += 1
         try:
             if evidence is None:

@@ -54,6 +54,8 @@ const UNUSUAL_PORTS: &[(&str, u16)] = &[
     ("nport", 24800),
     ("pcworx", 21962),
     ("proconos", 40547),
+    ("tristation", 21502),
+    ("coap", 15683),
     ("http", 4711),
     ("imap", 10143),
     ("kerberos", 10088),
@@ -224,11 +226,6 @@ fn every_value_that_stands_can_be_followed_back() {
     for capture in captures::all() {
         for device in &capture.document.devices {
             for (name, attribute) in device.attributes.iter().filter(|(_, attribute)| attribute.evidence.is_empty()) {
-                // What a device does is counted, not quoted: it stands among its roles and conversations.
-                let does = |role: &String| role.rsplit_once(' ').is_some_and(|(protocol, _)| attribute.rule.ends_with(&format!("-{protocol}")));
-                if attribute.rule.starts_with("behaviour:") && device.roles.iter().any(does) {
-                    continue;
-                }
                 without.insert(format!("{}: {} {name} {:?} by {}", capture.name, device.id, attribute.value, attribute.rule));
             }
         }

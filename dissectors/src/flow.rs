@@ -18,11 +18,11 @@ pub(crate) const FLOWS_MAX: usize = 1_000_000;
 pub(crate) const IDLE_NS_MAX: i64 = 300 * 1_000_000_000;
 
 /// The same for a TCP connection that stands open: keep-alives run every two hours by default (RFC 9293 §3.8.4). One on which nothing
-/// was ever said waits as long as all else.
+/// was ever said is as all else.
 pub(crate) const IDLE_TCP_NS_MAX: i64 = 3 * 3600 * 1_000_000_000;
 
-/// The same for a TCP connection that is over: what may still come of it are the copies that TIME-WAIT is there for (RFC 9293 §3.6.1),
-/// which lasts a minute where it lasts long.
+/// The same for what is over: a TCP connection that was closed, of which copies may still come as long as TIME-WAIT lasts (RFC 9293
+/// §3.6.1; a minute where it lasts long), and a question with its answer, one packet each. Most conversations are of these two kinds.
 pub(crate) const IDLE_OVER_NS_MAX: i64 = 60 * 1_000_000_000;
 
 /// What identifies a conversation: both ends, the lesser first.
@@ -201,6 +201,7 @@ impl Flow {
         match self.key.protocol {
             6 if self.marks & OVER == OVER => IDLE_OVER_NS_MAX,
             6 if low.payload > 0 || high.payload > 0 => IDLE_TCP_NS_MAX,
+            _ if low.packets < 2 && high.packets < 2 => IDLE_OVER_NS_MAX,
             _ => IDLE_NS_MAX,
         }
     }

@@ -8,9 +8,10 @@ use crate::http_message::Head;
 /// Keys under which messages are handed on.
 pub(crate) const OCPP: u64 = 1;
 pub(crate) const MQTT: u64 = 2;
+pub(crate) const BACNET: u64 = 3;
 
 /// Subprotocols by their registered names, as far as they are read: a prefix, since versions follow.
-const SUBPROTOCOLS: &[(&[u8], u64)] = &[(b"ocpp", OCPP), (b"mqtt", MQTT)];
+const SUBPROTOCOLS: &[(&[u8], u64)] = &[(b"ocpp", OCPP), (b"mqtt", MQTT), (b"hub.bsc.bacnet.org", BACNET), (b"dc.bsc.bacnet.org", BACNET)];
 
 /// Two bytes, eight of length, four of mask.
 const HEADER_MAX: usize = 14;

@@ -57,7 +57,8 @@ pub(crate) const fn reads(field: Field) -> bool {
 /// Whether a statement says so by being there.
 pub(crate) fn is_telling(said: &Statement<'_>) -> bool {
     let publishes = said.kind == Kind::Identity && matches!(said.protocol, "goose" | "sv");
-    matches!(said.kind, Kind::Topology | Kind::Router) || publishes || said.kind == Kind::Binding && is_container(said)
+    let leases = said.kind == Kind::Service && said.protocol == "dhcp";
+    matches!(said.kind, Kind::Topology | Kind::Router) || publishes || leases || said.kind == Kind::Binding && is_container(said)
 }
 
 /// Claims from what a device says that it does.
@@ -85,12 +86,19 @@ pub fn claims<'a>(said: &Statement<'a>, claims: &mut Vec<Claim<'a>>) {
                 add(Some(bridge), ("network", "switch", 55, "capability:sends-bpdu"));
             }
         }
-        (Kind::Identity, "goose") => add(published(said), ("field-device", "", 55, "capability:publishes-goose")),
+        (Kind::Identity, "goose") => add(published(said), ("controller", "ied", 55, "capability:publishes-goose")),
         (Kind::Identity, "sv") => add(published(said), ("field-device", "merging-unit", 55, "capability:publishes-sampled-values")),
         (Kind::Topology, "ptp") if is_grandmaster(said) => {
             add(place(Field::GrandmasterIdentity), ("infrastructure", "clock", 60, "capability:ptp-grandmaster"));
         }
         (Kind::Binding, _) if is_container(said) => add(None, ("", "container", 65, "capability:mac-made-of-address")),
+        // RFC 1542 §4.1: who hands on what clients send to everybody stands between networks.
+        (Kind::Service, "dhcp") if said.get(Field::RelayAddress).is_some() => {
+            add(place(Field::RelayAddress), ("network", "router", 60, "capability:relays-dhcp"));
+        }
+        (Kind::Service, "dhcp") if is_gateway(said) => {
+            add(place(Field::Gateway), ("network", "router", 64, "capability:leases-and-is-the-gateway"));
+        }
         (Kind::Router, _) => add(None, ("network", "router", 60, "capability:announces-itself-as-router")),
         _ => {}
     }
@@ -99,6 +107,11 @@ pub fn claims<'a>(said: &Statement<'a>, claims: &mut Vec<Claim<'a>>) {
 /// What names a stream of IEC 61850: protection and control devices and merging units publish, and their simulators.
 fn published(said: &Statement<'_>) -> Option<usize> {
     said.fields.iter().position(|said| matches!(said.field, Field::GooseControlBlock | Field::SvId))
+}
+
+/// RFC 2132 §3.5 and §9.7: who leases addresses and names itself as the router.
+fn is_gateway(said: &Statement<'_>) -> bool {
+    said.get(Field::ServerId).is_some_and(|server| said.all(Field::Gateway).any(|gateway| gateway == server))
 }
 
 /// IEEE 1588 §13.5: a clock that announces itself, of a class that only clocks with a reference of their own have (§7.6.2.5, classes 6

@@ -14,7 +14,7 @@
 //! | [`registry`] | fields that are numbers in a registry |
 //! | [`draft`] | drafts of rules from texts that no rule knew |
 //! | [`rule`] | the rule format, its errors, and which rules match a text |
-//! | [`behaviour`] | class, type and roles from what a device serves and uses |
+//! | [`behaviour`] | class and type from what a device does: what it serves, asks for, announces, forwards |
 //! | [`support`] | products whose makers give no more updates |
 //! | [`text`] | text from the wire, made safe to show |
 
@@ -102,6 +102,12 @@ impl Fingerprints {
         let mut claims = Vec::new();
         self.rules.claims_named("oui-vendor", organisation, None, &mut claims);
         claims
+    }
+
+    /// Rules that read what a device does.
+    #[must_use]
+    pub const fn behaviours(&self) -> &behaviour::Behaviours {
+        self.rules.behaviours()
     }
 
     /// A digest of the rules, one's own included.

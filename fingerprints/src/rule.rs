@@ -6,6 +6,7 @@
 //! compiled when they are first tried. The built-in ones were checked by a test; a user's own are checked when they are read.
 
 use crate::attribute::is_filler;
+use crate::behaviour::{self, Behaviours, Groups, Written};
 use crate::claim::{Attribute, Claim, Class};
 use crate::text::escape;
 use observations::Field;
@@ -21,6 +22,7 @@ mod words;
 /// The built-in rule files.
 const BUILT_IN: &[(&str, &str)] = &[
     ("banners.toml", include_str!("../data/banners.toml")),
+    ("behaviour.toml", include_str!("../data/behaviour.toml")),
     ("dhcp_vendor_class.toml", include_str!("../data/dhcp_vendor_class.toml")),
     ("hostnames.toml", include_str!("../data/hostnames.toml")),
     ("infrastructure.toml", include_str!("../data/infrastructure.toml")),
@@ -42,7 +44,7 @@ const CONFIDENCE_DEFAULT: u8 = 70;
 
 /// Fields of rules that are no single observed field: a host's name in any protocol, the card's maker.
 const JOINED: &[(&str, &[Field])] =
-    &[("hostname", &[Field::Hostname, Field::SystemName, Field::FullyQualifiedName, Field::DnsName]), ("oui-vendor", &[])];
+    &[("hostname", &[Field::Hostname, Field::SystemName, Field::FullyQualifiedName, Field::DnsName, Field::SyslogHostname]), ("oui-vendor", &[])];
 
 /// One file of rules.
 #[derive(Deserialize)]
@@ -50,6 +52,12 @@ const JOINED: &[(&str, &[Field])] =
 struct File {
     #[serde(default)]
     rule: Vec<Rule>,
+    #[serde(default)]
+    behaviour: Vec<Written>,
+    #[serde(default)]
+    groups: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    patterns: BTreeMap<String, String>,
 }
 
 /// One rule, as written.
@@ -123,6 +131,7 @@ pub struct Rules {
     sets: Vec<(String, Set)>,
     /// By the number of a field: the sets that read it.
     fields: Vec<Vec<usize>>,
+    behaviours: Behaviours,
     count: usize,
     digest: String,
 }
@@ -140,19 +149,29 @@ impl Rules {
     /// [`RuleError`] for the first that is wrong.
     pub fn load(more: &[(String, String)]) -> Result<Self, RuleError> {
         let mut rules: BTreeMap<String, (&str, bool, Rule)> = BTreeMap::new();
+        let (mut behaviours, mut groups) = (BTreeMap::<String, (&str, bool, Written)>::new(), Groups::default());
         let built_in = BUILT_IN.iter().map(|(file, text)| (*file, *text, false));
         for (file, text, own) in built_in.chain(more.iter().map(|(file, text)| (file.as_str(), text.as_str(), true))) {
             let read: File = toml::from_str(text).map_err(|e| RuleError { file: file.into(), rule: None, reason: e.to_string() })?;
             for rule in read.rule {
                 rules.insert(rule.id.clone(), (file, own, rule));
             }
+            behaviours.extend(read.behaviour.into_iter().map(|rule| (rule.id.clone(), (file, own, rule))));
+            groups.protocols.extend(read.groups);
+            groups.patterns.extend(read.patterns);
         }
         let texts = BUILT_IN.iter().map(|(_, text)| *text).chain(more.iter().map(|(_, text)| text.as_str()));
-        let mut all = Self { count: rules.len(), digest: crate::digest(texts), ..Self::default() };
+        let mut all = Self { count: rules.len() + behaviours.len(), digest: crate::digest(texts), ..Self::default() };
         for (file, own, rule) in rules.into_values() {
             let checked = if own { check(&rule) } else { Ok(()) };
             let id = rule.id.clone();
             checked.and_then(|()| all.add(rule)).map_err(|reason| RuleError { file: file.to_owned(), rule: Some(id), reason })?;
+        }
+        all.behaviours.families(&groups);
+        for (id, (file, own, rule)) in behaviours {
+            let checked = if own { behaviour::check(&rule, &groups) } else { Ok(()) };
+            let added = checked.and_then(|()| all.behaviours.add(&rule, &groups));
+            added.map_err(|reason| RuleError { file: file.to_owned(), rule: Some(id), reason })?;
         }
         all.index();
         Ok(all)
@@ -219,6 +238,12 @@ impl Rules {
         if let Some((_, set)) = self.sets.iter().find(|(known, _)| known == name) {
             set.claims(text, index, claims);
         }
+    }
+
+    /// Rules that read what a device does.
+    #[must_use]
+    pub const fn behaviours(&self) -> &Behaviours {
+        &self.behaviours
     }
 
     /// How many rules there are.

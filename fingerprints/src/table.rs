@@ -14,6 +14,7 @@ const HART_MANUFACTURER: &str = include_str!("../data/hart_manufacturer.tsv");
 const CSA_VENDOR: &str = include_str!("../data/csa_vendor.tsv");
 const ENTERPRISE: &str = include_str!("../data/snmp_enterprise.tsv");
 const FLAG_ID: &str = include_str!("../data/flag_id.tsv");
+const PORT_GUESS: &str = include_str!("../data/port_guess.tsv");
 const BUILDERS: &str = include_str!("../data/mac_vendor_builds_devices.tsv");
 const VENDOR_NAMES: &str = include_str!("../data/vendor_names.tsv");
 
@@ -30,6 +31,7 @@ const ALL: &[&str] = &[
     CSA_VENDOR,
     ENTERPRISE,
     FLAG_ID,
+    PORT_GUESS,
     BUILDERS,
     VENDOR_NAMES,
 ];
@@ -112,6 +114,12 @@ pub fn bacnet_vendor(id: u64) -> Option<&'static str> {
 #[must_use]
 pub fn flag_id(id: &str) -> Option<&'static str> {
     find(FLAG_ID, id, |a, b| a.as_bytes().cmp(b.as_bytes()))
+}
+
+/// What bytes that nobody could read may be by their port alone, `udp/18507`: a guess, of which no device's record knows.
+#[must_use]
+pub fn port_guess(port: &str) -> Option<&'static str> {
+    find(PORT_GUESS, port, |a, b| a.as_bytes().cmp(b.as_bytes()))
 }
 
 /// The maker of a KNX manufacturer code (KNX Association).
@@ -230,6 +238,14 @@ mod tests {
         assert_eq!(cip_vendor(999_999), None);
         assert_eq!(flag_id("LGZ").and_then(vendor_name), Some("Landis+Gyr"));
         assert_eq!(flag_id("???"), None);
+    }
+
+    #[test]
+    fn ports_are_guesses_where_they_are_known_for_something() {
+        assert_eq!(port_guess("udp/18507"), Some("Emerson DeltaV"));
+        assert_eq!((port_guess("udp/5450"), port_guess("tcp/80")), (None, None));
+        let keys: Vec<&str> = PORT_GUESS.lines().filter(|line| !line.starts_with('#')).filter_map(|line| Some(line.split_once('\t')?.0)).collect();
+        assert!(keys.iter().all(|key| port_guess(key).is_some()));
     }
 
     #[test]

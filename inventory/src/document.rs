@@ -124,6 +124,9 @@ schema! {
         asked_for_only: Vec<String>,
         /// Payload that no dissector knew, by port.
         opaque_bytes: BTreeMap<String, u64>,
+        /// What such a port is known for: a guess from its number alone, which no device's record rests on.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        opaque_guesses: BTreeMap<String, String>,
         /// TLS servers whose certificates TLS 1.3 hides, of all TLS servers, in percent.
         tls13_share: Option<u8>,
         /// Virtual router addresses: they belong to no single device.
@@ -263,9 +266,9 @@ schema! {
 
     /// An address and when it was used.
     Binding {
-        /// `ip` or `mac`.
+        /// `ip`, `mac` or `hostname`.
         kind: String,
-        /// The address.
+        /// The address or the name.
         value: String,
         /// The segment.
         segment: String,
@@ -385,8 +388,18 @@ schema! {
         /// Of a certificate.
         #[serde(skip_serializing_if = "Option::is_none")]
         not_after: Option<String>,
+        /// As what the device used it: `server`, `client`.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        roles: Vec<String>,
+        /// First packet that shows it.
+        first_seen: Option<String>,
+        /// Last packet.
+        last_seen: Option<String>,
         /// A signature was verified.
         proven: bool,
+        /// Where that signature stands, and what it signs.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        proof: Vec<Evidence>,
         /// No other device shows it.
         unique: bool,
     }
@@ -559,6 +572,9 @@ schema! {
         presented_by: Vec<String>,
         /// `server`, `client`.
         roles: Vec<String>,
+        /// Ids of those that proved to hold its key.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        proven_by: Vec<String>,
         /// Where it stands.
         evidence: Vec<Evidence>,
     }

@@ -228,5 +228,8 @@ fn quotation(f: &mut fmt::Formatter<'_>, evidence: &Evidence) -> fmt::Result {
     if !derivation.is_empty() {
         write!(f, " ({})", derivation.join(", "))?;
     }
+    if dissector.is_empty() {
+        return writeln!(f, ": a conversation begins, in {}", file.as_ref().unwrap_or(source));
+    }
     writeln!(f, ": {quote:?}, by {dissector} in {}", file.as_ref().unwrap_or(source))
 }

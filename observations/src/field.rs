@@ -344,6 +344,16 @@ table! {
         IsCa = 203, "is-ca";
         /// 1 if the server asked for a client certificate.
         TlsClientAuth = 204, "tls-client-auth";
+        /// The public key of a certificate: SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) in DER.
+        PublicKey = 205, "public-key";
+        /// Digest of what was signed, under the digest that the scheme names.
+        SignedDigest = 206, "signed-digest";
+        /// What was signed, where the scheme takes no digest of it (RFC 8032).
+        SignedBytes = 207, "signed-bytes";
+        /// A signature.
+        Signature = 208, "signature";
+        /// How it was signed: number of a TLS SignatureScheme (RFC 8446 section 4.2.3); none for RSA over MD5 and SHA-1 together (RFC 4346).
+        SignatureScheme = 209, "signature-scheme";
         /// Modbus unit identifier.
         UnitId = 210, "unit-id";
         /// A function code.
@@ -501,6 +511,8 @@ table! {
         FlagId = 427, "flag-id";
         /// COSEM logical device name (0.0.42.0.0.255).
         CosemDeviceName = 428, "cosem-device-name";
+        /// Conformance blocks that an ICCP server supports (IEC 60870-6-503).
+        ConformanceBlocks = 429, "conformance-blocks";
 
         // Factories: 450 to 499, and 500 to 549 for fieldbuses and programming.
         /// A PROFINET station's name that a host asks for.
@@ -547,6 +559,10 @@ table! {
         RevisionNumber = 520, "revision-number";
         /// HART tag of eight characters, beside which a long one may be set.
         ShortTag = 521, "short-tag";
+        /// Number of a module's type in a Tricon chassis.
+        TriconModule = 522, "tricon-module";
+        /// Version of a Tricon, 0.0 for all before 10.
+        TriconVersion = 523, "tricon-version";
         /// A node's, station's or unit's number on its network, as the protocol counts (FINS, ROC Plus, Genisys).
         NodeAddress = 450, "node-address";
         /// A network's or group's number (FINS, ROC Plus).
@@ -617,6 +633,8 @@ table! {
         SomeIpService = 572, "someip-service";
         /// A SOME/IP service instance's number.
         SomeIpInstance = 573, "someip-instance";
+        /// Virtual address of a BACnet/SC node.
+        BacnetVmac = 574, "bacnet-vmac";
 
         // Things, medicine, charging: 600 to 649.
         /// MQTT client identifier.
@@ -854,6 +872,8 @@ table! {
         Stack = 18, "stack";
         /// Something that may change a device was asked of it.
         Operation = 19, "operation";
+        /// What somebody signed to prove that it holds a key, and the signature; nobody has verified it yet.
+        Proof = 20, "proof";
     }
 }
 

@@ -69,6 +69,12 @@ pub enum StepKind {
     GenisysStation,
     /// Sparkplug device behind an edge node: 32 bits of a hash of its identifier.
     SparkplugDevice,
+    /// Slot of a Tricon's first chassis: 0 to 2 are the main processors.
+    TriconSlot,
+    /// Virtual address of a BACnet/SC node behind its hub.
+    BacnetVmac,
+    /// Object in an OPC UA server that has a name plate: 32 bits of a hash of its node.
+    OpcUaObject,
 }
 
 /// Every step kind with its code in canonical bytes and its name in documents. Codes are never used again.
@@ -96,6 +102,9 @@ pub const STEP_KINDS: &[(StepKind, u8, &str)] = &[
     (StepKind::MelsecStation, 44, "station"),
     (StepKind::GenisysStation, 45, "station"),
     (StepKind::SparkplugDevice, 61, "sparkplug device"),
+    (StepKind::TriconSlot, 46, "slot"),
+    (StepKind::BacnetVmac, 47, "virtual address"),
+    (StepKind::OpcUaObject, 62, "opc ua object"),
     (StepKind::Pmu, 15, "pmu"),
 ];
 

@@ -69,7 +69,8 @@ class Play:
         return process
 
     def service(self, name):
-        device, command = scenarios.SERVICES[name]
+        # The plants' devices may bear the same names: a scenario's own services come first.
+        device, command = self.scenario.get("own", {}).get(name) or scenarios.SERVICES[name]
         return self.spawn(device, "exec " + command)
 
     def client(self, device, command, limit):

@@ -2,7 +2,7 @@
 
 SERVICES   name: (device, command): a device's server, runs until the recording ends
 SCENARIOS  name: services started before the steps (before, underway: even before the recording); steps (device, command[, seconds]) one after another, or a timeline
-           with start-up; outputs (file, tshark filter that cuts it or None for the whole, filter that proves it)
+           with start-up; own: services of this scenario alone; outputs (file, tshark filter that cuts it or None for the whole, filter that proves it)
 """
 import it
 import ot_iot
@@ -122,7 +122,10 @@ SERVICES |= {
     "ipmi": ("srv", "ipmi_sim -n -c @CONF@/ipmi-lan.conf -f @CONF@/ipmi.emu -s @OUT@/ipmi"),
 }
 
-SERVICES |= two_cells.SERVICES | ot_iot.SERVICES | it.SERVICES
+for more in (ot_iot.SERVICES, it.SERVICES):
+    # Of two services of one name the first would be lost without a word.
+    assert not SERVICES.keys() & more.keys(), f"services that stand twice: {SERVICES.keys() & more.keys()}"
+    SERVICES |= more
 
 CURL = "curl -sk -m 6 -o /dev/null "
 V2C = "snmpget -v2c -c {} -r 1 -t 2 {} 1.3.6.1.2.1.1.1.0 1.3.6.1.2.1.1.2.0 1.3.6.1.2.1.1.3.0 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.6.0"
@@ -144,7 +147,7 @@ PLANT_AND_OFFICE = [
     (4.5, "power", "pnio"), (4.7, "service", "pnio-dcp"),
     (5.0, "power", "wago"), (5.2, "service", "wago-web"),
     (5.5, "power", "nport"), (5.7, "service", "nport-modbus", "nport-web", "nport-snmp"),
-    (6.0, "service", "remote-modbus", "remote-ssh"),
+    (5.8, "power", "remote"), (6.0, "service", "remote-modbus", "remote-ssh"),
     (7.0, "power", "hmi"),
     # the office arrives
     (8.0, "power", "eng"), (8.5, "service", "eng-dhcp"),
@@ -342,7 +345,7 @@ SCENARIOS = {
         "outputs": [("iec60870_104/interrogation-and-command.pcap", "tcp.port == 2404", "iec60870_asdu.typeid == 100")],
     },
     "mms-goose": {
-        "services": ["mms"], "settle": 3, "steps": [("hmi", PY + "mms_station.py 10.77.0.17"), ("ied", PY + "goose_publisher.py")],
+        "services": ["mms"], "settle": 6, "steps": [("hmi", PY + "mms_station.py 10.77.0.17"), ("ied", PY + "goose_publisher.py")],
         "outputs": [("mms/identify.pcap", "tcp.port == 102", "mms.vendorName"), ("goose/trip.pcap", "goose", "goose.gocbRef")],
     },
     "fins-slmp": {

@@ -235,6 +235,6 @@ TIMELINE = [
 ]
 
 SCENARIO = {
-    "plant": "two-cells", "dark": True, "before": BOOTED, "ready": 25, "settle": 0, "timeline": TIMELINE,
+    "plant": "two-cells", "own": SERVICES, "dark": True, "before": BOOTED, "ready": 25, "settle": 0, "timeline": TIMELINE,
     "outputs": [("two-cells.pcap", None, "vlan.id == 20 && modbus.func_code == 43")],
 }

@@ -5,7 +5,7 @@ use super::reading::Knowledge;
 use super::{Done, Failure, find};
 use crate::capture::text::{grouped, shown};
 use inventory::View;
-use inventory::document::{AttributeRecord, Device, Document, Evidence, Finding, Rival};
+use inventory::document::{AttributeRecord, Device, Document, Evidence, Finding, Identity, Rival};
 use inventory::explain::explain_in;
 use inventory::resolve::Join;
 use std::fmt::Write;
@@ -129,6 +129,9 @@ fn whole(out: &mut String, document: &Document, device: &Device, joins: &[Join])
     for more in &device.would_tell_more {
         writeln!(out, "  would tell more: {more}")?;
     }
+    for identity in &device.identities {
+        presented(out, document, identity)?;
+    }
     for (name, record) in &device.attributes {
         writeln!(out)?;
         one(out, document, name, record)?;
@@ -146,6 +149,21 @@ fn whole(out: &mut String, document: &Document, device: &Device, joins: &[Join])
         }
     }
     Ok(())
+}
+
+/// A key that it presented, and what proves that it holds it.
+fn presented(out: &mut String, document: &Document, identity: &Identity) -> std::fmt::Result {
+    writeln!(out, "\n{}: {}", identity.kind, identity.value)?;
+    let when = span(identity.first_seen.as_deref(), identity.last_seen.as_deref());
+    let roles = if identity.roles.is_empty() { String::new() } else { format!("as {}, ", identity.roles.join(" and ")) };
+    let alone = if identity.unique { "" } else { ", and so do others" };
+    writeln!(out, "  it shows this {roles}{when}{alone}")?;
+    if identity.proven {
+        writeln!(out, "  proven: it signed by this key")?;
+    } else if identity.kind == "x509" {
+        writeln!(out, "  not proven: no signature by this key was seen in the clear")?;
+    }
+    identity.proof.iter().try_for_each(|evidence| bytes(out, document, evidence))
 }
 
 fn one(out: &mut String, document: &Document, name: &str, record: &AttributeRecord) -> std::fmt::Result {
@@ -172,7 +190,14 @@ fn bytes(out: &mut String, document: &Document, evidence: &Evidence) -> std::fmt
     let name = evidence.file.as_deref().or(source.map(|source| source.name.as_str())).unwrap_or("a source that is not listed");
     write!(out, "  {name}")?;
     for span in &evidence.spans {
-        write!(out, ", packet {} bytes {} to {}", grouped(span.packet), span.offset, span.offset.saturating_add(span.length).saturating_sub(1))?;
+        write!(out, ", packet {}", grouped(span.packet))?;
+        if span.length > 0 {
+            write!(out, " bytes {} to {}", span.offset, span.offset.saturating_add(span.length).saturating_sub(1))?;
+        }
+    }
+    // Of what a device does a packet is shown: that in which the conversation began.
+    if evidence.dissector.is_empty() {
+        return writeln!(out, ", {}: its conversation in {} begins", evidence.time.as_deref().unwrap_or("no time"), evidence.protocol);
     }
     let field = if evidence.field.is_empty() { String::new() } else { format!(" {}", evidence.field) };
     writeln!(out, ", {}: {}{field}", evidence.time.as_deref().unwrap_or("no time"), evidence.dissector)?;
@@ -230,6 +255,11 @@ mod tests {
             out,
             "  a.pcap, packet 1,204 bytes 62 to 64, no time: modbus@1 vendor_name\n    0000  41 00 0a                                         A..\n"
         );
+        let spans = vec![document::Span { packet: 12, ..Default::default() }];
+        let begins = Evidence { source: "k".into(), protocol: "imap".into(), spans, ..Evidence::default() };
+        out.clear();
+        bytes(&mut out, &document, &begins).unwrap();
+        assert_eq!(out, "  a.pcap, packet 12, no time: its conversation in imap begins\n");
         assert_eq!(quoted("hex:zz"), b"hex:zz");
         assert_eq!(quoted("hex:\u{e9}1"), "hex:\u{e9}1".as_bytes());
     }

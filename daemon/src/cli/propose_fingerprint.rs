@@ -15,7 +15,7 @@ const DRAFTS_MAX: usize = 200;
 /// Makers of cards that a draft names.
 const CARDS_MAX: usize = 4;
 
-/// Groups what was heard of devices without a class, and prints a draft of a rule for each group.
+/// Groups what was heard of devices that no text told the class of, and prints a draft of a rule for each group.
 ///
 /// Numbers are left out of the samples; names of hosts are shown only where several devices have the like. Finish a draft (what it is, how
 /// that is known), put it into a folder, and read with `--fingerprints FOLDER`.
@@ -85,7 +85,12 @@ fn drafts(said: &Said, document: &Document, devices_min: usize) -> (String, usiz
     (drafts.collect::<Vec<_>>().join("\n"), left_out)
 }
 
-/// Devices of which nobody knows the class, by their addresses.
+/// Whether nothing but behaviour tells what a device is.
+fn is_unrecognised(device: &Device) -> bool {
+    device.class == "unknown" || device.attributes.get("class").is_some_and(|class| class.rule.starts_with("behaviour:"))
+}
+
+/// Devices of which nobody knows the class, or only by what they do, by their addresses.
 struct Unknown<'d> {
     by_mac: HashMap<Mac, &'d Device>,
     by_ip: HashMap<IpAddr, &'d Device>,
@@ -94,7 +99,7 @@ struct Unknown<'d> {
 impl<'d> Unknown<'d> {
     fn of(document: &'d Document) -> Self {
         let mut all = Self { by_mac: HashMap::new(), by_ip: HashMap::new() };
-        for device in document.devices.iter().filter(|device| device.class == "unknown" && device.kind != "ghost") {
+        for device in document.devices.iter().filter(|device| is_unrecognised(device) && device.kind != "ghost") {
             all.by_mac.extend(device.macs.iter().filter_map(|mac| Some((mac.parse().ok()?, device))));
             all.by_ip.extend(device.ips.iter().filter_map(|ip| Some((ip.parse().ok()?, device))));
         }

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use inventory::Document;
 use inventory::document::Device;
 use inventory::judge::catalogue::Severity;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 
@@ -73,7 +73,10 @@ fn not_shown(document: &Document) -> Vec<String> {
         format!("the other direction of {} of {} conversations", coverage.one_way_conversations, coverage.conversations),
     );
     add(coverage.cut, format!("beginning or end of {} connections", coverage.cut));
-    add(opaque, format!("the sense of {opaque} bytes in unknown protocols"));
+    let guesses: BTreeSet<&str> = coverage.opaque_guesses.values().map(String::as_str).collect();
+    let guesses = guesses.into_iter().collect::<Vec<_>>().join("; ");
+    let perhaps = if guesses.is_empty() { guesses } else { format!(" (by their ports perhaps: {guesses})") };
+    add(opaque, format!("the sense of {opaque} bytes in unknown protocols{perhaps}"));
     add(dropped, format!("{dropped} packets lost by the capture"));
     let share = coverage.tls13_share.unwrap_or(0);
     add(share.into(), format!("certificates of {share} % of the TLS servers (TLS 1.3)"));

@@ -206,6 +206,6 @@ fn a_connection_that_stands_open_waits_for_hours_and_one_that_is_over_a_minute()
     assert_eq!(conversations(said(FINISHED), 3600, said(PUSH)), 1, "the other end may still say something");
     assert_eq!(conversations(said(RESET), 60, said(PUSH)), 1);
     assert_eq!(conversations(said(RESET), 61, said(PUSH)), 2);
-    assert_eq!(conversations((PUSH, b""), 300, said(PUSH)), 1, "nothing was said yet");
-    assert_eq!(conversations((PUSH, b""), 301, said(PUSH)), 2);
+    assert_eq!(conversations((PUSH, b""), 60, said(PUSH)), 1, "nothing was said yet");
+    assert_eq!(conversations((PUSH, b""), 61, said(PUSH)), 2);
 }

@@ -5,7 +5,7 @@ use observations::{Endpoint, Tally, Transport};
 use std::num::NonZeroU32;
 
 /// RFC 6335 §6: ports from here on are never assigned. Where something only comes from one, nobody is known to be served there.
-const DYNAMIC_PORTS: u16 = 49152;
+pub(super) const DYNAMIC_PORTS: u16 = 49152;
 
 /// Who put a question, in which protocol, to whom (`None`: to a group), and to which port.
 type Question = (Side, u32, Option<Side>, u16);

@@ -1,9 +1,9 @@
 //! Conversations, services, roles and traffic, from tallies. Totals are sums over sources; within one source counters are absolute.
 
-use crate::assemble::answer::{Questions, Serves, Side};
+use crate::assemble::answer::{DYNAMIC_PORTS, Questions, Serves, Side};
 use crate::assemble::{View, time};
 use crate::document;
-use crate::gather::{Span, wider};
+use crate::gather::{Name, Span, wider};
 use crate::grouped::Grouped;
 use fingerprints::behaviour::Role;
 use foldhash::fast::RandomState;
@@ -12,8 +12,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+mod acting;
 mod talk;
 
+pub(super) use acting::Acting;
+use acting::{Asked, BARE, SCANS_MIN, Sum, behind};
 pub(crate) use talk::Talk;
 
 /// Every conversation, in the document's order: rows point into what was said, and are read when they are shown.
@@ -34,6 +37,8 @@ pub(crate) struct Traffic<'v> {
     /// By the component that serves, what shows it.
     served: Grouped<Shown>,
     one_way: u64,
+    /// By next hop, a component behind it.
+    behind: HashMap<(Name, Mac), u32, RandomState>,
 }
 
 /// A conversation that shows a service.
@@ -44,15 +49,6 @@ struct Shown {
     port: Option<u16>,
     /// The side that was taken for the client serves.
     by_client: bool,
-}
-
-/// What one component sent and received, and in which protocols it asks.
-#[derive(Clone, Default)]
-struct Sum<'v> {
-    sent: document::Traffic,
-    received: document::Traffic,
-    span: Option<Span>,
-    asks: Vec<&'v str>,
 }
 
 /// One row of a source.
@@ -111,7 +107,15 @@ impl std::fmt::Display for Address {
 pub(super) struct Of<'v> {
     pub(super) sent: document::Traffic,
     pub(super) received: document::Traffic,
-    pub(super) roles: Vec<Role<'v>>,
+    pub(super) roles: Vec<Acting<'v>>,
+    /// Announcements, and a conversation of each.
+    pub(super) speaks: Vec<(&'v str, u32)>,
+    /// It answers at a port that can be assigned, in a protocol that nobody knows.
+    pub(super) unknown: Option<u32>,
+    /// A conversation of somebody behind it.
+    pub(super) forwards: Option<u32>,
+    /// A conversation of a scan.
+    pub(super) scans: Option<u32>,
     pub(super) span: Option<Span>,
     services: BTreeMap<(&'v str, Endpoint), Served>,
 }
@@ -126,7 +130,7 @@ struct Served {
 /// Protocols whose frames are announcements: speaking them is no service to a client.
 const NO_ROLES: &[&str] = &[
     "arp", "eth", "ip", "ipv6", "tcp", "udp", "sctp", "ethernet", "icmpv6", "lldp", "cdp", "stp", "igmp", "pim", "mndp", "hsrp", "glbp", "ospf",
-    "eigrp", "isis", "rip", "bfd",
+    "eigrp", "isis", "rip", "ripng", "bfd",
 ];
 
 /// Conversations that are read in the time that one takes from memory.
@@ -161,6 +165,7 @@ impl<'v> Traffic<'v> {
         let mut ranks = vec![0; by_rank.len()];
         by_rank.iter().zip(0..).for_each(|(at, rank)| ranks[*at as usize] = rank);
         let mut found = Found::default();
+        let behind = behind(view);
         let (many, mut rows) = (found.number(Address::Many), Vec::new());
         let protocols = protocols(view);
         for (source, one) in (0u32..).zip(&view.facts.sources) {
@@ -181,7 +186,8 @@ impl<'v> Traffic<'v> {
         }
         let addresses = ranked(&found.addresses, &mut rows);
         rows.sort_unstable();
-        Self { view, addresses, by_rank, protocols, rows, starts: Vec::new(), sums: Vec::new(), served: Grouped::default(), one_way: 0 }.joined()
+        Self { view, addresses, by_rank, protocols, rows, starts: Vec::new(), sums: Vec::new(), served: Grouped::default(), one_way: 0, behind }
+            .joined()
     }
 
     /// Finds which rows are one conversation, and whose.
@@ -221,16 +227,19 @@ impl<'v> Traffic<'v> {
             };
             let shown = |port, by_client| Shown { number: number as u32, port, by_client };
             if let Some(at) = self.component(row.client) {
+                let nearby = sum.directions == 3 && self.is_near(row);
                 let of = &mut sums[at as usize];
                 of.add(out, back, span);
+                of.tries(number as u32, (protocol, endpoint), &sum);
                 if let Serves::Client(port) = serves {
                     served.push((at, shown(Some(port), true)));
-                } else if sum.packets_out > 0 && !NO_ROLES.contains(&protocol) && !of.asks.contains(&protocol) {
-                    of.asks.push(protocol);
+                } else if sum.packets_out > 0 && !BARE.contains(&protocol) {
+                    of.asks(Asked { protocol, talk: number as u32, nearby, around: row.server == 0 && sum.directions != 3 });
                 }
             }
             if let Some(at) = self.component(row.server) {
                 sums[at as usize].add(back, out, span);
+                sums[at as usize].talk.get_or_insert(number as u32);
                 match serves {
                     Serves::Server(port) => served.push((at, shown(Some(port), false))),
                     Serves::ServerSomewhere => served.push((at, shown(None, false))),
@@ -359,14 +368,24 @@ impl<'v> Traffic<'v> {
 
     /// What they tell of one component.
     pub(super) fn component_of(&self, at: usize) -> Of<'v> {
-        let Sum { sent, received, span, asks } = self.sums.get(at).cloned().unwrap_or_default();
-        let roles = asks.into_iter().map(|protocol| Role { protocol, serves: false }).collect();
-        let mut of = Of { sent, received, span, roles, services: BTreeMap::new() };
+        let sum = self.sums.get(at).cloned().unwrap_or_default();
+        let scans = Some(sum.tried.1).filter(|_| sum.tried.0 >= SCANS_MIN && sum.tried.0 > sum.answered);
+        let mut of = Of { sent: sum.sent, received: sum.received, span: sum.span, scans, forwards: self.forwards(at), ..Of::default() };
+        for Asked { protocol, talk, nearby, around } in sum.asks {
+            if NO_ROLES.contains(&protocol) {
+                of.speaks.push((protocol, talk));
+            } else {
+                of.roles.push(Acting { role: Role { protocol, serves: false }, talk, nearby, around });
+            }
+        }
         for Shown { number, port, by_client } in self.served.get(at) {
             let number = *number as usize;
             let Some(said) = self.first(number) else { continue };
-            of.serves(said.protocol());
+            of.serves(said.protocol(), number as u32);
             let Some(port) = *port else { continue };
+            if said.protocol() == "tcp" && port < DYNAMIC_PORTS {
+                of.unknown.get_or_insert(number as u32);
+            }
             let (row, sum) = (self.row(number), self.counters(number));
             let span = (sum.first.time, sum.last.time);
             let served = of.services.entry((said.protocol(), Endpoint { port, ..said.endpoint() })).or_default();
@@ -426,23 +445,11 @@ fn ranked(addresses: &[Address], rows: &mut [Row]) -> Vec<(Box<str>, Address)> {
     texts.into_iter().map(|(_, text, number)| (text, addresses[number as usize])).collect()
 }
 
-impl Sum<'_> {
-    fn add(&mut self, sent: (u64, u64), received: (u64, u64), span: Span) {
-        self.sent.packets += sent.0;
-        self.sent.bytes += sent.1;
-        self.received.packets += received.0;
-        self.received.bytes += received.1;
-        if sent.0 > 0 {
-            self.span = Some(self.span.map_or(span, |known| wider(known, span)));
-        }
-    }
-}
-
 impl<'v> Of<'v> {
-    fn serves(&mut self, protocol: &'v str) {
+    fn serves(&mut self, protocol: &'v str, talk: u32) {
         let role = Role { protocol, serves: true };
-        if !NO_ROLES.contains(&protocol) && !self.roles.contains(&role) {
-            self.roles.push(role);
+        if !NO_ROLES.contains(&protocol) && !self.roles.iter().any(|acting| acting.role == role) {
+            self.roles.push(Acting { role, talk, nearby: false, around: false });
         }
     }
 

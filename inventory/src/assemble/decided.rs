@@ -1,27 +1,31 @@
 //! What a device is: claims decided, with their evidence.
 
+use super::acts::Act;
+use super::conversation::Traffic;
 use super::{View, kind, time};
 use crate::attribute::{Candidate, Decided, TOLD_MIN, decide, normal};
 use crate::document::{self, AttributeRecord, Device, Rival};
 use crate::gather::ClaimAt;
 use crate::resolve::Component;
-use fingerprints::behaviour::{self, Role};
-use fingerprints::{Attribute, Claim, Class};
+use fingerprints::behaviour::{Acts, Trait, Verb};
+use fingerprints::{Attribute, Class};
 use observations::{Field, Mac, ValueRef};
 
 /// Quotations shown for one value.
 const EVIDENCE_MAX: usize = 4;
 
-/// The first statement of a device in the protocol that a claim of behaviour (`behaviour:serves-modbus`) rests on.
-fn said_in<'c, 't, 'a>(claims: &[&'c ClaimAt<'t, 'a>], acts: &Claim<'_>) -> Option<&'c ClaimAt<'t, 'a>> {
-    let (_, protocol) = acts.rule.split_once('-')?;
-    let said = claims.iter().copied().filter(|claim| claim.protocol() == protocol);
-    said.min_by_key(|claim| (claim.told.entry.first, claim.told.at.source, claim.told.entry.key))
+/// What a device does, and what is known of it besides.
+pub(super) struct Doing<'x, 't, 'a> {
+    pub(super) acts: Vec<Act<'x, 't, 'a>>,
+    /// The maker of its card.
+    pub(super) maker: Option<&'static str>,
+    /// Where conversations are looked up.
+    pub(super) traffic: Option<&'x Traffic<'x>>,
 }
 
 impl<'a> View<'a> {
     /// Attributes, class, type, names.
-    pub(super) fn decide_all(&self, device: &mut Device, claims: &[&ClaimAt<'_, 'a>], roles: &[Role<'_>]) {
+    pub(super) fn decide_all<'x, 't>(&self, device: &mut Device, claims: &[&'x ClaimAt<'t, 'a>], mut doing: Doing<'x, 't, 'a>) {
         let mut by_attribute = claims.to_vec();
         // Stable: of one attribute they stay in their order.
         by_attribute.sort_by_key(|claim| claim.claim.attribute);
@@ -38,22 +42,26 @@ impl<'a> View<'a> {
             let Some(decided) = decide(attribute, claims) else { continue };
             if attribute == Attribute::Hostname {
                 device.hostnames = names(&decided);
-            } else {
-                device.attributes.insert(attribute.name().to_owned(), self.record(&decided));
+                device.bindings.extend(named(&decided));
             }
+            device.attributes.insert(attribute.name().to_owned(), self.record(&decided));
         }
-        let behaviour = self.shown(behaviour::claims(roles), claims);
-        device.class = self.tell(device, Attribute::Class, of(Attribute::Class), &behaviour, claims);
+        let by_others = |claim: &&&'x ClaimAt<'t, 'a>| claim.claim.class == Class::Reported;
+        if let Some(by) = of(Attribute::Hostname).iter().find(by_others).copied() {
+            doing.acts.push(Act { what: Trait { verb: Verb::Is, what: "named" }, said: Some(by), talk: None });
+        }
+        let traits: Vec<Trait<'_>> = doing.acts.iter().map(|act| act.what).collect();
+        let known = |name: &str| match name {
+            "mac_vendor" => doing.maker.map(str::to_owned),
+            _ => device.attributes.get(name).map(|record| record.value.clone()),
+        };
+        let behaviour = self.fingerprints.behaviours().claims(&traits, &known);
+        device.class = self.tell(device, Attribute::Class, of(Attribute::Class), &behaviour, &doing);
         let kinds = kind::agreeing(of(Attribute::Type), of(Attribute::Class), &device.class);
-        device.kind_of_device = self.tell(device, Attribute::Type, &kinds, &kind::of_class(&behaviour, &device.class), claims);
+        device.kind_of_device = self.tell(device, Attribute::Type, &kinds, &kind::of_class(&behaviour, &device.class), &doing);
         if device.class == "unknown" || device.kind_of_device == "unknown" {
             device.would_tell_more = would_tell_more(device);
         }
-    }
-
-    /// What roles say, as far as something that was said in their protocol can be shown.
-    fn shown(&self, behaviour: Vec<Claim<'static>>, claims: &[&ClaimAt<'_, 'a>]) -> Vec<Claim<'static>> {
-        behaviour.into_iter().filter(|acts| said_in(claims, acts).is_some()).collect()
     }
 
     /// Class or type: the best inference, if it is strong enough to be told. The reasons stand as an attribute of the same name.
@@ -62,13 +70,22 @@ impl<'a> View<'a> {
         device: &mut Device,
         attribute: Attribute,
         claims: &[&ClaimAt<'_, 'a>],
-        behaviour: &[Claim<'_>],
-        spoke: &[&ClaimAt<'_, 'a>],
+        behaviour: &[Acts<'_>],
+        doing: &Doing<'_, '_, 'a>,
     ) -> String {
         let decided = decide(attribute, claims);
-        let acts = behaviour.iter().filter(|claim| claim.attribute == attribute).max_by_key(|claim| claim.confidence);
+        let mut shown: Vec<&Acts<'_>> = behaviour.iter().filter(|acts| acts.claim.attribute == attribute).collect();
+        shown.sort_by_key(|acts| (std::cmp::Reverse(acts.claim.confidence), &acts.claim.rule));
+        let evident = shown.into_iter().find_map(|acts| {
+            let mut evidence = self.shown(&acts.rests_on.iter().filter_map(|at| doing.acts.get(*at)).collect::<Vec<_>>(), doing.traffic);
+            if evidence.is_empty() {
+                let looks_at = acts.looks_at.iter().filter_map(|name| device.attributes.get(*name)?.evidence.first().cloned());
+                evidence.extend(looks_at.take(1));
+            }
+            (!evidence.is_empty()).then_some((&acts.claim, evidence))
+        });
         let mut record = decided.map(|decided| self.record(&decided));
-        if let Some(acts) = acts
+        if let Some((acts, evidence)) = evident
             && record.as_ref().is_none_or(|record| record.confidence < acts.confidence)
         {
             let rivals =
@@ -79,7 +96,7 @@ impl<'a> View<'a> {
                 class: acts.class.name().into(),
                 rule: acts.rule.clone().into_owned(),
                 rivals: rivals.into_iter().filter(|rival| rival.value != acts.value).collect(),
-                evidence: said_in(spoke, acts).and_then(|claim| self.evidence_of(claim)).into_iter().collect(),
+                evidence,
                 ..AttributeRecord::default()
             });
         }
@@ -169,7 +186,7 @@ impl<'a> View<'a> {
     }
 
     /// Where a claim's field stands. Of a registry's name the bytes are a number: the look-up is the last step.
-    fn evidence_of(&self, claim: &ClaimAt<'_, 'a>) -> Option<document::Evidence> {
+    pub(super) fn evidence_of(&self, claim: &ClaimAt<'_, 'a>) -> Option<document::Evidence> {
         let mut evidence = self.evidence(claim.told, claim.claim.field)?;
         evidence.derivation.extend(claim.claim.rule.strip_prefix("registry:").map(str::to_owned));
         Some(evidence)
@@ -199,6 +216,22 @@ fn rival(candidate: &Candidate<'_, '_, '_>) -> Rival {
 fn names(decided: &Decided<'_, '_, '_>) -> Vec<String> {
     let all = std::iter::once(&decided.winner).chain(&decided.rivals).chain(&decided.history);
     all.flat_map(spellings).map(str::to_owned).collect()
+}
+
+/// From when to when it was called so, and who says so.
+fn named(decided: &Decided<'_, '_, '_>) -> Vec<document::Binding> {
+    let all = std::iter::once(&decided.winner).chain(&decided.rivals).chain(&decided.history);
+    let binding = |candidate: &Candidate<'_, '_, '_>| document::Binding {
+        kind: "hostname".into(),
+        value: candidate.value.to_owned(),
+        first_seen: time(candidate.span.0),
+        last_seen: time(candidate.span.1),
+        class: candidate.class.name().into(),
+        ..document::Binding::default()
+    };
+    let mut bindings: Vec<document::Binding> = all.map(binding).collect();
+    bindings.sort_by(|a, b| (&a.value, &a.first_seen).cmp(&(&b.value, &b.first_seen)));
+    bindings
 }
 
 /// A host's name, and the same with its domain where it was said so, too.

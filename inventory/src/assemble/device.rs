@@ -1,6 +1,8 @@
 //! One device with its parts, as the document has it.
 
+use super::acts::Act;
 use super::conversation::{Of, Traffic};
+use super::decided::Doing;
 use super::member::{Ghosts, Member, Members};
 use super::{View, certificate, time};
 use crate::attribute::normal;
@@ -10,9 +12,9 @@ use crate::key::Key;
 use crate::parts::{self, Units};
 use crate::place::{Address, is_public};
 use crate::resolve::{Component, Node, PartAt};
-use fingerprints::behaviour::Role;
+use fingerprints::behaviour::{Trait, Verb};
 use fingerprints::{Attribute, Class};
-use observations::{Endpoint, Mac};
+use observations::{Endpoint, Mac, StepKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -31,6 +33,14 @@ pub(super) struct Division {
     itself: Vec<PartAt>,
     /// Other devices answer behind some of its ports.
     many: bool,
+}
+
+impl Division {
+    /// Modbus units that answered behind it.
+    fn units(&self) -> usize {
+        let unit = |place: &&PartAt| matches!(place, PartAt::Path(path) if path.first().is_some_and(|step| step.kind == StepKind::ModbusUnit));
+        self.parts.keys().filter(unit).count()
+    }
 }
 
 impl<'a> View<'a> {
@@ -97,7 +107,13 @@ impl<'a> View<'a> {
             None => claims.iter().collect(),
             Some(division) => claims.iter().filter(|claim| division.own.contains(&claim.told.at)).collect(),
         };
-        self.decide_all(&mut device, &own, &of.roles);
+        let maker = component.macs().find_map(fingerprints::table::organisation);
+        let mut acts = self.acts(&of, traffic, &device, &own);
+        if division.as_ref().is_some_and(|division| division.units() > 1) {
+            acts.push(Act { what: Trait { verb: Verb::Is, what: "standing-before-units" }, said: None, talk: None });
+        }
+        let doing = Doing { acts, maker, traffic: Some(traffic) };
+        self.decide_all(&mut device, &own, doing);
         self.mac_vendor(&mut device, component);
         if let Some(division) = division {
             // Before its serial number was seen they were parts, and had an id.
@@ -177,7 +193,9 @@ impl<'a> View<'a> {
             managed: unmanaged(),
             ..Device::default()
         };
-        self.decide_all(&mut device, &claims.iter().collect::<Vec<_>>(), &[]);
+        let own: Vec<&ClaimAt<'_, '_>> = claims.iter().collect();
+        let acts = if let PartAt::Path(path) = place { Self::acts_of_part(path, &own) } else { Vec::new() };
+        self.decide_all(&mut device, &own, Doing { acts, maker: None, traffic: None });
         device
     }
 
@@ -204,7 +222,7 @@ impl<'a> View<'a> {
             macs: component.macs().map(|mac| mac.to_string()).collect(),
             ips: ips.iter().map(IpAddr::to_string).collect(),
             bindings,
-            roles: of.roles.iter().map(Role::text).collect(),
+            roles: of.roles.iter().map(|acting| acting.role.text()).collect(),
             annotations: self.annotations(component),
             services: of.services(),
             protocols: member.protocols.iter().map(|name| (*name).to_owned()).collect(),

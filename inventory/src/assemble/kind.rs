@@ -1,10 +1,24 @@
 //! Class and type of one device agree: it is not one rule's class and another's type.
 
 use crate::gather::ClaimAt;
-use fingerprints::{Attribute, Claim};
+use fingerprints::Attribute;
+use fingerprints::behaviour::Acts;
 
 /// What stands where nothing is told.
 const UNKNOWN: &str = "unknown";
+
+/// Types that are of any computer, and the classes of which it is one where another rule tells the class: a simulator of controllers may be a
+/// workstation, and is told as what it does.
+const OF_COMPUTERS: &[(&str, &[&str])] = &[
+    ("workstation", &["office", "operator-station", "medical", UNKNOWN]),
+    ("laptop", &["office", "operator-station", "medical", UNKNOWN]),
+    ("server", &["server", "operator-station", "medical", "surveillance", "building", "security", UNKNOWN]),
+];
+
+/// Whether a type can be told of a device of a class.
+pub(super) fn fits(kind: &str, class: &str) -> bool {
+    OF_COMPUTERS.iter().find(|row| row.0 == kind).is_none_or(|row| row.1.contains(&class))
+}
 
 /// Types of rules that do not say, of the same statement, another class than the one that stands.
 pub(super) fn agreeing<'c, 't, 'a>(kinds: &[&'c ClaimAt<'t, 'a>], classes: &[&ClaimAt<'_, '_>], class: &str) -> Vec<&'c ClaimAt<'t, 'a>> {
@@ -12,16 +26,16 @@ pub(super) fn agreeing<'c, 't, 'a>(kinds: &[&'c ClaimAt<'t, 'a>], classes: &[&Cl
         let same = |other: &&&ClaimAt<'_, '_>| other.claim.rule == kind.claim.rule && other.told.entry.key == kind.told.entry.key;
         class != UNKNOWN && classes.iter().find(same).is_some_and(|other| other.claim.value != class)
     };
-    kinds.iter().copied().filter(|kind| !contradicts(kind)).collect()
+    kinds.iter().copied().filter(|kind| fits(&kind.claim.value, class) && !contradicts(kind)).collect()
 }
 
 /// The same for what behaviour says.
-pub(super) fn of_class<'c>(behaviour: &[Claim<'c>], class: &str) -> Vec<Claim<'c>> {
+pub(super) fn of_class<'c>(behaviour: &[Acts<'c>], class: &str) -> Vec<Acts<'c>> {
     let contradicts = |rule: &str| {
-        let mut classes = behaviour.iter().filter(|claim| claim.attribute == Attribute::Class && claim.rule == rule);
+        let mut classes = behaviour.iter().map(|acts| &acts.claim).filter(|claim| claim.attribute == Attribute::Class && claim.rule == rule);
         class != UNKNOWN && classes.any(|claim| claim.value != class)
     };
-    behaviour.iter().filter(|claim| !contradicts(&claim.rule)).cloned().collect()
+    behaviour.iter().filter(|acts| !contradicts(&acts.claim.rule)).cloned().collect()
 }
 
 #[cfg(test)]

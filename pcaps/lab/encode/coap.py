@@ -71,3 +71,12 @@ capture.udp(valve, 5683, server, 5683, message(ACK, CONTENT, 911, b"\x52", [(FOR
 capture.udp(server, 40683, odd, 5683, message(CON, POST, 920, b"\x61", [(OSCORE, b"\x09\x14\x25")] + path("sensors"), b"\x8f\x11\x77\x09\xe2\x5b\x31\x0c\xaa"))
 capture.udp(odd, 5683, server, 40683, message(ACK, CHANGED, 920, b"\x61", [(OSCORE, b"")], b"\x13\x07\xd9\xc1\x22\x8a\x41\x90\x5e"))
 capture.write()
+
+# A device that speaks to its server on another port, from the first registration on.
+capture = Capture("coap/unusual-port.pcap")
+capture.udp(meter, 56830, server, 15683, message(CON, POST, 1, bytes(range(1, 9)), path("rd") + [
+    (FORMAT, b"\x28"), (QUERY, b"ep=urn:dev:os:0080E1-WM-0055"), (QUERY, b"lt=3600"), (QUERY, b"lwm2m=1.1")], b"</1/0>,</3/0>"))
+capture.udp(server, 15683, meter, 56830, message(ACK, CREATED, 1, bytes(range(1, 9)), [(8, b"rd"), (8, b"9")]))
+capture.udp(server, 15683, meter, 56830, message(CON, GET, 700, b"\x21\x22", path("3/0") + [(17, struct.pack("!H", 11542))]))
+capture.udp(meter, 56830, server, 15683, message(ACK, CONTENT, 700, b"\x21\x22", [(FORMAT, struct.pack("!H", 11542))], device))
+capture.write()

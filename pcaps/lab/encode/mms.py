@@ -130,12 +130,35 @@ with capture.tcp(station, 50502, other, 102, opened=False) as talk:
     client.read(names, [text("SEL"), text("SEL-411L-R126-V0"), text("1181570442"), text("SEL-411L")])
 capture.write()
 
+capture = Capture("mms/iccp-transfer-sets-and-device-control.pcap")
+north, south = capture.host("00:50:56:0b:80:06", "10.79.8.6"), capture.host("00:50:56:0b:80:07", "10.79.8.7")
+with capture.tcp(north, 50506, south, 102) as talk:
+    associate(talk, "1.3.9999.4.1", "1.3.9999.3.1", None, b"\0\2")
+    client = Client(talk)
+    client.read([vmd("TASE2_Version")], [structure(tlv(0x85, b"\x07\xd0"), tlv(0x85, b"\x08"))])
+    # Blocks 1, 2 and 5 of twelve bits.
+    client.read([vmd("Supported_Features")], [tlv(0x84, b"\x04\xc8\x00")])
+    client.call(tlv(0xA1, tlv(0xA0, tlv(0x80, b"\x09")), tlv(0xA1, b"\x80\0")), tlv(0xA1, tlv(0xA0, tlv(0x1A, b"NORTH_SOUTH")), tlv(0x81, b"\0")))
+    client.read([variable("NORTH_SOUTH", "Bilateral_Table_ID")], [text("BLT-NS-2026-1")])
+    members = b"".join(tlv(0x30, tlv(0xA0, variable("NORTH_SOUTH", name))) for name in ("Transfer_Set_Name", "Transfer_Set_Time_Stamp", "DSConditions_Detected", "Line_7_MW", "Line_7_MVAR"))
+    client.call(tlv(0xAB, variable("NORTH_SOUTH", "DS_Lines"), tlv(0xA0, members)), b"\x8b\0")
+    client.read([variable("NORTH_SOUTH", "Next_DSTransfer_Set")], [structure(tlv(0x85, b"\1"), text("NORTH_SOUTH"), text("DSTrans1"))])
+    client.write(variable("NORTH_SOUTH", "DSTrans1"), structure(structure(tlv(0x85, b"\1"), text("NORTH_SOUTH"), text("DS_Lines")), tlv(0x85, b"\0"), tlv(0x85, b"\x0a"), tlv(0x83, b"\1")))
+    for turn in range(6):
+        report = structure(tlv(0x85, b"\1"), text("NORTH_SOUTH"), text("DSTrans1")), tlv(0x85, struct.pack("!I", 1772438400 + 10 * turn)), tlv(0x84, b"\3\x40"), number(704.0 + turn), number(12.5)
+        talk.server(data(tlv(0xA3, tlv(0xA0, tlv(0xA1, variable("NORTH_SOUTH", "DS_Lines")), tlv(0xA0, *report)))))
+        capture.wait(10)
+    client.read([variable("NORTH_SOUTH", "Breaker_7_SBO")], [tlv(0x85, b"\x2a")])
+    client.write(variable("NORTH_SOUTH", "Breaker_7"), tlv(0x85, b"\1"))
+    client.write(variable("NORTH_SOUTH", "Breaker_7_TAG"), structure(tlv(0x84, b"\6\x40"), text("maintenance")))
+capture.write()
+
 capture = Capture("mms/iccp-with-a-password.pcap")
 west, east = capture.host("00:50:56:0b:80:04", "10.79.8.4"), capture.host("00:50:56:0b:80:05", "10.79.8.5")
 with capture.tcp(west, 50503, east, 102) as talk:
     associate(talk, "1.3.9999.2.1", "1.3.9999.1.1", b"LABSECRET-iccp", b"\0\2")
     client = Client(talk)
-    client.read([vmd("Supported_Features")], [tlv(0x84, b"\x04\xc0\x10")])
+    client.read([vmd("Supported_Features")], [tlv(0x84, b"\x04\xc0\x00")])
     client.read([vmd("TASE2_Version")], [structure(tlv(0x85, b"\x07\xd0"), tlv(0x85, b"\x08"))])
     client.read([variable("WEST_EAST", "Bilateral_Table_ID")], [text("BLT WEST-EAST 4")])
     for turn in range(5):

@@ -120,6 +120,7 @@ fn unread(coverage: &Coverage) -> Markup {
                     @for (at, (port, bytes)) in ports.iter().take(PORTS_MAX).enumerate() {
                         @if at > 0 { ", " }
                         code { (Wire(port)) } " " (number(*bytes))
+                        @if let Some(guess) = coverage.opaque_guesses.get(*port) { " (by its port perhaps " (Wire(guess)) ")" }
                     }
                     @if rest > 0 { ", and " (number(rest as u64)) " more" }
                 }

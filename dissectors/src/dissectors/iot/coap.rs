@@ -8,9 +8,9 @@
 
 use super::coap_lwm2m::{self as lwm2m, Resource};
 use crate::context::{Context, trim};
-use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Side};
+use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
 use crate::json::{self, Scalar, Step};
-use observations::{Field, Kind, OperationClass, Subject, Value};
+use observations::{Field, Kind, OperationClass, Subject, Transport, Value};
 use std::collections::VecDeque;
 
 pub(crate) struct Coap;
@@ -53,6 +53,25 @@ const OPERATIONS: &[(&str, OperationClass)] = &[
     ("ipatch", OperationClass::Write),
 ];
 
+/// Two bits of version are no mark, but how a device registers (`POST /rd`, RFC 9176 §5, LwM2M) and how it is asked what it offers
+/// (`GET /.well-known/core`) are: the path's first option stands behind a token of a length that stacks use.
+const SHAPES: &[Shape] = &[
+    shape(&[(0, 0xef, 0x40), (1, 0xff, 2), (4, 0xff, 0xb2), (5, 0xff, b'r'), (6, 0xff, b'd')]),
+    shape(&[(0, 0xef, 0x41), (1, 0xff, 2), (5, 0xff, 0xb2), (6, 0xff, b'r'), (7, 0xff, b'd')]),
+    shape(&[(0, 0xef, 0x42), (1, 0xff, 2), (6, 0xff, 0xb2), (7, 0xff, b'r'), (8, 0xff, b'd')]),
+    shape(&[(0, 0xef, 0x44), (1, 0xff, 2), (8, 0xff, 0xb2), (9, 0xff, b'r'), (10, 0xff, b'd')]),
+    shape(&[(0, 0xef, 0x48), (1, 0xff, 2), (12, 0xff, 0xb2), (13, 0xff, b'r'), (14, 0xff, b'd')]),
+    shape(&[(0, 0xef, 0x40), (1, 0xff, 1), (4, 0xff, 0xbb), (5, 0xff, b'.'), (6, 0xff, b'w')]),
+    shape(&[(0, 0xef, 0x41), (1, 0xff, 1), (5, 0xff, 0xbb), (6, 0xff, b'.'), (7, 0xff, b'w')]),
+    shape(&[(0, 0xef, 0x42), (1, 0xff, 1), (6, 0xff, 0xbb), (7, 0xff, b'.'), (8, 0xff, b'w')]),
+    shape(&[(0, 0xef, 0x44), (1, 0xff, 1), (8, 0xff, 0xbb), (9, 0xff, b'.'), (10, 0xff, b'w')]),
+    shape(&[(0, 0xef, 0x48), (1, 0xff, 1), (12, 0xff, 0xbb), (13, 0xff, b'.'), (14, 0xff, b'w')]),
+];
+
+const fn shape(bytes: &'static [(usize, u8, u8)]) -> Shape {
+    Shape { over: Transport::Udp, bytes, min: HEADER + 3, max: 1500 }
+}
+
 impl Dissector for Coap {
     type State = Asked;
 
@@ -62,8 +81,7 @@ impl Dissector for Coap {
         spec: "RFC 7252, RFC 6690, RFC 8613, OMA LwM2M 1.1",
         tells: "resources, LwM2M endpoint names, maker, model, serial number, firmware",
         bindings: &[Binding::Udp(PORT)],
-        // Two bits of version are no mark.
-        shapes: &[],
+        shapes: SHAPES,
         operations: OPERATIONS,
     };
 
@@ -295,7 +313,7 @@ fn field_of(name: &[u8]) -> Option<Field> {
 mod tests {
     use super::*;
     use crate::testing::{conversation, field, gate};
-    use observations::{Observation, Transport};
+    use observations::Observation;
 
     /// A message with a token of one byte and options by their numbers.
     fn message(kind: u8, code: u8, token: u8, options: &[(u8, &[u8])], payload: &[u8]) -> Vec<u8> {
@@ -321,6 +339,16 @@ mod tests {
         let segments: Vec<(u8, &[u8])> = path.iter().map(|segment| (11, *segment)).collect();
         let (question, answer) = (message(0, 1, 7, &segments, b""), message(2, 0x45, 7, &[(12, format)], payload));
         conversation(&Coap, Transport::Udp, &[(50000, PORT, &question), (PORT, 50000, &answer)])
+    }
+
+    #[test]
+    fn a_registration_is_found_on_any_port_behind_tokens_of_all_usual_lengths() {
+        for length in [0u8, 1, 2, 4, 8] {
+            let token = vec![0xa7; length.into()];
+            let bytes = [&[0x40 | length, 2, 0x12, 0x34][..], &token, &[0xb2], b"rd", &[0x47], b"ep=node", &[0x05], b"lt=60"].concat();
+            let said = conversation(&Coap, Transport::Udp, &[(50000, 15683, &bytes)]);
+            assert_eq!(field(&said, Kind::Client, Field::Lwm2mEndpoint), ["node"], "token of {length} bytes");
+        }
     }
 
     #[test]

@@ -38,8 +38,17 @@ const DNS_DOMAIN: u16 = 4;
 /// §3.3.1: an NTLM v1 response; v2 (§3.3.2) is longer by the client's challenge.
 const V1_RESPONSE: usize = 24;
 
+/// Names of computers are shorter (§2.2.2.1, RFC 1001 §14.1 in two bytes a character).
+const NAME_MAX: usize = 64;
+
+/// What the server calls itself.
+#[derive(Default)]
+pub(crate) struct State {
+    server: Vec<u8>,
+}
+
 impl Dissector for Ntlmssp {
-    type State = ();
+    type State = State;
 
     const ROW: Row = Row {
         name: "ntlmssp",
@@ -58,12 +67,12 @@ impl Dissector for Ntlmssp {
         }
     }
 
-    fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
+    fn read(&self, pdu: &[u8], state: &mut State, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let (i, (_signature, kind)) = (take(SIGNATURE.len()), le_u32::<_, Error<'_>>()).parse(pdu)?;
         match kind {
             NEGOTIATE => negotiate(pdu, i, cx)?,
-            CHALLENGE => challenge(pdu, i, cx)?,
-            AUTHENTICATE => authenticate(pdu, i, cx)?,
+            CHALLENGE => challenge(pdu, i, state, cx)?,
+            AUTHENTICATE => authenticate(pdu, i, state, cx)?,
             _ => return Err(DissectError::Malformed { rule: "message type", offset: SIGNATURE.len() }),
         }
         Ok(Next::Read)
@@ -86,12 +95,13 @@ fn negotiate(pdu: &[u8], i: &[u8], cx: &mut Context<'_>) -> Result<(), DissectEr
 }
 
 /// §2.2.1.2: target name, flags, challenge, reserved, target information, version. The target's own names stand in the information.
-fn challenge(pdu: &[u8], i: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
+fn challenge(pdu: &[u8], i: &[u8], state: &mut State, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let (i, (_target, flags)) = (reference, le_u32()).parse(i)?;
     let (i, (_challenge, _reserved)) = (take(8usize), take::<_, _, Error<'_>>(8usize)).parse(i)?;
     let about = cx.sender_host();
     let Ok((i, information)) = reference(i) else { return Ok(()) };
     let names = Names::read(information.bytes_to_the_end(pdu));
+    state.server = names.netbios_computer.filter(|name| name.len() <= NAME_MAX).unwrap_or_default().to_vec();
     let saying = cx
         .say(&about, Kind::Name)
         .maybe(names.netbios_computer, |saying, name| utf16(saying, Field::Hostname, name))
@@ -104,7 +114,7 @@ fn challenge(pdu: &[u8], i: &[u8], cx: &mut Context<'_>) -> Result<(), DissectEr
 }
 
 /// §2.2.1.3: LM and NT response, domain, user, workstation, session key, flags, version.
-fn authenticate(pdu: &[u8], i: &[u8], cx: &mut Context<'_>) -> Result<(), DissectError> {
+fn authenticate(pdu: &[u8], i: &[u8], state: &State, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let (i, (lm, nt)) = (reference, reference).parse(i)?;
     let (i, (_domain, user, workstation)) = (reference, reference, reference).parse(i)?;
     // Old clients end here (§2.2.1.3, on the offset of the payload).
@@ -112,6 +122,8 @@ fn authenticate(pdu: &[u8], i: &[u8], cx: &mut Context<'_>) -> Result<(), Dissec
     let about = cx.sender_host();
     let mut saying = cx.say(&about, Kind::Name);
     saying = match workstation.bytes(pdu) {
+        // Some clients give the server's own name back: it is not theirs.
+        name if !name.is_empty() && name == state.server => saying,
         name if flags & UNICODE != 0 => utf16(saying, Field::Hostname, name),
         name => saying.trimmed(Field::Hostname, name),
     };

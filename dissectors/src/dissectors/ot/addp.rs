@@ -1,6 +1,6 @@
 //! ADDP, the search for Digi devices: what they are and where, and who sets their addresses.
 //!
-//! Spec: no public one. Packet and field types as C. Gysin's libaddp documents them (`packet.h`, `field.h`).
+//! Spec: no public one. Packet and field types as C. Gysin's libaddp documents them (`packet.h`, `field.h`), as Q. Beukes' notes of 2009 have them too.
 //! Tells us: MAC and IP address, name, hardware type and revision, firmware, number of serial ports; new addresses, restarts.
 //! Does not tell: which devices are on the serial ports.
 

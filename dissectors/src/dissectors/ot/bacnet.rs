@@ -1,16 +1,17 @@
 //! BACnet: devices of buildings, the networks behind their routers, what they say of themselves, and what is done to them.
 //!
-//! Spec: ANSI/ASHRAE 135-2020 clauses 6 (network layer), 20 (application PDUs), 21 (services), annexes J (BACnet/IP), U (BACnet/IPv6);
+//! Spec: ANSI/ASHRAE 135-2020 clauses 6 (network layer), 20 (application PDUs), 21 (services), annexes J (BACnet/IP), U (BACnet/IPv6), AB (BACnet/SC);
 //! clause 7 for IEEE 802.3.
 //! Tells us: device instance, vendor, model, firmware and software, name, description, location, serial number; devices on routed networks;
 //! routers, broadcast managers and foreign devices; writes and commands, passwords in the clear.
 //! Does not tell: who may write (there is no authentication outside BACnet/SC); what a device is that nobody asks.
 
+use crate::bvlc_sc;
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
 use apdu::{Apdu, State};
 use network::{Npdu, Place};
-use observations::{Field, Kind, OperationClass, Subject, Transport, Value};
+use observations::{Field, Kind, OperationClass, StepKind, Subject, Transport, Value};
 use std::net::{IpAddr, Ipv4Addr};
 
 mod apdu;
@@ -121,9 +122,9 @@ impl Dissector for Bacnet {
     const ROW: Row = Row {
         name: "bacnet",
         revision: 1,
-        spec: "ANSI/ASHRAE 135-2020 clauses 6, 7, 20, 21, annexes J and U",
+        spec: "ANSI/ASHRAE 135-2020 clauses 6, 7, 20, 21, annexes J, U and AB",
         tells: "device instance, vendor, model, firmware, name, location, serial number; routed networks; writes and commands",
-        bindings: &[Binding::Udp(PORT), Binding::Llc(LLC)],
+        bindings: &[Binding::Udp(PORT), Binding::Llc(LLC), Binding::Under("bscvlc", 1)],
         shapes: &[
             // Distribute, unicast or broadcast; a length below 2,048; version 1 of the network layer.
             Shape { over: Transport::Udp, bytes: &[(0, 0xff, 0x81), (1, 0xfc, 8), (2, 0xf8, 0), (4, 0xff, 1), (5, 0x50, 0)], min: 8, max: 1497 },
@@ -181,14 +182,18 @@ impl Dissector for Bacnet {
 
     fn read(&self, pdu: &[u8], state: &mut State, cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let Some(link) = Link::of(pdu, cx.at().transport) else { return Err(DissectError::Malformed { rule: "virtual link", offset: 0 }) };
+        // Within BACnet/SC nobody glances at it.
+        if let (Transport::Tcp, Some(operation)) = (cx.at().transport, self.glance(pdu, cx.at()).operation) {
+            cx.operation(operation.into());
+        }
         match link.function {
             TABLE | FOREIGN => neighbours(&link, cx),
             SECURE => secured(cx),
             _ => {}
         }
         if let Some(npdu) = link.npdu() {
-            let origin = link.origin.and_then(|origin| origin.first_chunk::<4>()).map(|ip| IpAddr::from(Ipv4Addr::from(*ip)));
-            spoken(&npdu, origin, state, cx)?;
+            let node = node(&link, cx);
+            spoken(&npdu, &node, state, cx)?;
         }
         Ok(Next::Watch)
     }
@@ -200,18 +205,28 @@ struct Link<'a> {
     /// As the header says.
     length: usize,
     body: &'a [u8],
-    /// J.2.5: address and port of who sent a forwarded message.
+    /// J.2.5: address and port of who sent a forwarded message; AB.2.2: virtual address of who sent what a hub passes on.
     origin: Option<&'a [u8]>,
 }
 
 impl<'a> Link<'a> {
     fn of(head: &'a [u8], transport: Transport) -> Option<Self> {
-        if transport == Transport::Ethernet { Self::frame(head) } else { Self::datagram(head) }
+        match transport {
+            Transport::Ethernet => Self::frame(head),
+            Transport::Tcp => Self::secure(head),
+            _ => Self::datagram(head),
+        }
     }
 
     /// Whichever it is.
     fn any(head: &'a [u8]) -> Option<Self> {
         if head.first() == Some(&network::VERSION) { Self::frame(head) } else { Self::datagram(head) }
+    }
+
+    /// AB.2.4: what BACnet/SC carries.
+    fn secure(head: &'a [u8]) -> Option<Self> {
+        let message = bvlc_sc::message(head).filter(|message| message.function == bvlc_sc::ENCAPSULATED_NPDU)?;
+        Some(Self { function: UNICAST, length: head.len(), body: message.payload, origin: message.origin })
     }
 
     const fn frame(head: &'a [u8]) -> Option<Self> {
@@ -274,21 +289,26 @@ fn secured(cx: &mut Context<'_>) {
     cx.say(&about, Kind::Security).implied(Field::SecurityLevel, &Value::Text(b"network security".to_vec()));
 }
 
-/// Who speaks: the sender, whom a forwarded message names, or a device on a network behind it.
-fn speaker(place: Option<Place<'_>>, origin: Option<IpAddr>, cx: &Context<'_>) -> Option<Subject> {
+/// The node that sent it: the sender, whom a forwarded message names, or a node behind a hub.
+fn node(link: &Link<'_>, cx: &Context<'_>) -> Subject {
     let sender = cx.sender();
-    let node = match origin.filter(|ip| Some(*ip) != sender.ip) {
-        Some(ip) => cx.by_ip(ip),
-        None => sender,
-    };
-    match place {
-        None => Some(node),
-        Some(place) => place.number().map(|address| place.part(&node, address, cx)),
+    match (link.origin, link.origin.and_then(|origin| origin.first_chunk::<4>())) {
+        (Some(vmac), _) if cx.at().transport == Transport::Tcp => cx.part(&sender, StepKind::BacnetVmac, crate::tlv::number(vmac)),
+        (_, Some(ip)) if Some(IpAddr::from(*ip)) != sender.ip => cx.by_ip(IpAddr::from(*ip)),
+        _ => sender,
     }
 }
 
-fn spoken(npdu: &Npdu<'_>, origin: Option<IpAddr>, state: &mut State, cx: &mut Context<'_>) -> Result<(), DissectError> {
-    let Some(about) = speaker(npdu.source, origin, cx) else { return Ok(()) };
+/// Who speaks: the node, or a device on a network behind it.
+fn speaker(place: Option<Place<'_>>, node: &Subject, cx: &Context<'_>) -> Option<Subject> {
+    match place {
+        None => Some(node.clone()),
+        Some(place) => place.number().map(|address| place.part(node, address, cx)),
+    }
+}
+
+fn spoken(npdu: &Npdu<'_>, node: &Subject, state: &mut State, cx: &mut Context<'_>) -> Result<(), DissectError> {
+    let Some(about) = speaker(npdu.source, node, cx) else { return Ok(()) };
     let Some(apdu) = npdu.apdu() else {
         if npdu.is_security() {
             secured(cx);

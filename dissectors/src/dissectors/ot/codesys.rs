@@ -41,6 +41,7 @@ const OTHERS: &[(&str, OperationClass)] = &[
     ("open_channel", OperationClass::Session),
     ("name_service", OperationClass::Diagnose),
     ("v2_identify", OperationClass::Diagnose),
+    ("address_notification", OperationClass::Session),
 ];
 const OPERATIONS_MAX: usize = COMPONENTS.len() + OTHERS.len();
 const OPERATIONS: &[(&str, OperationClass)] = &operations();
@@ -49,6 +50,7 @@ const LOGIN: usize = OTHER + 1;
 const OPEN_CHANNEL: usize = OTHER + 2;
 const NAME_SERVICE: usize = OTHER + 3;
 const V2_IDENTIFY: usize = OTHER + 4;
+const ADDRESS_NOTIFICATION: usize = OTHER + 5;
 
 #[allow(clippy::indexing_slicing, reason = "evaluated when compiled")]
 const fn operations() -> [(&'static str, OperationClass); OPERATIONS_MAX] {
@@ -118,6 +120,7 @@ impl Dissector for Codesys {
         let once = |key: usize| Look::Once(u32::try_from(key).unwrap_or(u32::MAX));
         let (operation, look) = match &message {
             Message::Name { answer, .. } => (Some(NAME_SERVICE).filter(|_| !answer), Look::Always),
+            Message::Address => (Some(ADDRESS_NOTIFICATION), Look::Never),
             Message::Open { answer } => (Some(OPEN_CHANNEL).filter(|_| !answer), once(1)),
             Message::Service(service) if service.is_login() => (Some(LOGIN).filter(|_| !service.answer), Look::Always),
             Message::Service(service) => {
@@ -199,6 +202,7 @@ mod tests {
         assert_eq!(name(&channel(&service(0xcd55, false, 0x08, 5, &[]))), Some("file_transfer_service"));
         assert_eq!(name(&channel(&service(0xcd55, false, 1, 2, &[]))), Some("login"));
         assert_eq!(name(&channel(&service(0xcd55, true, 0x08, 5, &[]))), None);
+        assert_eq!(name(&[0xc5, 0x0b, 0x40, 1, 0, 0x10, 0, 0x4b]), Some("address_notification"));
         assert_eq!(OPERATIONS[V2_IDENTIFY].0, "v2_identify");
     }
 

@@ -17,6 +17,8 @@ pub(super) const MAGIC: u8 = 0xc5;
 pub(super) const DATAGRAM: usize = 6;
 
 /// Services of datagrams.
+const ADDRESS_REQUEST: u8 = 1;
+const ADDRESS_ANSWER: u8 = 2;
 const NAME_REQUEST: u8 = 3;
 const NAME_ANSWER: u8 = 4;
 const CHANNELS: u8 = 64;
@@ -47,8 +49,15 @@ const LOGIN: u16 = 2;
 
 /// What a datagram carries.
 pub(super) enum Message<'a> {
-    Name { answer: bool, body: &'a [u8] },
-    Open { answer: bool },
+    Name {
+        answer: bool,
+        body: &'a [u8],
+    },
+    Open {
+        answer: bool,
+    },
+    /// Who starts asks for its place in the tree of addresses.
+    Address,
     Service(Service<'a>),
     Other(Side),
 }
@@ -65,6 +74,7 @@ impl Message<'_> {
                     Side::Client
                 }
             }
+            Self::Address => Side::Unknown,
             Self::Other(side) => *side,
         }
     }
@@ -99,7 +109,7 @@ pub(super) fn in_block(bytes: &[u8]) -> Option<Message<'_>> {
 
 /// A datagram; `before` bytes stand before it, with which its addresses are padded to four.
 pub(super) fn datagram(bytes: &[u8], before: usize) -> Option<Message<'_>> {
-    let &[MAGIC, hops, _, service, _, lengths] = bytes.first_chunk::<DATAGRAM>()? else { return None };
+    let &[MAGIC, hops, flags, service, number, lengths] = bytes.first_chunk::<DATAGRAM>()? else { return None };
     let header = usize::from(hops & 0x07) * 2;
     let end = header + 2 * (usize::from(lengths & 0x0f) + usize::from(lengths >> 4));
     let body = bytes.get(end + (before + end) % 4..)?;
@@ -110,6 +120,10 @@ pub(super) fn datagram(bytes: &[u8], before: usize) -> Option<Message<'_>> {
             known.then_some(Message::Name { answer: service == NAME_ANSWER && package == IDENTIFICATION, body })
         }
         (DATAGRAM, CHANNELS) => channel(body),
+        // Nothing but addresses: the sender's is all that there is yet.
+        (DATAGRAM, ADDRESS_REQUEST | ADDRESS_ANSWER) => {
+            (flags == 0x40 && number == 0 && lengths >> 4 != 0 && bytes.len() == end).then_some(Message::Address)
+        }
         _ => None,
     }
 }

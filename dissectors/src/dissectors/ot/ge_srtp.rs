@@ -1,7 +1,9 @@
 //! SRTP, the service request transport of GE controllers: what a controller is, how it runs, and what is done to it.
 //!
 //! Spec: no public one. G. Denton et al., "Leveraging the SRTP protocol for over-the-network memory acquisition of a GE Fanuc Series
-//! 90-30", DFRWS 2017; CISA's icsnpp-ge-srtp (BSD-3); GE Fanuc GFK-0529 (SNP), whose services these are.
+//! 90-30", DFRWS 2017; CISA's icsnpp-ge-srtp (BSD-3); GE Fanuc GFK-0529 (SNP), whose services these are. Held against what
+//! gesrtp-py notes of an RX3i CPE330: connections begin with zeros, the header says how long the text is that follows it in a segment
+//! of its own, and the mailbox names the slot.
 //! Tells us: the controller's id and type numbers, its program, state and privilege level; reads, writes, starts, stops, transfers.
 //! Does not tell: model and firmware in words; who asks (a privilege level may have a password).
 

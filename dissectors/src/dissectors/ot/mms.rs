@@ -1,8 +1,8 @@
 //! MMS: how IEC 61850 devices and ICCP control centres are asked: what an IED is, which logical devices it has, and what is operated.
 //!
 //! Spec: ISO 9506-2 (2003) clause 7 and annex A; IEC 61850-8-1 (2011); IEC 60870-6-503 (ICCP).
-//! Tells us: vendor, model and revision (Identify); name plates of physical and logical devices that are read; MMS domains; bilateral
-//! tables; operations, settings, files.
+//! Tells us: vendor, model and revision (Identify); name plates of physical and logical devices that are read; MMS domains; of ICCP the
+//! version, the conformance blocks, bilateral tables, transfer sets, devices that are selected and operated; operations, settings, files.
 //! Does not tell: a name plate that nobody reads, or that is read as a structure whose type was not asked for before.
 
 use super::mms_data::{self as data, Answers, Asked};
@@ -128,6 +128,10 @@ const OPERATIONS: &[(&str, OperationClass)] = &[
     ("conclude", Session),
     ("confirmed_error", Session),
     ("reject", Session),
+    ("select", Control),
+    ("next_ds_transfer_set", Session),
+    ("write_transfer_set", Configure),
+    ("set_tag", Control),
 ];
 const OTHER: usize = 78;
 const OPERATE: usize = 79;
@@ -139,6 +143,13 @@ const INITIATE: usize = 84;
 const CONCLUDE: usize = 85;
 const ERROR: usize = 86;
 const REJECTED: usize = 87;
+const SELECT: usize = 88;
+const NEXT_TRANSFER_SET: usize = 89;
+const WRITE_TRANSFER_SET: usize = 90;
+const SET_TAG: usize = 91;
+
+/// How ICCP servers call their transfer sets; the standard leaves it to them.
+const TRANSFER_SETS: &[&[u8]] = &[b"DSTrans", b"DSTransfer_Set", b"Transfer_Set_", b"TransferSet"];
 
 impl Dissector for Mms {
     type State = Answers;
@@ -147,7 +158,7 @@ impl Dissector for Mms {
         name: "mms",
         revision: 1,
         spec: "ISO 9506-2, IEC 61850-8-1, IEC 60870-6-503",
-        tells: "vendor, model, revision, name plates, domains, bilateral tables; controls, settings, files",
+        tells: "vendor, model, revision, name plates, domains; version, blocks and bilateral tables of ICCP; controls, settings, files",
         bindings: &[Binding::Under("pres", 0), Binding::Under("acse", 0)],
         shapes: &[],
         operations: OPERATIONS,
@@ -230,10 +241,24 @@ fn number(service: &Tlv<'_>) -> Option<u8> {
 
 fn operation(service: &Tlv<'_>) -> usize {
     let number = number(service).map_or(OTHER, usize::from).min(OTHER);
-    if number != usize::from(WRITE) {
+    if number != usize::from(WRITE) && number != usize::from(READ) {
         return number;
     }
     let item = data::first_name(service).map_or(&[][..], |name| name.item);
+    if number == usize::from(READ) {
+        // To read it is to select: IEC 61850-8-1 clause 20.2, IEC 60870-6-802 (device objects, check-back before operate).
+        return match item {
+            data::NEXT_TRANSFER_SET => NEXT_TRANSFER_SET,
+            item if item.ends_with(b"$SBO") || item.ends_with(b"_SBO") => SELECT,
+            _ => number,
+        };
+    }
+    if !item.contains(&b'$') && item.ends_with(b"_TAG") {
+        return SET_TAG;
+    }
+    if TRANSFER_SETS.iter().any(|begin| item.starts_with(begin)) {
+        return WRITE_TRANSFER_SET;
+    }
     let mut parts = item.split(|byte| *byte == b'$').skip(1);
     let constraint = parts.next().unwrap_or_default();
     match (constraint, parts.last().unwrap_or_default()) {

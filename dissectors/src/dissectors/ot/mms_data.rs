@@ -28,6 +28,7 @@ const VMD_SPECIFIC: u8 = 0x80;
 const DOMAIN_SPECIFIC: u8 = 0xa1;
 /// Data: structure, visible string, MMS string; a failure in place of one.
 const STRUCTURE: u8 = 0xa2;
+const BIT_STRING: u8 = 0x84;
 const VISIBLE_STRING: u8 = 0x8a;
 const MMS_STRING: u8 = 0x90;
 const FAILURE: u8 = 0x80;
@@ -59,7 +60,21 @@ const ATTRIBUTES: &[(&[u8], &[u8], Field)] = &[
 
 /// ICCP's own variables.
 const BILATERAL_TABLE: &[u8] = b"Bilateral_Table_ID";
-const ICCP: &[&[u8]] = &[BILATERAL_TABLE, b"Supported_Features", b"TASE2_Version"];
+const FEATURES: &[u8] = b"Supported_Features";
+const VERSION: &[u8] = b"TASE2_Version";
+pub(super) const NEXT_TRANSFER_SET: &[u8] = b"Next_DSTransfer_Set";
+const ICCP: &[&[u8]] = &[
+    BILATERAL_TABLE,
+    FEATURES,
+    VERSION,
+    NEXT_TRANSFER_SET,
+    b"DSConditions_Detected",
+    b"Event_Code_Detected",
+    b"Transfer_Report_ACK",
+    b"Transfer_Report_NACK",
+    b"Transfer_Set_Name",
+    b"Transfer_Set_Time_Stamp",
+];
 
 /// A variable's name where it stands: domain (empty without) and item.
 #[derive(Clone, Copy)]
@@ -343,9 +358,30 @@ fn iccp(name: &Kept, value: &Tlv<'_>, about: &Subject, cx: &mut Context<'_>) {
         return;
     }
     cx.say(about, Kind::Service).implied(Field::ServiceType, &Value::Text(b"iccp".to_vec()));
-    if name.item == BILATERAL_TABLE && matches!(value.tag, VISIBLE_STRING | MMS_STRING) {
-        cx.say(about, Kind::Identity).trimmed(Field::BilateralTableId, value.content);
+    match (name.item.as_slice(), value.tag) {
+        (BILATERAL_TABLE, VISIBLE_STRING | MMS_STRING) => drop(cx.say(about, Kind::Identity).trimmed(Field::BilateralTableId, value.content)),
+        (FEATURES, BIT_STRING) => {
+            let blocks = blocks(value.content);
+            cx.say(about, Kind::Service).decoded(Field::ConformanceBlocks, &Value::Text(blocks.into_bytes()), value.content, "tase2-features");
+        }
+        (VERSION, STRUCTURE) => {
+            if let Some([major, minor]) = children(value).as_deref()
+                && let (Some(major), Some(minor)) = (major.number(), minor.number())
+            {
+                let text = Value::Text(format!("{major}.{minor}").into_bytes());
+                cx.say(about, Kind::Service).decoded(Field::ProtocolVersion, &text, value.content, "tase2-version");
+            }
+        }
+        _ => {}
     }
+}
+
+/// IEC 60870-6-503, Supported_Features: the first bit is conformance block 1.
+fn blocks(bits: &[u8]) -> String {
+    const BLOCKS: usize = 9;
+    let bit = |at: usize| bits.get(1 + at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1);
+    let found: Vec<String> = (0..BLOCKS).filter(|at| bit(*at)).map(|at| (at + 1).to_string()).collect();
+    found.join(", ")
 }
 
 /// The attributes of name plates in one value, by row of [`ATTRIBUTES`].

@@ -2,16 +2,20 @@
 //!
 //! Spec: OPC 10000-6 sections 5.2 (binary encoding), 6.7 (secure conversation), 7.1 (connection protocol); OPC 10000-4 and 10000-5.
 //! Tells us: application, product and names of both sides, certificates, security policy and mode, kinds of user tokens, build information,
-//! services.
+//! name plates of the devices that a server shows (OPC 10000-100), services.
 //! Does not tell: what a channel in mode SignAndEncrypt carries; whether a certificate is trusted; the hardware under a server's software.
 
 use crate::context::Context;
 use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use binary::Binary;
 use observations::{Field, Kind, OperationClass, Span, Subject, Transport, Value};
-use services::{ACTIVATE_SESSION, CREATE_SESSION, FIND_SERVERS, GET_ENDPOINTS, OPEN_SECURE_CHANNEL, PUBLISH, READ, RESPONSE, Session, TELLING};
+use services::{
+    ACTIVATE_SESSION, BROWSE, CREATE_SESSION, FIND_SERVERS, GET_ENDPOINTS, OPEN_SECURE_CHANNEL, PUBLISH, READ, RESPONSE, Session, TELLING, TRANSLATE,
+};
 
 mod binary;
+mod plates;
+mod proof;
 mod services;
 
 pub(crate) struct OpcUa;
@@ -46,9 +50,9 @@ const SERVICES: &[u32] = &[
     494,
     500,
     506,
-    527,
+    BROWSE,
     533,
-    554,
+    TRANSLATE,
     560,
     566,
     615,
@@ -136,9 +140,9 @@ impl Dissector for OpcUa {
 
     const ROW: Row = Row {
         name: "opcua",
-        revision: 1,
-        spec: "OPC 10000-4, OPC 10000-5, OPC 10000-6",
-        tells: "applications and products, certificates, security policy and mode, user tokens, build information, services",
+        revision: 2,
+        spec: "OPC 10000-4, OPC 10000-5, OPC 10000-6, OPC 10000-100",
+        tells: "applications and products, certificates, security policy and mode, user tokens, build information, name plates, services",
         bindings: &[Binding::Tcp(4840)],
         shapes: &[
             Shape { over: Transport::Tcp, bytes: &HEL, min: HEADER, max: usize::MAX },
@@ -200,8 +204,13 @@ impl Dissector for OpcUa {
             b"MSG" => match service(head) {
                 Some((kind, _, body)) => {
                     let operation = SERVICES.iter().position(|service| *service == kind).and_then(numbered);
-                    let always = is_telling(kind) && (kind != READ || asks_who(body));
-                    Glance { operation, look: if always { Look::Always } else { Look::Once(kind) }, inner: None }
+                    let look = match kind {
+                        // Polls ask for the same nodes again and again.
+                        READ if !asks_who(body) => services::asks_what(body).map_or(Look::Once(kind), Look::Once),
+                        _ if is_telling(kind) => Look::Always,
+                        _ => Look::Once(kind),
+                    };
+                    Glance { operation, look, inner: None }
                 }
                 // Encrypted, or the continuation of a message: what it is only the state tells.
                 None => Glance::READ,
@@ -286,7 +295,12 @@ const fn is_telling(kind: u32) -> bool {
     const CREATED: u32 = CREATE_SESSION + RESPONSE;
     const ACTIVATED: u32 = ACTIVATE_SESSION + RESPONSE;
     const VALUES: u32 = READ + RESPONSE;
-    matches!(kind, CREATE_SESSION | ACTIVATE_SESSION | READ | FOUND | ENDPOINTS | CREATED | ACTIVATED | VALUES)
+    const BROWSED: u32 = BROWSE + RESPONSE;
+    const TRANSLATED: u32 = TRANSLATE + RESPONSE;
+    matches!(
+        kind,
+        BROWSE | BROWSED | TRANSLATE | TRANSLATED | CREATE_SESSION | ACTIVATE_SESSION | READ | FOUND | ENDPOINTS | CREATED | ACTIVATED | VALUES
+    )
 }
 
 /// Whether a Read asks for a node that tells who the server is: a number of namespace 0 in one of the two forms that hold it.

@@ -132,6 +132,41 @@ fn a_bilateral_table_is_iccps() {
 }
 
 #[test]
+fn an_iccp_server_tells_its_version_and_blocks() {
+    let own = |item: &[u8]| tlv(0xa4, &tlv(0xa1, &tlv(0xa0, &tlv(SEQUENCE, &tlv(0xa0, &tlv(0x80, item))))));
+    let version = tlv(0xa2, &[0x85, 2, 0x07, 0xd0, 0x85, 1, 8]);
+    let payloads = [
+        (true, asked(5, &own(b"TASE2_Version"))),
+        (false, answered(5, &values(&[version]))),
+        (true, asked(6, &own(b"Supported_Features"))),
+        (false, answered(6, &values(&[vec![0x84, 3, 4, 0xc8, 0]]))),
+    ];
+    let said = said(&payloads);
+    assert_eq!(field(&said, Kind::Service, Field::ProtocolVersion), ["2000.8"]);
+    assert_eq!(field(&said, Kind::Service, Field::ConformanceBlocks), ["1, 2, 5"]);
+}
+
+#[test]
+fn to_read_what_selects_is_to_select() {
+    let at = At { transport: Transport::Tcp, src_port: 50000, dst_port: 102, from_client: Some(true) };
+    let name = |service: &[u8]| {
+        let pdu = tlv(CONFIRMED_REQUEST, &[&[INTEGER, 1, 1], service].concat());
+        Mms.glance(&pdu, &at).operation.map(|operation| OPERATIONS[usize::from(operation)].0)
+    };
+    for (service, operation) in [
+        (read(&[b"CSWI1$CO$Pos$SBO"]), "select"),
+        (read(&[b"Breaker_7_SBO"]), "select"),
+        (read(&[b"Next_DSTransfer_Set"]), "next_ds_transfer_set"),
+        (read(&[b"MMXU1$MX$A"]), "read"),
+        (write(b"DSTrans1"), "write_transfer_set"),
+        (write(b"Breaker_7_TAG"), "set_tag"),
+        (write(b"Breaker_7"), "write"),
+    ] {
+        assert_eq!(name(&service), Some(operation));
+    }
+}
+
+#[test]
 fn writes_are_told_by_what_they_write() {
     let at = At { transport: Transport::Tcp, src_port: 50000, dst_port: 102, from_client: Some(true) };
     let name = |service: &[u8]| {
@@ -145,7 +180,7 @@ fn writes_are_told_by_what_they_write() {
     assert_eq!(name(&write(b"GGIO1$MX$x")), Some("write"));
     assert_eq!(name(&[0xbf, 0x4d, 0]), Some("file_directory"));
     assert_eq!(name(&[0x82, 0]), Some("identify"));
-    assert_eq!(OPERATIONS.len(), REJECTED + 1);
+    assert_eq!(OPERATIONS.len(), SET_TAG + 1);
 }
 
 #[test]

@@ -13,16 +13,35 @@ pub(super) struct Binary<'a> {
     pub(super) rest: &'a [u8],
 }
 
-/// A NodeId: only numbers of namespace 0 are of interest (5.2.2.9).
+/// A NodeId (5.2.2.9): numbers of namespace 0 mean something, others are told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum NodeId<'a> {
     /// A number of the OPC UA namespace, and its bytes.
     Standard(u32, &'a [u8]),
-    /// Any other.
-    Other,
+    /// Any other: a hash of namespace and identifier.
+    Other(u64),
+}
+
+/// FNV-1a of 64 bits, continued: what it tells apart is one server's own.
+pub(super) fn hash(begin: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(begin, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+/// What a hash begins with.
+pub(super) const HASHED: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn other(namespace: u16, kind: u8, identifier: &[u8]) -> NodeId<'static> {
+    NodeId::Other(hash(hash(hash(HASHED, &namespace.to_le_bytes()), &[kind]), identifier))
 }
 
 impl NodeId<'_> {
+    /// A number that tells it from others.
+    pub(super) fn key(&self) -> u64 {
+        match self {
+            Self::Standard(number, _) => hash(HASHED, &number.to_le_bytes()),
+            Self::Other(hash) => *hash,
+        }
+    }
+
     /// The number, if it is one of the OPC UA namespace.
     pub(super) const fn number(&self) -> Option<u32> {
         if let Self::Standard(number, _) = self { Some(*number) } else { None }
@@ -96,31 +115,27 @@ impl<'a> Binary<'a> {
         const NAMESPACE_URI: u8 = 0x80;
         const SERVER_INDEX: u8 = 0x40;
         let kind = self.byte()?;
-        let node = match kind & 0x3f {
+        let mut node = match kind & 0x3f {
             0 => {
                 let bytes = self.take(1)?;
                 NodeId::Standard(number(bytes), bytes)
             }
             1 => match (self.byte()?, self.take(2)?) {
                 (0, bytes) => NodeId::Standard(number(bytes), bytes),
-                _ => NodeId::Other,
+                // The same number has a longer form.
+                (namespace, bytes) => other(namespace.into(), 0, &number(bytes).to_le_bytes()),
             },
             2 => match (self.u16()?, self.take(4)?) {
                 (0, bytes) => NodeId::Standard(number(bytes), bytes),
-                _ => NodeId::Other,
+                (namespace, bytes) => other(namespace, 0, bytes),
             },
-            3 | 5 => {
-                let (_namespace, _identifier) = (self.u16()?, self.string()?);
-                NodeId::Other
-            }
-            4 => {
-                self.take(2 + 16)?;
-                NodeId::Other
-            }
+            kind @ (3 | 5) => other(self.u16()?, kind, self.string()?),
+            4 => other(self.u16()?, 4, self.take(16)?),
             _ => return Err(DissectError::Malformed { rule: "node id", offset: 0 }),
         };
         if kind & NAMESPACE_URI != 0 {
-            self.string()?;
+            // It stands in place of the number of the namespace.
+            node = NodeId::Other(hash(node.key(), self.string()?));
         }
         if kind & SERVER_INDEX != 0 {
             self.u32()?;

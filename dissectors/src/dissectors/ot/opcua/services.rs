@@ -2,7 +2,9 @@
 //!
 //! Spec: OPC 10000-4 (services), OPC 10000-5 (BuildInfo, ServerStatus), OPC 10000-6 annex A (numbers of types and nodes).
 
-use super::binary::{self, Binary, NodeId, Variant};
+use super::binary::{self, Binary, HASHED, NodeId, Variant, hash};
+use super::plates::{self, Plate, Plates};
+use super::proof::Signed;
 use crate::context::{Context, Saying};
 use crate::dissector::DissectError;
 use crate::x509::{self, Shown};
@@ -15,41 +17,59 @@ pub(super) const GET_ENDPOINTS: u32 = 428;
 pub(super) const OPEN_SECURE_CHANNEL: u32 = 446;
 pub(super) const CREATE_SESSION: u32 = 461;
 pub(super) const ACTIVATE_SESSION: u32 = 467;
+pub(super) const BROWSE: u32 = 527;
+pub(super) const TRANSLATE: u32 = 554;
 pub(super) const READ: u32 = 631;
 pub(super) const PUBLISH: u32 = 826;
 pub(super) const RESPONSE: u32 = 3;
 
 /// A server offers an endpoint for each policy and mode on each of its names; more tell nothing new.
 const ENDPOINTS_MAX: usize = 64;
-/// Values of one Read that are remembered until they are answered: BuildInfo has six.
-const VALUES_MAX: usize = 16;
+/// Values of one Read that are remembered until they are answered: BuildInfo has six, a name plate eleven.
+const VALUES_MAX: usize = 64;
 /// Reads of one connection that are open at a time; stacks have one to ten.
 const READS_MAX: usize = 8;
 
-/// What a Read asked for that tells who the server is: place in the answer, node.
-type Asked = Vec<(usize, u32)>;
+/// What a Read asked for that tells who the server is, or a device that it shows: place in the answer, node.
+type Asked = Vec<(usize, Node)>;
+
+#[derive(Clone, Copy)]
+enum Node {
+    /// Of namespace 0.
+    Standard(u32),
+    Plate(Plate),
+}
 
 /// What a connection's later messages need of its earlier ones.
 #[derive(Default)]
 pub(super) struct Session {
     reads: Vec<(u32, Asked)>,
+    plates: Plates,
     /// The request that showed a user's token, and the token's kind.
     token: Option<(u32, &'static str)>,
+    signed: Signed,
 }
 
-/// OPC 10000-4 §7.33.
-pub(super) fn request_header(i: &mut Binary<'_>) -> Result<(), DissectError> {
-    i.node_id()?;
+/// OPC 10000-4 §7.33: the session's token.
+pub(super) fn request_header<'a>(i: &mut Binary<'a>) -> Result<&'a [u8], DissectError> {
+    let token = node_bytes(i)?;
     // Timestamp, handle, diagnostics wanted.
     i.take(8 + 4 + 4)?;
     i.string()?;
     i.u32()?;
     i.extension_object()?;
-    Ok(())
+    Ok(token)
+}
+
+/// The bytes of a node's identifier.
+fn node_bytes<'a>(i: &mut Binary<'a>) -> Result<&'a [u8], DissectError> {
+    let before = i.rest;
+    i.node_id()?;
+    Ok(before.get(..before.len() - i.rest.len()).unwrap_or_default())
 }
 
 /// OPC 10000-4 §7.34: the service's result.
-fn response_header(i: &mut Binary<'_>) -> Result<u32, DissectError> {
+pub(super) fn response_header(i: &mut Binary<'_>) -> Result<u32, DissectError> {
     // Timestamp, handle.
     i.take(8 + 4)?;
     let result = i.u32()?;
@@ -119,18 +139,24 @@ pub(super) fn message(kind: u32, request: u32, body: &[u8], session: &mut Sessio
     const GET_ENDPOINTS_ANSWER: u32 = GET_ENDPOINTS + RESPONSE;
     const CREATE_SESSION_ANSWER: u32 = CREATE_SESSION + RESPONSE;
     const ACTIVATE_SESSION_ANSWER: u32 = ACTIVATE_SESSION + RESPONSE;
+    const BROWSE_ANSWER: u32 = BROWSE + RESPONSE;
+    const TRANSLATE_ANSWER: u32 = TRANSLATE + RESPONSE;
     const READ_ANSWER: u32 = READ + RESPONSE;
     let mut i = Binary::new(body);
     match kind {
         FIND_SERVERS_ANSWER => find_servers(&mut i, cx),
         GET_ENDPOINTS_ANSWER => {
             response_header(&mut i)?;
-            endpoints(&mut i, cx)
+            endpoints(&mut i, cx).map(drop)
         }
-        CREATE_SESSION => create_session(&mut i, cx),
-        CREATE_SESSION_ANSWER => created(&mut i, cx),
+        CREATE_SESSION => create_session(&mut i, request, session, cx),
+        CREATE_SESSION_ANSWER => created(&mut i, request, session, cx),
         ACTIVATE_SESSION => activate_session(&mut i, request, session, cx),
         ACTIVATE_SESSION_ANSWER => activated(&mut i, request, session, cx),
+        BROWSE => session.plates.browse(&mut i, request),
+        BROWSE_ANSWER => session.plates.browsed(&mut i, request, cx),
+        TRANSLATE => session.plates.translate(&mut i, request),
+        TRANSLATE_ANSWER => session.plates.translated(&mut i, request, cx),
         READ => read(&mut i, request, session),
         READ_ANSWER => answered(&mut i, request, session, cx),
         _ => Ok(()),
@@ -153,10 +179,11 @@ fn find_servers(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectE
     Ok(())
 }
 
-/// OPC 10000-4 §7.14: what a server says of itself, and how it may be talked to.
-fn endpoints(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectError> {
+/// OPC 10000-4 §7.14: what a server says of itself, and how it may be talked to. Whether all were read.
+fn endpoints(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<bool, DissectError> {
     let about = cx.sender();
-    for _ in 0..i.count()?.min(ENDPOINTS_MAX) {
+    let count = i.count()?;
+    for _ in 0..count.min(ENDPOINTS_MAX) {
         let url = i.string()?;
         application(i)?.say(&about, cx);
         certificates(&about, "server", i.string()?, cx);
@@ -178,7 +205,7 @@ fn endpoints(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectErro
         drop(saying);
         let (_transport, _level) = (i.string()?, i.byte()?);
     }
-    Ok(())
+    Ok(count <= ENDPOINTS_MAX)
 }
 
 fn word<'s, 'a>(saying: Saying<'s, 'a>, field: Field, word: &str, bytes: &[u8]) -> Saying<'s, 'a> {
@@ -205,30 +232,36 @@ pub(super) fn fragment(uri: &[u8]) -> &[u8] {
 }
 
 /// OPC 10000-4 §5.7.2, request: what the client is.
-fn create_session(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectError> {
+fn create_session(i: &mut Binary<'_>, request: u32, session: &mut Session, cx: &mut Context<'_>) -> Result<(), DissectError> {
     request_header(i)?;
     let client = cx.sender();
     application(i)?.say(&client, cx);
-    let (_server, _endpoint, _name, _nonce) = (i.string()?, i.string()?, i.string()?, i.string()?);
-    certificates(&client, "client", i.string()?, cx);
+    let (_server, _endpoint, _name, nonce) = (i.string()?, i.string()?, i.string()?, i.string()?);
+    let certificate = i.string()?;
+    session.signed.asked(request, certificate, nonce, cx);
+    certificates(&client, "client", certificate, cx);
     Ok(())
 }
 
 /// OPC 10000-4 §5.7.2, response: the server's certificate and endpoints.
-fn created(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectError> {
+fn created(i: &mut Binary<'_>, request: u32, session: &mut Session, cx: &mut Context<'_>) -> Result<(), DissectError> {
     if response_header(i)? != 0 {
         return Ok(());
     }
-    let (_session, _token, _timeout, _nonce) = (i.node_id()?, i.node_id()?, i.take(8)?, i.string()?);
+    let (_session, token, _timeout, nonce) = (i.node_id()?, node_bytes(i)?, i.take(8)?, i.string()?);
     let about = cx.sender();
-    certificates(&about, "server", i.string()?, cx);
-    endpoints(i, cx)
+    let certificate = i.string()?;
+    certificates(&about, "server", certificate, cx);
+    if endpoints(i, cx)? {
+        session.signed.answered(request, token, (certificate, nonce), i, cx);
+    }
+    Ok(())
 }
 
 /// OPC 10000-4 §5.7.3, request: who uses the session.
 fn activate_session(i: &mut Binary<'_>, request: u32, session: &mut Session, cx: &mut Context<'_>) -> Result<(), DissectError> {
-    request_header(i)?;
-    let (_algorithm, _signature) = (i.string()?, i.string()?);
+    let token = request_header(i)?;
+    session.signed.activates(token, i, cx)?;
     for _ in 0..i.count()? {
         let (_data, _signature) = (i.string()?, i.string()?);
     }
@@ -301,7 +334,8 @@ fn read(i: &mut Binary<'_>, request: u32, session: &mut Session) -> Result<(), D
     for index in 0..i.count()? {
         let (node, attribute) = (i.node_id()?, i.u32()?);
         let (_range, _encoding) = (i.string()?, (i.u16()?, i.string()?));
-        if let Some(node) = node.number().filter(|node| attribute == VALUE && TELLING.contains(node) && asked.len() < VALUES_MAX) {
+        let standard = node.number().filter(|node| TELLING.contains(node)).map(Node::Standard);
+        if let Some(node) = standard.or_else(|| session.plates.of(node).map(Node::Plate)).filter(|_| attribute == VALUE && asked.len() < VALUES_MAX) {
             asked.push((index, node));
         }
     }
@@ -320,10 +354,19 @@ fn answered(i: &mut Binary<'_>, request: u32, session: &mut Session, cx: &mut Co
     let (_, asked) = session.reads.remove(at);
     response_header(i)?;
     let about = cx.sender();
+    let mut plates = Vec::new();
     let mut saying = cx.say(&about, Kind::Identity);
     for index in 0..i.count()? {
         let (value, good) = i.data_value()?;
         let Some((_, node)) = asked.iter().find(|asked| asked.0 == index && good) else { continue };
+        let node = match (node, value) {
+            (Node::Standard(node), _) => node,
+            (Node::Plate(plate), Variant::Text(text)) => {
+                plates.push((*plate, text));
+                continue;
+            }
+            _ => continue,
+        };
         saying = match (value, node) {
             (Variant::Text(text), node) => match TEXTS.iter().find(|row| row.0 == *node) {
                 Some((_, field)) => saying.trimmed(*field, text),
@@ -339,7 +382,23 @@ fn answered(i: &mut Binary<'_>, request: u32, session: &mut Session, cx: &mut Co
             _ => saying,
         };
     }
+    drop(saying);
+    plates::say(&plates, &about, cx);
     Ok(())
+}
+
+/// A number for what a Read asks for, its first nodes: it differs where other nodes are asked for.
+pub(super) fn asks_what(body: &[u8]) -> Option<u32> {
+    let mut i = Binary::new(body);
+    request_header(&mut i).ok()?;
+    i.take(8 + 4).ok()?;
+    let mut sum = HASHED;
+    for _ in 0..i.count().ok()?.min(VALUES_MAX) {
+        let (node, _attribute) = (i.node_id().ok()?, i.u32().ok()?);
+        let (_range, _encoding) = (i.string().ok()?, (i.u16().ok()?, i.string().ok()?));
+        sum = hash(sum, &node.key().to_le_bytes());
+    }
+    u32::try_from(sum >> 32).ok()
 }
 
 /// OPC 10000-5 §12.4, BuildInfo: of the server's software.

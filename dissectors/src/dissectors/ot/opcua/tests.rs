@@ -256,3 +256,86 @@ fn strangers_are_refused_and_an_unusual_port_is_no_matter() {
     let said = payload(&OpcUa, Transport::Tcp, 49320, 50000, &chunk(b'F', 2, &endpoints()));
     assert_eq!(field(&said, Kind::Identity, Field::ApplicationUri), ["urn:plant:mixer"]);
 }
+
+const PLATE: &[(&str, &str, Field)] = &[
+    ("Manufacturer", "Example GmbH", Field::VendorName),
+    ("Model", "Drive X-7", Field::ModelName),
+    ("HardwareRevision", "B2", Field::HardwareVersion),
+    ("SoftwareRevision", "4.1.7", Field::FirmwareVersion),
+    ("SerialNumber", "7001-22", Field::SerialNumber),
+];
+
+/// A node of namespace 3 by its name.
+fn named(name: &str) -> Vec<u8> {
+    [vec![3, 3, 0], text(name)].concat()
+}
+
+fn counted(items: &[Vec<u8>]) -> Vec<u8> {
+    [u32::try_from(items.len()).unwrap().to_le_bytes().to_vec(), items.concat()].concat()
+}
+
+fn browse(node: &[u8]) -> Vec<u8> {
+    let one = [node, &[0; 4], &[0, 33], &[1], &[0; 4], &[63, 0, 0, 0]].concat();
+    [kind(527), asks(), vec![0, 0], vec![0; 12], vec![0; 4], counted(&[one])].concat()
+}
+
+fn browsed(node: &str, names: &[&str]) -> Vec<u8> {
+    let one =
+        |name: &&str| [vec![0, 46, 1], named(&format!("{node}.{name}")), vec![2, 0], text(name), vec![0], vec![2, 0, 0, 0], vec![0, 68]].concat();
+    let references: Vec<_> = names.iter().map(one).collect();
+    let result = [vec![0; 4], NULL.to_vec(), counted(&references)].concat();
+    [kind(530), answers(0), counted(&[result]), vec![0; 4]].concat()
+}
+
+fn read_named(node: &str, names: &[&str]) -> Vec<u8> {
+    let one = |name: &&str| [named(&format!("{node}.{name}")), vec![13, 0, 0, 0], NULL.to_vec(), vec![0, 0], NULL.to_vec()].concat();
+    [kind(631), asks(), vec![0; 12], counted(&names.iter().map(one).collect::<Vec<_>>())].concat()
+}
+
+#[test]
+fn a_name_plate_is_read_where_its_nodes_were_found_by_browsing() {
+    let names: Vec<&str> = PLATE.iter().map(|row| row.0).collect();
+    let texts: Vec<&str> = PLATE.iter().map(|row| row.1).collect();
+    let mut talks = vec![(true, chunk(b'F', 3, &browse(&named("drive")))), (false, chunk(b'F', 3, &browsed("drive", &names)))];
+    for request in 4..20 {
+        talks.push((true, chunk(b'F', request, &read_named("drive", &["Speed"]))));
+        talks.push((false, chunk(b'F', request, &values(&["42"]))));
+    }
+    talks.push((true, chunk(b'F', 20, &read_named("drive", &names))));
+    talks.push((false, chunk(b'F', 20, &values(&texts))));
+    let said = talk(&talks);
+    for (_, value, name) in PLATE {
+        assert_eq!(field(&said, Kind::Identity, *name), [*value]);
+    }
+    let part = said.iter().find(|said| said.get(Field::ModelName).is_some()).unwrap();
+    assert_eq!(part.about.path.len(), 1);
+    assert!(!said.iter().any(|said| said.fields.iter().any(|said| said.value.display() == "42")));
+}
+
+#[test]
+fn paths_of_names_lead_to_the_nodes_of_a_name_plate_too() {
+    let path = |name: &str| {
+        let step = |name: &str| [vec![0, 47, 0, 1, 2, 0], text(name)].concat();
+        [vec![0, 85], counted(&[step("DeviceSet"), step("Drive"), step(name)])].concat()
+    };
+    let names: Vec<&str> = PLATE.iter().map(|row| row.0).collect();
+    let asked = [kind(554), asks(), counted(&names.iter().map(|name| path(name)).collect::<Vec<_>>())].concat();
+    let target = |name: &&str| [vec![0; 4], counted(&[[named(&format!("x.{name}")), vec![0xff; 4]].concat()])].concat();
+    let given = [kind(557), answers(0), counted(&names.iter().map(target).collect::<Vec<_>>()), vec![0; 4]].concat();
+    let talks = [(true, asked), (false, given), (true, read_named("x", &["SerialNumber", "Model"])), (false, values(&["7001-22", "Drive X-7"]))];
+    let said = talk(&(1u8..).zip(talks).map(|(at, (up, body))| (up, chunk(b'F', at.div_ceil(2), &body))).collect::<Vec<_>>());
+    assert_eq!(field(&said, Kind::Identity, Field::SerialNumber), ["7001-22"]);
+    assert_eq!(field(&said, Kind::Identity, Field::ModelName), ["Drive X-7"]);
+}
+
+#[test]
+fn one_word_alone_is_no_name_plate() {
+    let names = ["SerialNumber", "Model"];
+    let talks = [
+        (true, chunk(b'F', 3, &browse(&named("order")))),
+        (false, chunk(b'F', 3, &browsed("order", &names))),
+        (true, chunk(b'F', 4, &read_named("order", &names))),
+        (false, chunk(b'F', 4, &values(&["part 5", "bottle"]))),
+    ];
+    assert!(field(&talk(&talks), Kind::Identity, Field::ModelName).is_empty());
+}
