@@ -1,14 +1,15 @@
 """What findings are about and no recorded plant shows: conflicts of identity, a way to the internet, certificates that are wrong.
 
-Five captures. `weakness/identities-and-zones.pcap`: a cell (10.91.0.0/24), an office (10.91.1.0/24) and a router to the internet.
+Six captures. `weakness/identities-and-zones.pcap`: a cell (10.91.0.0/24), an office (10.91.1.0/24) and a router to the internet.
 `weakness/certificates-and-keys.pcap`: TLS 1.2 (RFC 5246), X.509 (RFC 5280) and SSH (RFC 4253) servers. Keys are made of digests, signatures
 mean nothing; nobody could log in with either. `weakness/unread.pcap`: a protocol of nobody's. `weakness/newcomers.pcap`: a plant of
 two days, and who comes on the second. `weakness/secrets.pcap`: secrets, each made for this, in protocols that no other capture shows with
-one.
+one. `weakness/classic-opc.pcap`: classic OPC below and at packet integrity.
 """
 import base64
 import hashlib
 import struct
+import uuid
 
 from ber import integer, oid, tlv
 from wire import Capture, checksum, mac_bytes
@@ -506,4 +507,40 @@ with capture.tcp(client, 50402, controller, 102) as talk:
     talk.client(data(struct.pack("!BBHHHH", 0x32, 7, 0, 6, len(parameter), len(body)) + parameter + body))
     parameter, body = bytes.fromhex("000112081285010100000000"), b"\x0a\0\0\0"
     talk.server(data(struct.pack("!BBHHHH", 0x32, 7, 0, 6, len(parameter), len(body)) + parameter + body))
+capture.write()
+
+# ── classic OPC ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# DCE/RPC over TCP: C706 chapter 12.6, MS-RPCE section 2.2.2.11; interfaces of MS-DCOM section 1.9 and OPC DA 2.05. Verifiers are digests.
+capture = Capture("weakness/classic-opc.pcap")
+client, old, new = capture.host("d4:be:d9:11:00:06", "10.96.0.6", ttl=128), capture.host("00:1b:21:11:00:20", "10.96.0.20", ttl=128), capture.host("00:1b:21:11:00:21", "10.96.0.21", ttl=128)
+ACTIVATOR, RESOLVER = "000001a0-0000-0000-c000-000000000046", "99fcfec4-5260-101b-bbcb-00aa0021347a"
+SERVER, SYNC = "39c13a4d-011e-11d0-9675-0020afd8adb3", "39c13a52-011e-11d0-9675-0020afd8adb3"
+NDR = uuid.UUID("8a885d04-1ceb-11c9-9fe8-08002b104860").bytes_le + struct.pack("<I", 2)
+
+
+def rpc(kind, call_id, body, level=None):
+    padding = -len(body) % 4 if level else 0
+    trailer = b"\0" * padding + struct.pack("<BBBBI", 10, level, padding, 0, 0) + hashlib.md5(f"{kind} {call_id}".encode()).digest() if level else b""
+    return struct.pack("<BBBBIHHI", 5, 0, kind, 3, 0x10, 16 + len(body) + len(trailer), 16 if level else 0, call_id) + body + trailer
+
+
+def rpc_session(host, source, port, level, interfaces):
+    with capture.tcp(client, source, host, port) as talk:
+        contexts = b"".join(struct.pack("<HBB", at, 1, 0) + uuid.UUID(one).bytes_le + struct.pack("<I", 0) + NDR for at, one in enumerate(interfaces))
+        talk.client(rpc(11, 1, struct.pack("<HHIB3x", 4280, 4280, 0, len(interfaces)) + contexts))
+        address = str(port).encode() + b"\0"
+        results = b"".join(struct.pack("<HH", 0, 0) + NDR for _ in interfaces)
+        body = struct.pack("<HHIH", 4280, 4280, 7, len(address)) + address
+        talk.server(rpc(12, 1, body + b"\0" * (-len(body) % 4) + struct.pack("<B3x", len(interfaces)) + results))
+        for at, _ in enumerate(interfaces):
+            talk.client(rpc(0, 2 + at, struct.pack("<IHH", 24, at, 4) + made("stub", 24), level))
+            talk.server(rpc(2, 2 + at, struct.pack("<IHBB", 24, at, 0, 0) + made("result", 24), level))
+
+
+for one in (client, old, new):
+    arp(1, one, one)
+for number_of, (host, level) in enumerate(((old, 2), (new, 5))):
+    rpc_session(host, 50500 + 4 * number_of, 135, None, [RESOLVER])
+    rpc_session(host, 50501 + 4 * number_of, 135, level, [ACTIVATOR])
+    rpc_session(host, 50502 + 4 * number_of, 49200, level, [SERVER, SYNC])
 capture.write()
