@@ -14,6 +14,7 @@
 //! | `lab_truth` | the devices of the lab's larger plant, each found once |
 //! | `hostile` | names made to harm a terminal, a page or a spreadsheet |
 //! | `secrets` | no secret of the lab in anything that comes out |
+//! | `planted` | a secret in every protocol that carries one, and in nothing that comes out |
 //! | `strength` | what counts as protected, and how that changes |
 //! | `units` | what comes for systemd is understood, and grants little |
 //! | `architecture` | which crate and which module may know which |
@@ -32,6 +33,7 @@ mod golden;
 mod hostile;
 mod lab_truth;
 mod packets;
+mod planted;
 mod promise;
 mod registry;
 mod secrets;
