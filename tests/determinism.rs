@@ -3,7 +3,10 @@
 use crate::captures::{self, Capture, document, first_difference, folder, said, text};
 use crate::command::run_in;
 use crate::packets::records;
+use daemon::capture::{Block, Blocks, FileReader, Months, Reader, Recorded, Settings};
 use daemon::export::Format;
+use daemon::pipeline::{self, Options};
+use dissectors::packet::LinkType;
 use inventory::View;
 use inventory::decision::Decisions;
 use observations::Said;
@@ -116,6 +119,38 @@ fn a_capture_cut_in_two_and_read_as_one_gives_the_facts_of_the_whole() {
             assert_same(&format!("{} cut after packet {first}", capture.name), &whole, &rejoined);
         }
     }
+}
+
+#[test]
+fn what_is_recorded_while_listening_reads_as_what_was_heard() {
+    let folder = folder("recorded");
+    for capture in captures::all().iter().filter(|capture| capture.folder().is_empty()) {
+        let path = folder.join("recorded.pcap");
+        let _ = std::fs::remove_file(&path);
+        let link = first_link(&capture.path);
+        let file = FileReader::open(&capture.path, 0, 0).expect("a capture");
+        let recorded = Recorded::new(Box::new(file), link, &path).expect("a file");
+        let months = Months::new(Box::new(recorded), i64::MAX);
+        let mut reader = Reader::live("eth1", Box::new(months), &Settings::default(), &[b"sensor"]);
+        let outcome = pipeline::read(&mut reader, &Options::new(), |_| {});
+        let heard = document(&Said::of(outcome.said));
+        assert_same(&capture.name, &but_sources(&document(&said(&[&path], 1, false))), &but_sources(&heard));
+    }
+}
+
+/// What the first packet of a capture begins with.
+fn first_link(path: &Path) -> LinkType {
+    let (mut file, mut block) = (FileReader::open(path, 0, 0).expect("a capture"), Block::default());
+    file.next(&mut block).expect("packets");
+    block.packet(0).expect("a packet").link
+}
+
+/// A document without what is its sources' own.
+fn but_sources(document: &inventory::Document) -> String {
+    let mut value = serde_json::to_value(document).expect("a document");
+    let keys: Vec<String> = document.sources.iter().map(|source| source.key.clone()).collect();
+    value["sources"] = Value::Null;
+    keys.iter().fold(format!("{value:#}"), |text, key| text.replace(key.as_str(), "source"))
 }
 
 /// Two files with a capture's packets, and how many the first has.

@@ -6,7 +6,8 @@
 
 Shares no code with the product and needs nothing beyond Python's standard library: pcap and pcapng are read here, the cited spans are
 cut out of the captured frames, what `derivation` names is done to them, and the value has to come out. Checked for each piece of
-evidence of each attribute of class `declared` that stands, and of each certificate:
+evidence of each attribute of class `declared` that stands, of each certificate, and of each proof that a device holds a key (RSA with PKCS #1
+and ECDSA on P-256 are verified anew, with the key in the certificate's cited bytes; of others what was signed is digested):
 
   * `source` (and `file`, where the source has several) leads to one of the captures that were given;
   * every span lies within its packet (packets count from 1 in each file);
@@ -35,7 +36,7 @@ to numbers      snmp-engine-id (its enterprise number), ntlm-version (major, min
                 decimal-dotted, dotted-backwards, u8.u8.u16-le, ipv4-le (an address with its last byte first), hart-unique-id,
                 hart-hardware-revision, lifx-version (minor, major), series-and-release (PCCC), bacnet-instance, knx-address,
                 someip-version
-to digests      sha256, sha1, md5
+to digests      sha256, sha1, md5, sha224, sha384, sha512, md5-sha1 (one after the other)
 put in order    amqp-product: the product's text and the version's, of a table of properties; ads-device-info (name, version);
                 os-version-info (of OSVERSIONINFO); s7-named-version (name, version); padded-version (prefix, three numbers in
                 three places each)
@@ -764,6 +765,10 @@ DERIVATIONS = {
     "bcd": lambda raw, _: [raw.hex(), raw.hex().lstrip("0")],
     "uuid-le": lambda raw, _: [str(uuid.UUID(bytes_le=raw)), uuid.UUID(bytes_le=raw).hex],
     "sha256": lambda raw, _: [hashlib.sha256(raw).hexdigest()],
+    "sha224": lambda raw, _: [hashlib.sha224(raw).hexdigest()],
+    "sha384": lambda raw, _: [hashlib.sha384(raw).hexdigest()],
+    "sha512": lambda raw, _: [hashlib.sha512(raw).hexdigest()],
+    "md5-sha1": lambda raw, _: [hashlib.md5(raw).hexdigest() + hashlib.sha1(raw).hexdigest()],
     "sha1": lambda raw, _: [hashlib.sha1(raw).hexdigest()],
     "md5": lambda raw, _: [hashlib.md5(raw).hexdigest()],
     "pjl-online": one_of({b"T": ["online"], b"F": ["offline"]}),
@@ -1034,7 +1039,70 @@ def check_certificate(certificate, evidence, capture):
             raise NotObtained(f"{name}: {value!r} is read there, the document has {certificate[name]!r}")
 
 
-def facts_of(document):
+def power_of_p256(point, times):
+    """A multiple of a point of P-256 (SEC 2 section 2.4.2), None being the point at infinity."""
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+
+    def plus(a, b):
+        if a is None or b is None:
+            return a or b
+        if a[0] == b[0] and (a[1] + b[1]) % prime == 0:
+            return None
+        slope = (3 * a[0] ** 2 - 3) * pow(2 * a[1], -1, prime) if a == b else (b[1] - a[1]) * pow(b[0] - a[0], -1, prime)
+        x = (slope * slope - a[0] - b[0]) % prime
+        return x, (slope * (a[0] - x) - a[1]) % prime
+
+    total = None
+    while times:
+        if times & 1:
+            total = plus(total, point)
+        point, times = plus(point, point), times >> 1
+    return total, plus
+
+
+def verified(key, digest, signature):
+    """Whether a signature over a digest is by a key (SubjectPublicKeyInfo); None of algorithms that are not computed here."""
+    algorithm, bits = (part[1] for part in elements(der(key)[1]))
+    names = [oid(part[1]) for part in elements(algorithm) if part[0] == 6]
+    if names[:1] == ["1.2.840.113549.1.1.1"]:
+        modulus, exponent = (int.from_bytes(part[1], "big") for part in elements(der(bits[1:])[1]))
+        padded = pow(int.from_bytes(signature, "big"), exponent, modulus).to_bytes((modulus.bit_length() + 7) // 8, "big")
+        if not padded.startswith(b"\0\1\xff\xff\xff\xff\xff\xff\xff\xff"):
+            return None
+        return padded[2:].lstrip(b"\xff")[:1] == b"\0" and padded.endswith(digest)
+    if names == ["1.2.840.10045.2.1", "1.2.840.10045.3.1.7"] and bits[1:2] == b"\4":
+        order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+        base = (0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296, 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5)
+        r, s = (int.from_bytes(part[1], "big") for part in elements(der(signature)[1]))
+        own, inverse = (int.from_bytes(bits[2:34], "big"), int.from_bytes(bits[34:66], "big")), pow(s, -1, order)
+        one, plus = power_of_p256(base, int.from_bytes(digest[:32], "big") * inverse % order)
+        point = plus(one, power_of_p256(own, r * inverse % order)[0])
+        return point is not None and point[0] % order == r
+    return None
+
+
+def check_proof(proof, certificate, evidence, capture, captures, document):
+    """A signature is by the key of the certificate, over what is cited."""
+    check_frame(evidence, capture)
+    if evidence["field"] != "signature":
+        return
+    signed = next((one for one in proof if one["field"] == "signed-digest"), None)
+    if signed is None:
+        return
+    texts, _ = derived(capture.cut(signed["spans"]), signed["derivation"], (b"", 0))
+    digest = bytes.fromhex(texts[0])
+    shown = certificate["evidence"][0]
+    whole = captures_of(shown, document, captures)[0].cut(shown["spans"])
+    to_be_signed = list(elements(der(der(whole)[1])[1]))
+    key = to_be_signed[6 if to_be_signed[0][0] == 0xA0 else 5]
+    key = whole[(at := whole.index(key[1])) - (4 if len(key[1]) > 255 else 3 if len(key[1]) > 127 else 2) : at + len(key[1])]
+    signature = capture.cut(evidence["spans"])
+    # Of TLS 1.0 and 1.1 with ECDSA the SHA-1 alone is signed.
+    if not any(verified(key, one, signature) is not False for one in (digest, digest[16:] if len(digest) == 36 else digest)):
+        raise NotObtained("the signature is not by the certificate's key")
+
+
+def facts_of(document, captures=()):
     """(what, evidence, check) of everything that has to be followed."""
     for device in document["devices"]:
         who = (device["ips"] + device["macs"] + [device["id"]])[0] + (f" {device['part']}" if device.get("part") else "")
@@ -1048,6 +1116,14 @@ def facts_of(document):
                 # Only the first is of the claim that stands; the others are of the same value, perhaps spelt otherwise, by their own rules.
                 rule = attribute["rule"] if index == 0 else ""
                 yield what, evidence, lambda e, c, a=attribute, n=name, r=rule: check_value(e, c, a["value"], n, r)
+        for identity in (one for one in device["identities"] if one["proven"]):
+            what = f"{who} holds the key of {identity['value'][:16]}"
+            shown = next((one for one in document["certificates"] if one["sha256"] == identity["value"]), None)
+            if shown is None or not identity.get("proof"):
+                yield what, None, None
+                continue
+            for evidence in identity["proof"]:
+                yield what, evidence, lambda e, c, p=identity["proof"], x=shown: check_proof(p, x, e, c, captures, document)
     for certificate in document["certificates"]:
         what = f"certificate {certificate['sha256'][:16]} {certificate['subject']!r}"
         if not certificate["evidence"]:
@@ -1059,7 +1135,7 @@ def facts_of(document):
 def check(document, captures, report=print):
     """(checked, not obtained)."""
     checked, failed = 0, 0
-    for what, evidence, follow in facts_of(document):
+    for what, evidence, follow in facts_of(document, captures):
         checked += 1
         try:
             if evidence is None:

@@ -361,6 +361,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Gaps in the conversation's streams so far: what was said across one may miss something.
+    pub(crate) const fn missed(&self) -> u32 {
+        self.layers.missed
+    }
+
     /// Counts that a dissector met one of its limits.
     pub fn limit(&mut self, name: &'static str) {
         self.troubles.limit(name);

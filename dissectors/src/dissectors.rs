@@ -12,6 +12,7 @@ mod link {
     pub(super) mod fdp;
     pub(super) mod icmpv6;
     pub(super) mod lldp;
+    mod mld;
     pub(super) mod mndp;
     pub(super) mod stp;
 }
@@ -45,6 +46,7 @@ mod it {
     pub(super) mod ldap;
     mod ldap_attributes;
     pub(super) mod llmnr;
+    pub(super) mod lwapp;
     mod mail_log_in;
     pub(super) mod mdns;
     pub(super) mod memcache;
@@ -67,6 +69,7 @@ mod it {
     pub(super) mod rdp;
     pub(super) mod resp;
     pub(super) mod rip;
+    pub(super) mod ripng;
     pub(super) mod rlogin;
     pub(super) mod rsh;
     pub(super) mod rtsp;
@@ -93,6 +96,7 @@ mod it {
     pub(super) mod tls;
     mod tls_handshake;
     mod tls_key_exchange;
+    mod tls_proof;
     mod tls_record;
     mod tls_ssl2;
     pub(super) mod tns;
@@ -249,6 +253,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::ldap::Cldap,
     &it::ldap::Ldap,
     &it::llmnr::Llmnr,
+    &it::lwapp::Lwapp,
     &it::mdns::Mdns,
     &it::memcache::Memcache,
     &it::mongo::Mongo,
@@ -269,6 +274,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::rdp::Rdp,
     &it::resp::Resp,
     &it::rip::Rip,
+    &it::ripng::Ripng,
     &it::rlogin::Rlogin,
     &it::rsh::Rsh,
     &it::rtsp::Rtsp,

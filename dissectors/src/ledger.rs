@@ -4,8 +4,8 @@ use crate::blocks::Blocks;
 use crate::index::Index;
 use foldhash::fast::RandomState;
 use observations::entries::{Kept, Pieces};
-use observations::said::order;
-use observations::{Entries, EntryRef, SourceSaid, Stamp};
+use observations::said::{is_sample, most, order};
+use observations::{Entries, EntryRef, Stamp};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
@@ -117,7 +117,8 @@ impl Ledger {
             self.dropped += 1;
             return;
         }
-        let of_group = self.hasher.hash_one(key.get(..group_len).unwrap_or(key));
+        let group = key.get(..group_len).unwrap_or(key);
+        let (of_group, most) = (self.hasher.hash_one(group), most(group));
         // Two groups whose 64-bit hashes agree are bounded together: the seed is random, so nobody can aim at that.
         let at = self.group(of_group).unwrap_or_else(|| {
             let at = self.groups.push(Group { hash: of_group, head: 0, count: 0 });
@@ -125,7 +126,7 @@ impl Ledger {
             at
         });
         let Some(group) = self.groups.get_mut(at) else { return };
-        if usize::from(group.count) < SourceSaid::GROUP_MAX {
+        if usize::from(group.count) < most {
             let next = group.head;
             group.head = u32::try_from(self.rows.len()).unwrap_or(u32::MAX).saturating_add(1);
             group.count += 1;
@@ -223,7 +224,8 @@ impl Ledger {
     fn crowded(&self) -> BTreeSet<Bytes> {
         let heads = self.worst.keys().filter_map(|hash| self.groups.get(self.group(*hash)?));
         let rows = heads.filter_map(|group| self.rows.get(group.head.checked_sub(1)?));
-        rows.filter_map(|row| observations::bytes::group(self.pieces.entry(&row.kept).key).ok().map(Box::from)).collect()
+        let groups = rows.filter_map(|row| observations::bytes::group(self.pieces.entry(&row.kept).key).ok());
+        groups.filter(|group| !is_sample(group)).map(Box::from).collect()
     }
 }
 
@@ -241,6 +243,7 @@ const _: () = assert!(size_of::<Row>() == 64);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use observations::SourceSaid;
 
     fn at(time: i64) -> Stamp {
         Stamp { time, packet: time.unsigned_abs() }

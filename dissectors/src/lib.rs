@@ -64,6 +64,7 @@ mod protobuf;
 pub mod reassembly;
 pub mod registry;
 mod seats;
+mod signed;
 mod spnego;
 mod stack;
 mod starttls;

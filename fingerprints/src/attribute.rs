@@ -166,11 +166,46 @@ fn rows(field: Field) -> &'static [(Attribute, u8)] {
 
 /// Whether a field says an attribute by itself.
 pub(crate) fn reads(field: Field) -> bool {
-    !rows(field).is_empty()
+    !rows(field).is_empty() || matches!(field, Field::SubjectAltName | Field::CertificateCommonName)
+}
+
+/// DNS names in one certificate; one with more is of a service that many hosts give.
+const CERTIFICATE_NAMES_MAX: usize = 3;
+
+/// The name that a server's own certificate is made out to (RFC 9525 §6.3): its first DNS name, of old certificates the common name. An
+/// operator wrote it, and a reverse proxy shows another's, so that it is an inference.
+fn certificate_name<'a>(said: &Statement<'a>) -> Option<Claim<'a>> {
+    let serves = said.get(Field::CertificateRole).is_some_and(|role| role == ValueRef::Text(b"server"));
+    if !serves || !said.of_itself() {
+        return None;
+    }
+    let named = |field: Field| said.fields.iter().enumerate().filter(move |(_, one)| one.field == field);
+    let dns = |value: ValueRef<'a>| match text::safe(value) {
+        Cow::Borrowed(name) => name.strip_prefix("dns:"),
+        Cow::Owned(_) => None,
+    };
+    let names: Vec<(usize, &str)> = named(Field::SubjectAltName).filter_map(|(at, one)| Some((at, dns(one.value)?))).collect();
+    let of_a_host =
+        |name: &str| name.contains('.') && !name.contains(['*', ' ', ':', '/', '@']) && !name.bytes().all(|b| b == b'.' || b.is_ascii_digit());
+    let (at, field, name) = if names.is_empty() {
+        named(Field::CertificateCommonName).find_map(|(at, one)| match text::safe(one.value) {
+            Cow::Borrowed(name) => Some((at, Field::CertificateCommonName, name)),
+            Cow::Owned(_) => None,
+        })?
+    } else {
+        let (at, name) = names.iter().copied().find(|(_, name)| of_a_host(name)).filter(|_| names.len() <= CERTIFICATE_NAMES_MAX)?;
+        (at, Field::SubjectAltName, name)
+    };
+    let value = hostname(name).filter(|name| of_a_host(name))?;
+    let (attribute, class) = (Attribute::Hostname, Class::Inferred);
+    Some(Claim { attribute, value: value.into(), class, confidence: 50, rule: rule_of(field).into(), field: Some(at) })
 }
 
 /// Claims that need no rule.
 pub fn claims<'a>(said: &Statement<'a>, claims: &mut Vec<Claim<'a>>) {
+    if said.kind == Kind::Certificate {
+        claims.extend(certificate_name(said));
+    }
     if matches!(said.kind, Kind::Request | Kind::Certificate | Kind::Credential) {
         return;
     }
@@ -249,6 +284,33 @@ pub fn hostname(name: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use observations::Value;
+
+    #[test]
+    fn a_servers_certificate_names_it_where_it_names_one_host() {
+        let role = (Field::CertificateRole, crate::testing::text("server"));
+        let of = |names: &[(Field, &str)]| {
+            let fields: Vec<_> =
+                std::iter::once(role.clone()).chain(names.iter().map(|(field, name)| (*field, crate::testing::text(name)))).collect();
+            let (said, mut all) = (crate::testing::said("tls", Kind::Certificate, &fields), Vec::new());
+            claims(&said.statement(), &mut all);
+            all.into_iter().map(|claim| (claim.value.into_owned(), claim.class)).collect::<Vec<_>>()
+        };
+        let san = |name: &'static str| (Field::SubjectAltName, name);
+        assert_eq!(
+            of(&[san("ip:10.0.0.2"), san("dns:HIST1"), san("dns:hist1.plant.example")]),
+            [("hist1.plant.example".to_owned(), Class::Inferred)]
+        );
+        assert_eq!(of(&[(Field::CertificateCommonName, "plc.plant.example")]), [("plc.plant.example".to_owned(), Class::Inferred)]);
+        for nobody in [
+            san("dns:*.example.com"),
+            san("dns:localhost.localdomain"),
+            (Field::CertificateCommonName, "IOS-Self-Signed-Certificate-1"),
+            (Field::CertificateCommonName, "10.0.0.1"),
+        ] {
+            assert!(of(&[nobody]).is_empty(), "{nobody:?}");
+        }
+        assert!(of(&[san("dns:a.example"), san("dns:b.example"), san("dns:c.example"), san("dns:d.example")]).is_empty());
+    }
 
     #[test]
     fn services_reverse_names_and_fillers_are_no_hostnames() {

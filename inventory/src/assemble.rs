@@ -7,11 +7,13 @@ use crate::grouped::Grouped;
 use crate::judge::policy::Policy;
 use crate::key::{Key, namespace};
 use crate::place::{Address, Holder, Places};
+use crate::proof::Proofs;
 use crate::resolve::{Component, Node, Resolved, node_of, resolve};
 use fingerprints::Fingerprints;
 use fingerprints::table;
 use observations::{Mac, Said};
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use uuid::Uuid;
 
 mod acts;
@@ -62,6 +64,8 @@ pub struct View<'a> {
     ids: Vec<Option<Uuid>>,
     /// By component: addresses that its MAC addresses had, as numbers of [`Places::holding`].
     addresses_of: Grouped<u32>,
+    /// Made when it is first asked for: looking at signatures takes time.
+    proofs: OnceLock<Proofs>,
 }
 
 impl<'a> View<'a> {
@@ -79,8 +83,8 @@ impl<'a> View<'a> {
         let resolved = resolve(&facts, &places, decisions);
         facts.settle();
         let namespaces: Vec<Uuid> = facts.sites.iter().map(|site| namespace(site)).collect();
-        let mut view =
-            Self { said, facts, places, resolved, fingerprints, decisions, policy, namespaces, ids: Vec::new(), addresses_of: Grouped::default() };
+        let (ids, addresses_of, proofs) = (Vec::new(), Grouped::default(), OnceLock::new());
+        let mut view = Self { said, facts, places, resolved, fingerprints, decisions, policy, namespaces, ids, addresses_of, proofs };
         let components = &view.resolved.components;
         view.ids = components.iter().map(|component| Some(view.uuid_of(component.site(), component.least()?))).collect();
         let held = (0u32..).zip(view.places.holding());
@@ -91,6 +95,11 @@ impl<'a> View<'a> {
 
     pub(crate) fn policy(&self) -> &'a Policy {
         self.policy
+    }
+
+    /// Whose keys were proven.
+    pub(crate) fn proofs(&self) -> &Proofs {
+        self.proofs.get_or_init(|| Proofs::of(self))
     }
 
     /// The time of the inventory: what an operator set, else the last packet's.

@@ -388,8 +388,18 @@ schema! {
         /// Of a certificate.
         #[serde(skip_serializing_if = "Option::is_none")]
         not_after: Option<String>,
+        /// As what the device used it: `server`, `client`.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        roles: Vec<String>,
+        /// First packet that shows it.
+        first_seen: Option<String>,
+        /// Last packet.
+        last_seen: Option<String>,
         /// A signature was verified.
         proven: bool,
+        /// Where that signature stands, and what it signs.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        proof: Vec<Evidence>,
         /// No other device shows it.
         unique: bool,
     }
@@ -562,6 +572,9 @@ schema! {
         presented_by: Vec<String>,
         /// `server`, `client`.
         roles: Vec<String>,
+        /// Ids of those that proved to hold its key.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        proven_by: Vec<String>,
         /// Where it stands.
         evidence: Vec<Evidence>,
     }

@@ -332,6 +332,8 @@ impl<'a> Facts<'a> {
             met.push((Mark::SECURITY, true, false));
         } else if said.kind == Kind::Operation {
             met.push((Mark::OPERATION, true, false));
+        } else if said.kind == Kind::Proof {
+            met.push((Mark::PROOF, true, false));
         }
         for (condition, of_subject, of_speaker) in met {
             let whose = [Some(about).filter(|_| of_subject), Some(speaker).filter(|speaker| of_speaker && !(of_subject && *speaker == about))];

@@ -11,6 +11,7 @@
 //! | `talk` | what a conversation must be |
 //! | `certificate` | what can be wrong with a certificate |
 //! | `derived` | what needs more than one of those |
+//! | `trust` | whose certificates are trusted, whose keys were proven |
 //! | [`newcomer`] | who was not there before |
 //! | [`advisory`] | what makers say of weak versions |
 //! | [`version`] | whether a version is in a range, where that is safe to say |
@@ -33,6 +34,7 @@ pub mod newcomer;
 pub mod policy;
 pub(crate) mod protection;
 mod talk;
+mod trust;
 pub mod version;
 pub(crate) mod whole;
 pub(crate) mod zone;
@@ -68,6 +70,8 @@ impl Mark {
     pub(crate) const SECURITY: u16 = u16::MAX - 1;
     /// Nor these: something that may change a device was asked of it.
     pub(crate) const OPERATION: u16 = u16::MAX - 2;
+    /// Nor these: a side proved, or tried to prove, that it holds the key of a certificate.
+    pub(crate) const PROOF: u16 = u16::MAX - 3;
 }
 
 impl Conditions {

@@ -14,6 +14,7 @@
 //! | [`attribute`] | of several claims the one that stands, its rivals and its history |
 //! | [`document`] | the published schema, as serde types |
 //! | [`judge`] | what is weak, and the way out: rules of the catalogue held against all of it |
+//! | `proof` | whose keys were proven to be held, whose certificates lead to a trusted one |
 //! | `enrollability` | how a device could get an identity |
 //! | [`managed`] | whether a list of managed devices knows a device |
 //! | [`assemble`] | components to the document, whole or one device at a time |
@@ -35,6 +36,7 @@ pub mod key;
 pub mod managed;
 pub mod parts;
 pub mod place;
+mod proof;
 pub mod resolve;
 
 pub use assemble::{Outline, View, inventory};

@@ -344,6 +344,16 @@ table! {
         IsCa = 203, "is-ca";
         /// 1 if the server asked for a client certificate.
         TlsClientAuth = 204, "tls-client-auth";
+        /// The public key of a certificate: SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) in DER.
+        PublicKey = 205, "public-key";
+        /// Digest of what was signed, under the digest that the scheme names.
+        SignedDigest = 206, "signed-digest";
+        /// What was signed, where the scheme takes no digest of it (RFC 8032).
+        SignedBytes = 207, "signed-bytes";
+        /// A signature.
+        Signature = 208, "signature";
+        /// How it was signed: number of a TLS SignatureScheme (RFC 8446 section 4.2.3); none for RSA over MD5 and SHA-1 together (RFC 4346).
+        SignatureScheme = 209, "signature-scheme";
         /// Modbus unit identifier.
         UnitId = 210, "unit-id";
         /// A function code.
@@ -862,6 +872,8 @@ table! {
         Stack = 18, "stack";
         /// Something that may change a device was asked of it.
         Operation = 19, "operation";
+        /// What somebody signed to prove that it holds a key, and the signature; nobody has verified it yet.
+        Proof = 20, "proof";
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::bytes::{self, DecodeError};
 use crate::entries::{Entries, EntryRef};
 use crate::evidence::Stamp;
+use crate::field::Kind;
 use crate::observation::Observation;
 use crate::source::{Source, SourceKey};
 use crate::subject::{Endpoint, Subject};
@@ -53,6 +54,10 @@ impl SourceSaid {
     /// and services of a busy server come to dozens. What goes beyond is a proxy, a scanner or an attack.
     pub const GROUP_MAX: usize = 64;
 
+    /// Proofs that one subject holds its key in one protocol: each handshake makes another, and one is enough. More than one, so that
+    /// who shows another's certificate is not hidden by whom it belongs to.
+    pub const PROOFS_MAX: usize = 4;
+
     /// Takes an observation, or joins it with the one that is there.
     pub fn insert(&mut self, key: &[u8], entry: &Entry) {
         self.observations.insert(EntryRef::of(key, entry));
@@ -99,15 +104,16 @@ impl SourceSaid {
             while !group.is_empty() && keys.next_if(|key| key.starts_with(group)).is_some() {
                 size += 1;
             }
-            if size > Self::GROUP_MAX {
+            let most = most(group);
+            if size > most {
                 let mut ordered: Vec<(u64, &[u8])> = std::iter::once(first).chain(all.take(size - 1)).map(|key| (order(key), key)).collect();
                 ordered.sort_unstable();
-                gone.extend(ordered.iter().skip(Self::GROUP_MAX).map(|(_, key)| Box::from(*key)));
-                over.push(group.into());
+                gone.extend(ordered.iter().skip(most).map(|(_, key)| Box::from(*key)));
+                over.extend(Some(group.into()).filter(|_| !is_sample(group)));
             }
         }
         drop(keys);
-        if !over.is_empty() {
+        if !gone.is_empty() {
             self.observations.retain(|one| !gone.contains(one.key));
             self.crowded.extend(over);
         }
@@ -146,6 +152,19 @@ impl SourceSaid {
 
 /// A server of a crowded client: its hash, itself, and the place of its row.
 type Peer<'a> = (u64, &'a Subject, usize);
+
+/// How many observations of a group are kept.
+#[must_use]
+pub fn most(group: &[u8]) -> usize {
+    if is_sample(group) { SourceSaid::PROOFS_MAX } else { SourceSaid::GROUP_MAX }
+}
+
+/// Whether a group is a sample by its nature, so that it is no news that there was more.
+#[must_use]
+pub fn is_sample(group: &[u8]) -> bool {
+    // A group ends with its kind.
+    group.last() == Some(&Kind::Proof.code())
+}
 
 /// The hash by which a crowded group is thinned: FNV-1a with a final mix. It is fixed, so that all copies agree.
 #[must_use]

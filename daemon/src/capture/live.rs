@@ -151,6 +151,12 @@ impl Live {
         })
     }
 
+    /// What its packets begin with.
+    #[must_use]
+    pub const fn link(&self) -> LinkType {
+        self.link
+    }
+
     /// Copies what the kernel has, until it has no more or the block is full. Returns the bytes filled and whether there may be more.
     fn drain(&mut self, block: &mut Block, mut filled: usize) -> Result<(usize, bool), Error> {
         // The room is looked at first: a packet that was taken and does not fit would be lost.

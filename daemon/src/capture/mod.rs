@@ -13,6 +13,7 @@
 //! | [`mod@plan`] | from files and folders to sources |
 //! | [`sources`], [`segments`] | `--sources FILE.toml`; which segment a VLAN is |
 //! | [`report`] | `--plan` |
+//! | [`record`] | `--record FILE`: a live capture that is also written down |
 //! | [`months`] | a live capture by months of packet time |
 //! | [`interfaces`], `live` | network interfaces |
 //! | [`text`] | names, numbers and times for people |
@@ -34,6 +35,7 @@ mod pcap;
 mod pcapng;
 pub mod plan;
 pub mod reader;
+pub mod record;
 pub mod report;
 pub mod segments;
 pub mod sources;
@@ -50,6 +52,7 @@ pub use input::{OpenError, Progress, STDIN, Why};
 pub use months::Months;
 pub use plan::{Plan, PlanOptions, PlannedPart, PlannedSource, Skipped, plan};
 pub use reader::{Counts, Direction, Reader, Settings, open, open_reader};
+pub use record::Recorded;
 pub use report::plan_report;
 pub use segments::Segments;
 pub use sources::{SourcesError, SourcesFile};

@@ -5,7 +5,7 @@ use super::reading::Knowledge;
 use super::{Done, Failure, find};
 use crate::capture::text::{grouped, shown};
 use inventory::View;
-use inventory::document::{AttributeRecord, Device, Document, Evidence, Finding, Rival};
+use inventory::document::{AttributeRecord, Device, Document, Evidence, Finding, Identity, Rival};
 use inventory::explain::explain_in;
 use inventory::resolve::Join;
 use std::fmt::Write;
@@ -129,6 +129,9 @@ fn whole(out: &mut String, document: &Document, device: &Device, joins: &[Join])
     for more in &device.would_tell_more {
         writeln!(out, "  would tell more: {more}")?;
     }
+    for identity in &device.identities {
+        presented(out, document, identity)?;
+    }
     for (name, record) in &device.attributes {
         writeln!(out)?;
         one(out, document, name, record)?;
@@ -146,6 +149,21 @@ fn whole(out: &mut String, document: &Document, device: &Device, joins: &[Join])
         }
     }
     Ok(())
+}
+
+/// A key that it presented, and what proves that it holds it.
+fn presented(out: &mut String, document: &Document, identity: &Identity) -> std::fmt::Result {
+    writeln!(out, "\n{}: {}", identity.kind, identity.value)?;
+    let when = span(identity.first_seen.as_deref(), identity.last_seen.as_deref());
+    let roles = if identity.roles.is_empty() { String::new() } else { format!("as {}, ", identity.roles.join(" and ")) };
+    let alone = if identity.unique { "" } else { ", and so do others" };
+    writeln!(out, "  it shows this {roles}{when}{alone}")?;
+    if identity.proven {
+        writeln!(out, "  proven: it signed by this key")?;
+    } else if identity.kind == "x509" {
+        writeln!(out, "  not proven: no signature by this key was seen in the clear")?;
+    }
+    identity.proof.iter().try_for_each(|evidence| bytes(out, document, evidence))
 }
 
 fn one(out: &mut String, document: &Document, name: &str, record: &AttributeRecord) -> std::fmt::Result {

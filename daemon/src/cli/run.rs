@@ -6,7 +6,7 @@ use crate::capture::live::{Live, LiveOptions};
 use crate::capture::months::Months;
 use crate::capture::reader::{Reader, Settings};
 use crate::capture::text::{grouped, shown};
-use crate::capture::{Filter, interfaces};
+use crate::capture::{Blocks, Filter, Recorded, interfaces};
 use crate::clock;
 use crate::pipeline::keep::Keeper;
 use crate::pipeline::{self, Options};
@@ -36,6 +36,11 @@ pub(super) struct Run {
     /// The database; it is made if there is none.
     #[arg(long, value_name = "FILE")]
     db: PathBuf,
+    /// Also writes every packet to this capture file; with several interfaces, the name of each is put before the extension.
+    ///
+    /// Packets may hold passwords and personal data: the file deserves the same care as the network. It grows until the disk is full.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// The site that addresses belong to.
     #[arg(long, value_name = "NAME")]
     site: Option<String>,
@@ -87,6 +92,7 @@ impl Run {
         names.dedup();
         // All are opened before any is read: a wrong name ends the command at once.
         let live = names.iter().map(|name| Ok((name, Live::open(name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
+        let live = live.into_iter().map(|(name, live)| Ok((name, self.recorded(name, live, names.len())?))).collect::<Result<Vec<_>, Failure>>()?;
         let store = Store::open(&self.db)?;
         let sensor = store.origin()?;
         for (name, _) in &live {
@@ -115,6 +121,14 @@ impl Run {
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
+    /// What is captured, written to a file as well if that is wished.
+    fn recorded(&self, name: &str, live: Live, interfaces: usize) -> Result<Box<dyn Blocks>, Failure> {
+        let Some(path) = &self.record else { return Ok(Box::new(live)) };
+        let path = if interfaces > 1 { Recorded::path_of(path, name) } else { path.clone() };
+        let link = live.link();
+        Ok(Box::new(Recorded::new(Box::new(live), link, &path)?))
+    }
+
     /// Says what is listened to, and what is odd about it.
     fn announce(&self, name: &str) {
         let filter = self.bpf.as_ref().map(|expression| format!(", only {}", shown(expression))).unwrap_or_default();
@@ -132,11 +146,11 @@ impl Run {
 
 impl Shared<'_> {
     /// Listens on one interface until it ends, month by month.
-    fn watch(&self, name: &str, live: Live) -> Heard {
+    fn watch(&self, name: &str, live: Box<dyn Blocks>) -> Heard {
         let settings = Settings { site: self.run.site.clone().unwrap_or(Settings::default().site), bpf: self.run.bpf.clone(), ..Settings::default() };
         // It is the capture that is told to stop: the pipeline then reads to its end.
         let options = Options { workers: usize::from(self.run.workers), tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
-        let months = Months::new(Box::new(live), self.begun);
+        let months = Months::new(live, self.begun);
         let mut heard = Heard::default();
         loop {
             let month = months.lock().unwrap_or_else(PoisonError::into_inner).end();

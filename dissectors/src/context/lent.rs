@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 
 /// States of a conversation's dissectors, outermost first.
 #[derive(Default)]
-pub(crate) struct Layers(Vec<(RowId, Option<Box<dyn Any + Send>>)>);
+pub(crate) struct Layers {
+    states: Vec<(RowId, Option<Box<dyn Any + Send>>)>,
+    /// Gaps in the conversation's streams, each of which may have hidden something.
+    pub(crate) missed: u32,
+}
 
 impl Layers {
     /// Inner protocols of one conversation; a multiplexer that hands on to more is no protocol that we know.
@@ -15,7 +19,7 @@ impl Layers {
 
     /// Takes a dissector's state out, so that it can be lent together with the context.
     pub(crate) fn take(&mut self, row: RowId, registry: &Registry) -> Option<Box<dyn Any + Send>> {
-        match self.0.iter_mut().find(|layer| layer.0 == row) {
+        match self.states.iter_mut().find(|layer| layer.0 == row) {
             Some(layer) => layer.1.take(),
             None => registry.get(row)?.state(),
         }
@@ -23,21 +27,21 @@ impl Layers {
 
     /// A dissector's state, where it lies.
     pub(crate) fn peek(&self, row: RowId) -> Option<&(dyn Any + Send)> {
-        self.0.iter().find(|layer| layer.0 == row).and_then(|layer| layer.1.as_deref())
+        self.states.iter().find(|layer| layer.0 == row).and_then(|layer| layer.1.as_deref())
     }
 
     /// Puts it back.
     pub(crate) fn put(&mut self, row: RowId, state: Option<Box<dyn Any + Send>>) {
         let Some(state) = state else { return };
-        if let Some(layer) = self.0.iter_mut().find(|layer| layer.0 == row) {
+        if let Some(layer) = self.states.iter_mut().find(|layer| layer.0 == row) {
             layer.1 = Some(state);
-        } else if self.0.len() < Self::MAX {
-            self.0.push((row, Some(state)));
+        } else if self.states.len() < Self::MAX {
+            self.states.push((row, Some(state)));
         }
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.states.is_empty()
     }
 }
 

@@ -75,6 +75,7 @@ impl Engine {
         if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
             stream.resume_at_pending();
         }
+        self.missed(at);
     }
 
     /// The capture cut this segment: the PDU is read as far as it goes, the stream goes on behind the cut.
@@ -85,6 +86,7 @@ impl Engine {
         let gathered = stream.take_gathered();
         let behind = sheet.frame.tcp_seq.wrapping_add(sheet.frame.payload_len).wrapping_add(sheet.frame.payload_cut);
         stream.resume(behind);
+        self.missed(at);
         if let (Some(dissector), false) = (registry.get(row), gathered.bytes().is_empty()) {
             self.pdu(at, row, dissector, gathered.bytes(), &Sheet { pieces: Some(&gathered), ..*sheet });
         }
@@ -187,6 +189,13 @@ impl Engine {
         bytes.len()
     }
 
+    /// Bytes of the conversation were not seen.
+    fn missed(&mut self, at: u32) {
+        if let Some(reader) = self.reader(at) {
+            reader.layers.missed = reader.layers.missed.saturating_add(1);
+        }
+    }
+
     fn skip(&mut self, at: u32, direction: usize, bytes: u64) {
         if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
             stream.skip(bytes);
@@ -197,6 +206,7 @@ impl Engine {
     fn lost(&mut self, at: u32) {
         let Some(reader) = self.reader(at) else { return };
         reader.lost = reader.lost.saturating_add(1);
+        reader.layers.missed = reader.layers.missed.saturating_add(1);
         if reader.lost > LOST_MAX {
             self.set_mode(at, Mode::Counting);
         }

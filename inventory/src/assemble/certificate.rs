@@ -2,11 +2,11 @@
 
 use crate::assemble::{View, time};
 use crate::document;
-use crate::gather::{ADDRESSES, Name, Told, presents};
+use crate::gather::{ADDRESSES, At, Name, Told, presents};
 use crate::key::Key;
 use fingerprints::text::safe;
 use observations::value::hex;
-use observations::{Field, Statement, ValueRef};
+use observations::{Field, Kind, Statement, ValueRef};
 use std::collections::BTreeMap;
 
 fn text(said: &Statement<'_>, field: Field) -> Option<String> {
@@ -30,8 +30,9 @@ fn bytes(said: &Statement<'_>, field: Field) -> Option<Vec<u8>> {
 
 /// The keys that a device presented, each once.
 pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<document::Identity> {
-    let mut found: BTreeMap<(&str, String), document::Identity> = BTreeMap::new();
-    for (said, kind) in told.iter().flat_map(|told| presents(&told.said).map(|kind| (&told.said, kind))) {
+    let mut found: BTreeMap<(&str, String), ((i64, i64), document::Identity)> = BTreeMap::new();
+    for (one, kind) in told.iter().flat_map(|told| presents(&told.said).map(move |kind| (told, kind))) {
+        let said = &one.said;
         let (field, of_key) = match kind {
             "x509" => (Field::CertificateSha256, bytes(said, Field::SpkiSha256).map(Key::CertificateKey)),
             "ssh-host-key" => (Field::SshHostKey, None),
@@ -47,17 +48,42 @@ pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<
             _ => (Field::EngineId, bytes(said, Field::EngineId).map(Key::EngineId)),
         };
         let Some(value) = digest(said, field) else { continue };
-        let identity = document::Identity {
-            kind: kind.into(),
-            value: value.clone(),
-            issuer: text(said, Field::CertificateIssuer),
-            not_after: date(said, Field::NotAfter),
-            proven: false,
-            unique: of_key.is_none_or(|key| !view.resolved.shared.contains_key(&(site, key))),
-        };
-        found.insert((kind, value), identity);
+        let (span, identity) = found.entry((kind, value.clone())).or_insert_with(|| {
+            let unique = of_key.is_none_or(|key| !view.resolved.shared.contains_key(&(site, key)));
+            ((i64::MAX, i64::MIN), document::Identity { kind: kind.into(), value, unique, ..document::Identity::default() })
+        });
+        *span = (span.0.min(one.entry.first.time), span.1.max(one.entry.last.time));
+        identity.issuer = identity.issuer.take().or_else(|| text(said, Field::CertificateIssuer));
+        identity.not_after = identity.not_after.take().or_else(|| date(said, Field::NotAfter));
+        identity.roles.extend(role(said, kind).filter(|role| !identity.roles.contains(role)));
+        if let Some(proof) = Some(one).filter(|one| one.said.kind == Kind::Certificate && !identity.proven).and_then(|one| view.proof_of(one)) {
+            (identity.proven, identity.proof) = (true, proven(view, proof));
+        }
     }
-    found.into_values().collect()
+    let tidy = |(span, mut identity): ((i64, i64), document::Identity)| {
+        identity.roles.sort();
+        (identity.first_seen, identity.last_seen) = (time(span.0), time(span.1));
+        identity
+    };
+    found.into_values().map(tidy).collect()
+}
+
+/// As what a device uses a key: what it says, else the side that it is.
+fn role(said: &Statement<'_>, kind: &str) -> Option<String> {
+    let side = match said.kind {
+        Kind::Client => Some("client"),
+        Kind::Key if kind == "ssh-host-key" => Some("server"),
+        _ => None,
+    };
+    text(said, Field::CertificateRole).or(side.map(str::to_owned))
+}
+
+/// Where a signature stands, and what it signs.
+fn proven(view: &View<'_>, proof: At) -> Vec<document::Evidence> {
+    let Some(told) = view.facts.told(proof) else { return Vec::new() };
+    let at = |field| told.said.fields.iter().position(|one| one.field == field);
+    let places = [at(Field::Signature), at(Field::SignedDigest), at(Field::SignedBytes)];
+    places.into_iter().flatten().filter_map(|field| view.evidence(&told, Some(field))).filter(|evidence| !evidence.spans.is_empty()).collect()
 }
 
 /// Every certificate once, with who presented it: who, by the statement that shows it.
@@ -69,15 +95,18 @@ pub(super) fn certificates<'a>(view: &View<'_>, presented: impl Iterator<Item = 
         let (earliest, certificate) = found.entry(sha256.clone()).or_insert_with(|| (i64::MAX, document::Certificate::default()));
         if first < *earliest {
             *earliest = first;
-            let (by, roles) = (std::mem::take(&mut certificate.presented_by), std::mem::take(&mut certificate.roles));
-            *certificate = record(view, &told, sha256);
-            (certificate.presented_by, certificate.roles) = (by, roles);
+            let known = std::mem::take(certificate);
+            let (presented_by, roles, proven_by) = (known.presented_by, known.roles, known.proven_by);
+            *certificate = document::Certificate { presented_by, roles, proven_by, ..record(view, &told, sha256) };
+        }
+        if view.proof_of(&told).is_some() {
+            certificate.proven_by.extend(id.clone());
         }
         certificate.presented_by.extend(id);
         certificate.roles.extend(text(&told.said, Field::CertificateRole));
     }
     let tidy = |(_, mut certificate): (i64, document::Certificate)| {
-        for list in [&mut certificate.presented_by, &mut certificate.roles] {
+        for list in [&mut certificate.presented_by, &mut certificate.roles, &mut certificate.proven_by] {
             list.sort();
             list.dedup();
         }

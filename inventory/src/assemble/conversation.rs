@@ -130,7 +130,7 @@ struct Served {
 /// Protocols whose frames are announcements: speaking them is no service to a client.
 const NO_ROLES: &[&str] = &[
     "arp", "eth", "ip", "ipv6", "tcp", "udp", "sctp", "ethernet", "icmpv6", "lldp", "cdp", "stp", "igmp", "pim", "mndp", "hsrp", "glbp", "ospf",
-    "eigrp", "isis", "rip", "bfd",
+    "eigrp", "isis", "rip", "ripng", "bfd",
 ];
 
 /// Conversations that are read in the time that one takes from memory.

@@ -2,13 +2,12 @@
 
 use super::catalogue::Catalogue;
 use super::condition::Role;
-use super::policy::Issuer;
 use super::zone::OUTSIDE;
 use super::{Bench, Found, Note};
 use crate::gather::{Span, Told, wider};
 use crate::key::Key;
 use crate::place::{is_link_local, is_public, overlap};
-use observations::{Endpoint, Field, Mac, OperationClass, PathStep, Statement, ValueRef};
+use observations::{Endpoint, Field, Mac, OperationClass, PathStep};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One kind of reasoning. What it reasons about is collected by the rule's own conditions (`unless` there: see [`Bench::collected`]).
@@ -50,6 +49,8 @@ pub(crate) enum Derived {
     NotSeen,
     /// A certificate of an issuer that nobody here trusts, or in the name of one by another key.
     UnknownIssuer,
+    /// A signature that is not by the key of the certificate that was shown.
+    BadSignature,
     /// A device that was not there before.
     NewDevice,
     /// IPv6 where there is none.
@@ -81,6 +82,7 @@ const NAMES: &[(&str, Derived)] = &[
     ("retired", Derived::Retired),
     ("not-seen", Derived::NotSeen),
     ("unknown-issuer", Derived::UnknownIssuer),
+    ("bad-signature", Derived::BadSignature),
     ("new-device", Derived::NewDevice),
     ("ipv6", Derived::Ipv6),
     ("wireless", Derived::Wireless),
@@ -141,6 +143,7 @@ impl Derived {
             Self::Retired => bench.managed(rule, found, "retired"),
             Self::NotSeen => bench.not_seen(rule, found),
             Self::UnknownIssuer => bench.unknown_issuers(rule, found),
+            Self::BadSignature => bench.bad_signatures(rule, found),
             Self::NewDevice => bench.new_devices(rule, found),
             Self::Ipv6 => bench.ipv6(rule, found),
             Self::Wireless => bench.wireless(rule, found),
@@ -401,27 +404,6 @@ impl<'a> Bench<'_, 'a> {
         }
     }
 
-    fn unknown_issuers(&self, rule: u16, found: &mut Found) {
-        if self.policy.issuers.is_empty() {
-            return;
-        }
-        for component in self.components().filter(|component| !self.view.is_outside(*component)) {
-            for told in self.members.certificates(component).filter_map(|at| self.view.facts.told(at)) {
-                let Some((name, key)) = issuer(&told.said) else { continue };
-                let of_name: Vec<&Issuer> = self.policy.issuers.iter().filter(|known| known.name == name).collect();
-                let other_key = |known: &&Issuer| known.key_id.is_some() && key.is_some() && known.key_id != key;
-                let text = match of_name.as_slice() {
-                    [] => format!("{name} is no issuer that is trusted here"),
-                    known if known.iter().all(other_key) => format!("{name} is the name of a trusted issuer, and the key is another"),
-                    _ => continue,
-                };
-                let mut note = Note { text, ..Note::default() };
-                see(&mut note, &told, span(&told));
-                found.note(component, rule, note);
-            }
-        }
-    }
-
     fn managed(&self, rule: u16, found: &mut Found, state: &str) {
         if self.policy.authorities.is_empty() {
             return;
@@ -440,20 +422,11 @@ impl<'a> Bench<'_, 'a> {
     }
 }
 
-/// A certificate's issuer: its name, and the identifier of its key if the certificate has it (RFC 5280 §4.2.1.1).
-fn issuer(said: &Statement<'_>) -> Option<(String, Option<String>)> {
-    let own = said.get(Field::ChainPosition).and_then(ValueRef::number).unwrap_or(0) == 0;
-    let self_signed = said.get(Field::SelfSigned).and_then(ValueRef::number) == Some(1);
-    let name = said.get(Field::CertificateIssuer).filter(|_| own && !self_signed)?;
-    let key = said.get(Field::IssuerSpkiKeyId).map(|key| key.display().to_lowercase());
-    Some((fingerprints::text::safe(name).into_owned(), key))
-}
-
-fn span(told: &Told<'_>) -> Span {
+pub(super) fn span(told: &Told<'_>) -> Span {
     (told.entry.first.time, told.entry.last.time)
 }
 
-fn see(note: &mut Note, told: &Told<'_>, span: Span) {
+pub(super) fn see(note: &mut Note, told: &Told<'_>, span: Span) {
     note.span = note.span.into_iter().chain(Some(span)).reduce(wider);
     note.at.push(told.at);
 }

@@ -117,3 +117,21 @@ for number in range(3):
     capture.udp(cheap, 50002, controller, 5246, control(13, 2 + number, b""))
     capture.udp(controller, 5246, cheap, 50002, control(14, 2 + number, b""))
 capture.write()
+
+# ── LWAPP ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+capture = Capture("lwapp/discovery-and-echo.pcap")
+controller, point, everybody = capture.host("00:0b:85:0d:05:01", "10.87.5.254"), capture.host("00:0b:85:51:2a:e0", "10.87.5.21"), capture.group("255.255.255.255")
+
+
+def lwapp(kind, sequence, elements=b""):
+    return bytes([0x04, 0]) + struct.pack("!HHBBHI", 8 + len(elements), 0, kind, sequence, len(elements), 0) + elements
+
+
+identity = mac_bytes(point.mac)
+capture.udp(point, 31245, everybody, 12223, identity + lwapp(1, 1, bytes([58, 0, 1, 0])))
+capture.udp(controller, 12223, point, 31245, lwapp(2, 1, bytes([31, 0, 9]) + b"wlc-yard1"))
+for number in range(2, 5):
+    capture.udp(point, 31245, controller, 12223, identity + lwapp(22, number))
+    capture.udp(controller, 12223, point, 31245, lwapp(23, number))
+    capture.wait(30)
+capture.write()

@@ -3,6 +3,7 @@
 Each: one that shows a word in the clear or nothing, and one that is protected. RFC 2281, 9568, 2338, 2328, 5340, 7868, 4271, 2453, 4822,
 7761, 5880, 3376, ISO 10589; Cisco's HSRP version 2 and GLBP as their fields are documented.
 """
+import ipaddress
 import struct
 
 from wire import Capture, checksum, mac_bytes
@@ -256,4 +257,52 @@ capture.ip(one, capture.group("224.0.0.1"), 2, igmp(bytes([0x11, 100, 0, 0, 0, 0
 capture.ip(camera, capture.group("224.0.0.22"), 2, igmp(bytes([0x22, 0, 0, 0, 0, 0, 0, 2, 2, 0, 0, 0, 239, 255, 255, 250, 4, 0, 0, 0, 224, 0, 0, 251])))
 capture.ip(plc, capture.group("239.192.1.3"), 2, igmp(bytes([0x16, 0, 0, 0, 239, 192, 1, 3])))
 capture.ip(plc, capture.group("224.0.0.2"), 2, igmp(bytes([0x17, 0, 0, 0, 239, 192, 1, 3])))
+capture.write()
+
+# ── MLD and RIPng: IPv6, which the frames of ./wire.py do not have ───────────────────────────────────────────────────────────
+def ipv6(capture, mac, source, group, protocol, payload, hop_limit, router_alert=False):
+    source, group = ipaddress.ip_address(source).packed, ipaddress.ip_address(group).packed
+    pseudo = source + group + struct.pack("!II", len(payload), protocol)
+    at = 2 if protocol == 58 else 6
+    payload = payload[:at] + struct.pack("!H", checksum(pseudo + payload) or 0xFFFF) + payload[at + 2:]
+    # RFC 2710 section 3: a router alert stands in a hop-by-hop header.
+    alert = bytes([protocol, 0, 5, 2, 0, 0, 1, 0]) if router_alert else b""
+    header = struct.pack("!IHBB", 0x60000000, len(alert + payload), 0 if router_alert else protocol, hop_limit)
+    capture.frame(mac, "33:33:" + ":".join(f"{byte:02x}" for byte in group[12:]), 0x86DD, header + source + group + alert + payload)
+
+
+def listeners(kind, *groups):
+    records = b"".join(bytes([kind, 0, 0, 0]) + ipaddress.ip_address(group).packed for group in groups)
+    return struct.pack("!BBHHH", 143, 0, 0, 0, len(groups)) + records
+
+
+capture, one, two = routers("icmpv6/multicast-listeners.pcap", 12)
+ROUTER, CAMERA, PLC = ("00:1e:13:0c:0c:01", "fe80::21e:13ff:fe0c:c01"), ("00:40:8c:0c:0c:10", "fe80::240:8cff:fe0c:c10"), ("00:80:f4:0c:0c:11", "fe80::280:f4ff:fe0c:c11")
+query = struct.pack("!BBHHH", 130, 0, 0, 10000, 0) + bytes(16)
+ipv6(capture, *ROUTER, "ff02::1", 58, query + bytes([2, 125, 0, 0]), 1, True)
+# MLDv2: an mDNS responder that is also in WS-Discovery's group; its solicited-node group goes with it.
+ipv6(capture, *CAMERA, "ff02::16", 58, listeners(4, "ff02::fb", "ff02::c", "ff02::1:ff0c:c10"), 1, True)
+# MLDv1: a report, and the group left again.
+ipv6(capture, *PLC, "ff02::181", 58, struct.pack("!BBHHH", 131, 0, 0, 0, 0) + ipaddress.ip_address("ff02::181").packed, 1, True)
+ipv6(capture, *PLC, "ff02::2", 58, struct.pack("!BBHHH", 132, 0, 0, 0, 0) + ipaddress.ip_address("ff02::181").packed, 1, True)
+capture.write()
+
+capture, one, two = routers("ripng/responses.pcap", 13)
+
+
+def ripng(command, *routes):
+    entries = b"".join(ipaddress.ip_address(prefix).packed + struct.pack("!HBB", 0, length, metric) for prefix, length, metric in routes)
+    return bytes([command, 1, 0, 0]) + entries
+
+
+def udp6(source_port, port, payload):
+    return struct.pack("!HHHH", source_port, port, 8 + len(payload), 0) + payload
+
+
+for number in range(3):
+    ipv6(capture, "00:1e:13:0c:0d:01", "fe80::21e:13ff:fe0c:d01", "ff02::9", 17, udp6(521, 521, ripng(2, ("fd00:77::", 64, 1), ("fd00:78::", 64, 2))), 255)
+    ipv6(capture, "00:90:e8:0c:0d:02", "fe80::290:e8ff:fe0c:d02", "ff02::9", 17, udp6(521, 521, ripng(2, ("::", 0, 1))), 255)
+    capture.wait(30)
+# A host that asks for the whole table (RFC 2080 section 2.4.1).
+ipv6(capture, "d4:be:d9:0c:0d:06", "fe80::d6be:d9ff:fe0c:d06", "ff02::9", 17, udp6(50001, 521, ripng(1, ("::", 0, 16))), 255)
 capture.write()

@@ -5,9 +5,11 @@
 //! Does not tell: what is encrypted; who holds a pre-shared key.
 
 use super::tls_handshake::{
-    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO, is_version,
+    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO,
+    is_version,
 };
 use super::tls_key_exchange::{self as key_exchange, CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE};
+use super::tls_proof::{self as proof, Signed};
 use crate::context::Context;
 use crate::dissector::Binding::{Udp, Under};
 use crate::dissector::{At, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
@@ -39,7 +41,7 @@ impl Dissector for Dtls {
 
     const ROW: Row = Row {
         name: "dtls",
-        revision: 2,
+        revision: 3,
         spec: "RFC 6347, RFC 9147",
         tells: "certificates, versions and cipher suites, server names, JA3 and JA4, mutual authentication",
         // OpenSSL's default, coaps, CIP Security, radius/dtls, syslog-dtls, capwap's cousins; "dtls" is who carries datagrams in others.
@@ -123,6 +125,16 @@ struct Fragment<'a> {
 }
 
 impl Fragment<'_> {
+    /// The header that the message has, or would have, in one fragment.
+    fn whole_head(&self) -> Vec<u8> {
+        let three = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes().into_iter().skip(1);
+        let mut head = vec![self.kind];
+        head.extend(three(self.length));
+        head.extend(self.number.to_be_bytes());
+        head.extend(three(0).chain(three(self.length)));
+        head
+    }
+
     fn is_sound(&self) -> bool {
         IN_THE_CLEAR.contains(&self.kind) && self.length <= HANDSHAKE_BYTES_MAX && self.offset + self.fragment_length <= self.length
     }
@@ -146,6 +158,7 @@ pub(crate) struct State {
     suite: Option<u16>,
     /// The client has shown a certificate, and the server has not yet gone on.
     shown: bool,
+    signed: Signed,
 }
 
 /// One direction.
@@ -156,6 +169,8 @@ struct Half {
     /// The message that is being put together: its number, and its bytes so far.
     number: u16,
     gathered: Gathered,
+    /// The number of the next message that is new.
+    next: u16,
 }
 
 impl State {
@@ -201,10 +216,10 @@ impl State {
             return Err(DissectError::Malformed { rule: "fragment", offset: 0 });
         }
         if found.body.len() == found.length {
-            return self.message(found.kind, found.body, true, cx);
+            return self.message(found, found.body, true, cx);
         }
         if found.body.len() < found.fragment_length {
-            let read = if found.offset == 0 { self.message(found.kind, found.body, false, cx) } else { Ok(()) };
+            let read = if found.offset == 0 { self.message(found, found.body, false, cx) } else { Ok(()) };
             return read.and(Err(DissectError::Truncated { needed: found.fragment_length }));
         }
         let spans = cx.spans_of(found.body);
@@ -223,10 +238,26 @@ impl State {
             return Ok(());
         }
         let whole = half.gathered.take(found.length);
-        cx.stitched(&whole.bytes, &whole.parts, "dtls-fragments", |bytes, cx| self.message(found.kind, bytes, true, cx))
+        cx.stitched(&whole.bytes, &whole.parts, "dtls-fragments", |bytes, cx| self.message(found, bytes, true, cx))
     }
 
-    fn message(&mut self, kind: u8, body: &[u8], whole: bool, cx: &mut Context<'_>) -> Result<(), DissectError> {
+    fn message(&mut self, found: &Fragment<'_>, body: &[u8], whole: bool, cx: &mut Context<'_>) -> Result<(), DissectError> {
+        let mut decision = None;
+        let read = self.read(found.kind, body, whole, &mut decision, cx);
+        let half = self.half(cx);
+        let next = if found.kind == CLIENT_HELLO { found.number } else { half.next };
+        if !whole || found.number > next {
+            self.signed.forget();
+        } else if found.number == next {
+            half.next = next.saturating_add(1);
+            // RFC 6347 §4.2.6: each message is hashed as if it had come in one fragment.
+            let head = found.whole_head();
+            self.signed.message(proof::Message { kind: found.kind, head: &head, body }, decision, true, cx);
+        }
+        read
+    }
+
+    fn read(&mut self, kind: u8, body: &[u8], whole: bool, decided: &mut Option<Decision>, cx: &mut Context<'_>) -> Result<(), DissectError> {
         match kind {
             // The second one only adds the cookie.
             CLIENT_HELLO if !self.client_hello => {
@@ -237,6 +268,7 @@ impl State {
             SERVER_HELLO => {
                 let decision = handshake::server_hello(body, Carrier::Dtls, &self.session, cx)?;
                 self.suite = Some(decision.suite);
+                *decided = Some(decision);
                 if decision.hides_the_rest && !decision.retry {
                     (self.client.encrypted, self.server.encrypted) = (true, true);
                 }

@@ -1,8 +1,9 @@
 //! TLS and SSL: who a server proves to be, what a client's software offers, and how well a conversation is protected.
 //!
 //! Spec: RFC 5246 and RFC 8446 (TLS 1.2 and 1.3), RFC 6101 (SSL 3.0), RFC 5246 §E.2 (ClientHello in the form of SSL 2.0).
-//! Tells us: certificates of both sides (up to TLS 1.2), version, cipher suite, server name, JA3 and JA4, whether clients must show who
-//! they are. Does not tell: certificates of TLS 1.3, which are encrypted; whether a signature is good.
+//! Tells us: certificates of both sides (up to TLS 1.2) and what each side signs to prove that it holds its key, version, cipher suite,
+//! server name, JA3 and JA4, whether clients must show who they are. Does not tell: certificates of TLS 1.3, which are encrypted; whether
+//! a signature is good.
 
 use super::tls_handshake::{CLIENT_HELLO, SERVER_HELLO};
 use super::tls_record::{CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, HEARTBEAT, MESSAGE_HEADER, RECORD_END, State, record};
@@ -55,7 +56,7 @@ impl Dissector for Tls {
 
     const ROW: Row = Row {
         name: "tls",
-        revision: 2,
+        revision: 3,
         spec: "RFC 5246, RFC 8446, RFC 6101",
         tells: "certificates, versions and cipher suites, server names, JA3 and JA4, mutual authentication",
         bindings: BINDINGS,

@@ -62,6 +62,8 @@ pub(super) struct Decision {
     pub(super) retry: bool,
     /// The cipher suite.
     pub(super) suite: u16,
+    /// The version, wherever it stood.
+    pub(super) version: u16,
 }
 
 /// Whether a hello may begin with this version.
@@ -161,7 +163,7 @@ pub(super) fn server_hello(body: &[u8], carrier: Carrier, asked: &[u8], cx: &mut
     drop(cx.say(&about, Kind::Security).maybe(Some(1).filter(|_| resumed), |s, one| s.implied(Field::TlsResumption, &Value::Number(one))));
     match seen.stopped {
         Some(error) => Err(error),
-        None => Ok(Decision { hides_the_rest, retry: random == RETRY, suite: number(suite) }),
+        None => Ok(Decision { hides_the_rest, retry: random == RETRY, suite: number(suite), version: number(at) }),
     }
 }
 

@@ -3,14 +3,16 @@
 //! Spec: RFC 8446 §5.1 and §4, RFC 5246 §6.2 and §7.
 
 use super::tls_handshake::{
-    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO, SERVER_HELLO_DONE,
-    is_version,
+    self as handshake, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, Gathered, HANDSHAKE_BYTES_MAX, IN_THE_CLEAR, SERVER_HELLO,
+    SERVER_HELLO_DONE, is_version,
 };
 use super::tls_key_exchange::{self as key_exchange, CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE};
+use super::tls_proof::{self as proof, Signed};
 use crate::context::Context;
 use crate::dissector::{DissectError, Gate, Next, Side};
 use crate::ja::Carrier;
 use crate::login;
+use observations::Transport;
 
 /// RFC 8446 §5.1: type, version, length.
 pub(super) const HEADER: usize = 5;
@@ -100,6 +102,7 @@ pub(crate) struct State {
     suite: Option<u16>,
     /// The client has shown a certificate, and the server has not yet gone on.
     shown: bool,
+    signed: Signed,
 }
 
 /// One direction.
@@ -167,13 +170,13 @@ impl State {
         let mut result = Ok(());
         while !i.is_empty() && !self.half(cx).encrypted {
             match message(i) {
-                Message::Whole { kind, body, rest } => {
-                    result = result.and(self.message(kind, body, true, cx));
+                Message::Whole { kind, head, body, rest } => {
+                    result = result.and(self.message(kind, head, body, true, cx));
                     i = rest;
                 }
                 // The capture cut the record: nothing follows that belongs to it.
                 Message::Part { kind, body } if record.body.len() < record.length => {
-                    let read = self.message(kind, body, false, cx);
+                    let read = self.message(kind, &[], body, false, cx);
                     return result.and(read).and(Err(DissectError::Truncated { needed: record.length }));
                 }
                 Message::Part { .. } | Message::Head => return result.and(self.gather(i, cx)),
@@ -205,7 +208,7 @@ impl State {
             };
             let taken = self.half(cx).gathered.take(length);
             let read = cx.stitched(&taken.bytes, &taken.parts, "tls-records", |bytes, cx| match message(bytes) {
-                Message::Whole { kind, body, .. } => self.message(kind, body, true, cx),
+                Message::Whole { kind, head, body, .. } => self.message(kind, head, body, true, cx),
                 _ => Ok(()),
             });
             result = result.and(read);
@@ -216,12 +219,26 @@ impl State {
     fn too_long(&mut self, cx: &mut Context<'_>) -> Result<(), DissectError> {
         let half = self.half(cx);
         (half.encrypted, half.gathered) = (true, Gathered::default());
+        self.signed.forget();
         // Without a hello before it, it was encrypted and only looked like a message.
         let known = self.client_hello || self.server_hello;
         if known { Err(DissectError::Malformed { rule: "handshake message over 64 KiB or 256 records", offset: 0 }) } else { Ok(()) }
     }
 
-    fn message(&mut self, kind: u8, body: &[u8], whole: bool, cx: &mut Context<'_>) -> Result<(), DissectError> {
+    fn message(&mut self, kind: u8, head: &[u8], body: &[u8], whole: bool, cx: &mut Context<'_>) -> Result<(), DissectError> {
+        let mut decision = None;
+        let read = self.read(kind, body, whole, &mut decision, cx);
+        if whole {
+            // Over datagrams (EAP) a message may come twice or be missed.
+            let ordered = cx.at().transport == Transport::Tcp;
+            self.signed.message(proof::Message { kind, head, body }, decision, ordered, cx);
+        } else {
+            self.signed.forget();
+        }
+        read
+    }
+
+    fn read(&mut self, kind: u8, body: &[u8], whole: bool, decided: &mut Option<Decision>, cx: &mut Context<'_>) -> Result<(), DissectError> {
         match kind {
             // The second hello that a server may ask for is not what the client would say by itself.
             CLIENT_HELLO if !self.client_hello => {
@@ -233,6 +250,7 @@ impl State {
                 self.server_hello = true;
                 let decision = handshake::server_hello(body, Carrier::Tcp, &self.session, cx)?;
                 self.suite = Some(decision.suite);
+                *decided = Some(decision);
                 if decision.hides_the_rest && !decision.retry {
                     self.server.encrypted = true;
                     // What a client sends after a hello of TLS 1.3 is encrypted.
@@ -268,14 +286,13 @@ impl State {
 enum Message<'a> {
     Whole {
         kind: u8,
+        /// Type and length.
+        head: &'a [u8],
         body: &'a [u8],
         rest: &'a [u8],
     },
     /// It goes on in the next record.
-    Part {
-        kind: u8,
-        body: &'a [u8],
-    },
+    Part { kind: u8, body: &'a [u8] },
     /// Too few to tell its length.
     Head,
     /// Longer than what is gathered.
@@ -288,13 +305,13 @@ fn message(i: &[u8]) -> Message<'_> {
     if i.first().is_none_or(|kind| !IN_THE_CLEAR.contains(kind)) {
         return Message::None;
     }
-    let Some((&[kind, b2, b1, b0], rest)) = i.split_first_chunk::<MESSAGE_HEADER>() else { return Message::Head };
+    let Some((head @ &[kind, b2, b1, b0], rest)) = i.split_first_chunk::<MESSAGE_HEADER>() else { return Message::Head };
     let length = usize::from(b2) << 16 | usize::from(b1) << 8 | usize::from(b0);
     if length > HANDSHAKE_BYTES_MAX - MESSAGE_HEADER {
         return Message::Long;
     }
     match rest.split_at_checked(length) {
-        Some((body, rest)) => Message::Whole { kind, body, rest },
+        Some((body, rest)) => Message::Whole { kind, head, body, rest },
         None => Message::Part { kind, body: rest },
     }
 }

@@ -1,14 +1,15 @@
 //! ICMPv6: which MAC address an IPv6 address is at, and which hosts are routers (neighbor discovery).
 //!
-//! Spec: RFC 4443; neighbor discovery RFC 4861, RFC 8106 (DNS servers).
-//! Tells us: MAC and IPv6 address together; routers with their prefixes and DNS servers; whom a host asks for.
+//! Spec: RFC 4443; neighbor discovery RFC 4861, RFC 8106 (DNS servers); multicast listeners RFC 2710, RFC 3810.
+//! Tells us: MAC and IPv6 address together; routers with their prefixes and DNS servers; whom a host asks for; multicast groups.
 //! Does not tell: whether the sender is honest (SEND is in use nowhere). Redirects and error messages are counted, not read.
 
+use super::mld;
 use crate::context::{Context, Saying};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row};
 use crate::frame::Net;
 use crate::labels;
-use crate::tlv::number;
+use crate::tlv::{hash, number};
 use nom::bytes::take;
 use nom::{IResult, Parser};
 use observations::{Field, Kind, Mac, OperationClass, Value};
@@ -61,9 +62,9 @@ impl Dissector for Icmpv6 {
 
     const ROW: Row = Row {
         name: "icmpv6",
-        revision: 1,
-        spec: "RFC 4443, RFC 4861, RFC 8106",
-        tells: "MAC and IPv6 address together; routers, prefixes and DNS servers; whom a host asks for",
+        revision: 2,
+        spec: "RFC 4443, RFC 4861, RFC 8106, RFC 3810",
+        tells: "MAC and IPv6 address together; routers, prefixes and DNS servers; whom a host asks for; multicast groups and their querier",
         bindings: &[Binding::Ip(58)],
         shapes: &[],
         operations: OPERATIONS,
@@ -77,12 +78,22 @@ impl Dissector for Icmpv6 {
     fn glance(&self, head: &[u8], _: &At) -> Glance {
         let Some(&kind) = head.first() else { return Glance::SKIP };
         let operation = TYPES.iter().position(|known| *known == kind).and_then(|index| u16::try_from(index).ok());
-        let look = if (ROUTER_SOLICITATION..=REDIRECT).contains(&kind) { Look::Always } else { Look::Never };
+        let look = match kind {
+            ROUTER_SOLICITATION..=REDIRECT => Look::Always,
+            mld::QUERY | mld::REPORT | mld::REPORT_V2 => Look::Once(hash(head)),
+            _ => Look::Never,
+        };
         Glance { operation, look, inner: None }
     }
 
     fn read(&self, pdu: &[u8], _: &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
         let [kind, code, ..] = pdu else { return Err(DissectError::Truncated { needed: HEADER }) };
+        if matches!(*kind, mld::QUERY | mld::REPORT | mld::REPORT_V2) {
+            if cx.frame().net != Net::V6 || cx.frame().ttl != mld::HOP_LIMIT {
+                return Err(DissectError::Malformed { rule: "hop limit", offset: 0 });
+            }
+            return mld::read(*kind, pdu, cx);
+        }
         if !(ROUTER_SOLICITATION..REDIRECT).contains(kind) {
             return Ok(Next::Read);
         }

@@ -15,6 +15,7 @@ use services::{
 
 mod binary;
 mod plates;
+mod proof;
 mod services;
 
 pub(crate) struct OpcUa;
@@ -139,7 +140,7 @@ impl Dissector for OpcUa {
 
     const ROW: Row = Row {
         name: "opcua",
-        revision: 1,
+        revision: 2,
         spec: "OPC 10000-4, OPC 10000-5, OPC 10000-6, OPC 10000-100",
         tells: "applications and products, certificates, security policy and mode, user tokens, build information, name plates, services",
         bindings: &[Binding::Tcp(4840)],

@@ -4,6 +4,7 @@
 
 use super::binary::{self, Binary, HASHED, NodeId, Variant, hash};
 use super::plates::{self, Plate, Plates};
+use super::proof::Signed;
 use crate::context::{Context, Saying};
 use crate::dissector::DissectError;
 use crate::x509::{self, Shown};
@@ -46,17 +47,25 @@ pub(super) struct Session {
     plates: Plates,
     /// The request that showed a user's token, and the token's kind.
     token: Option<(u32, &'static str)>,
+    signed: Signed,
 }
 
-/// OPC 10000-4 §7.33.
-pub(super) fn request_header(i: &mut Binary<'_>) -> Result<(), DissectError> {
-    i.node_id()?;
+/// OPC 10000-4 §7.33: the session's token.
+pub(super) fn request_header<'a>(i: &mut Binary<'a>) -> Result<&'a [u8], DissectError> {
+    let token = node_bytes(i)?;
     // Timestamp, handle, diagnostics wanted.
     i.take(8 + 4 + 4)?;
     i.string()?;
     i.u32()?;
     i.extension_object()?;
-    Ok(())
+    Ok(token)
+}
+
+/// The bytes of a node's identifier.
+fn node_bytes<'a>(i: &mut Binary<'a>) -> Result<&'a [u8], DissectError> {
+    let before = i.rest;
+    i.node_id()?;
+    Ok(before.get(..before.len() - i.rest.len()).unwrap_or_default())
 }
 
 /// OPC 10000-4 §7.34: the service's result.
@@ -138,10 +147,10 @@ pub(super) fn message(kind: u32, request: u32, body: &[u8], session: &mut Sessio
         FIND_SERVERS_ANSWER => find_servers(&mut i, cx),
         GET_ENDPOINTS_ANSWER => {
             response_header(&mut i)?;
-            endpoints(&mut i, cx)
+            endpoints(&mut i, cx).map(drop)
         }
-        CREATE_SESSION => create_session(&mut i, cx),
-        CREATE_SESSION_ANSWER => created(&mut i, cx),
+        CREATE_SESSION => create_session(&mut i, request, session, cx),
+        CREATE_SESSION_ANSWER => created(&mut i, request, session, cx),
         ACTIVATE_SESSION => activate_session(&mut i, request, session, cx),
         ACTIVATE_SESSION_ANSWER => activated(&mut i, request, session, cx),
         BROWSE => session.plates.browse(&mut i, request),
@@ -170,10 +179,11 @@ fn find_servers(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectE
     Ok(())
 }
 
-/// OPC 10000-4 §7.14: what a server says of itself, and how it may be talked to.
-fn endpoints(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectError> {
+/// OPC 10000-4 §7.14: what a server says of itself, and how it may be talked to. Whether all were read.
+fn endpoints(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<bool, DissectError> {
     let about = cx.sender();
-    for _ in 0..i.count()?.min(ENDPOINTS_MAX) {
+    let count = i.count()?;
+    for _ in 0..count.min(ENDPOINTS_MAX) {
         let url = i.string()?;
         application(i)?.say(&about, cx);
         certificates(&about, "server", i.string()?, cx);
@@ -195,7 +205,7 @@ fn endpoints(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectErro
         drop(saying);
         let (_transport, _level) = (i.string()?, i.byte()?);
     }
-    Ok(())
+    Ok(count <= ENDPOINTS_MAX)
 }
 
 fn word<'s, 'a>(saying: Saying<'s, 'a>, field: Field, word: &str, bytes: &[u8]) -> Saying<'s, 'a> {
@@ -222,30 +232,36 @@ pub(super) fn fragment(uri: &[u8]) -> &[u8] {
 }
 
 /// OPC 10000-4 §5.7.2, request: what the client is.
-fn create_session(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectError> {
+fn create_session(i: &mut Binary<'_>, request: u32, session: &mut Session, cx: &mut Context<'_>) -> Result<(), DissectError> {
     request_header(i)?;
     let client = cx.sender();
     application(i)?.say(&client, cx);
-    let (_server, _endpoint, _name, _nonce) = (i.string()?, i.string()?, i.string()?, i.string()?);
-    certificates(&client, "client", i.string()?, cx);
+    let (_server, _endpoint, _name, nonce) = (i.string()?, i.string()?, i.string()?, i.string()?);
+    let certificate = i.string()?;
+    session.signed.asked(request, certificate, nonce, cx);
+    certificates(&client, "client", certificate, cx);
     Ok(())
 }
 
 /// OPC 10000-4 §5.7.2, response: the server's certificate and endpoints.
-fn created(i: &mut Binary<'_>, cx: &mut Context<'_>) -> Result<(), DissectError> {
+fn created(i: &mut Binary<'_>, request: u32, session: &mut Session, cx: &mut Context<'_>) -> Result<(), DissectError> {
     if response_header(i)? != 0 {
         return Ok(());
     }
-    let (_session, _token, _timeout, _nonce) = (i.node_id()?, i.node_id()?, i.take(8)?, i.string()?);
+    let (_session, token, _timeout, nonce) = (i.node_id()?, node_bytes(i)?, i.take(8)?, i.string()?);
     let about = cx.sender();
-    certificates(&about, "server", i.string()?, cx);
-    endpoints(i, cx)
+    let certificate = i.string()?;
+    certificates(&about, "server", certificate, cx);
+    if endpoints(i, cx)? {
+        session.signed.answered(request, token, (certificate, nonce), i, cx);
+    }
+    Ok(())
 }
 
 /// OPC 10000-4 §5.7.3, request: who uses the session.
 fn activate_session(i: &mut Binary<'_>, request: u32, session: &mut Session, cx: &mut Context<'_>) -> Result<(), DissectError> {
-    request_header(i)?;
-    let (_algorithm, _signature) = (i.string()?, i.string()?);
+    let token = request_header(i)?;
+    session.signed.activates(token, i, cx)?;
     for _ in 0..i.count()? {
         let (_data, _signature) = (i.string()?, i.string()?);
     }

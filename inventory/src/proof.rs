@@ -1,0 +1,93 @@
+//! Whose keys were proven to be held: what was signed on the wire, held against the keys of the certificates that were shown.
+//!
+//! A proof shows possession, not uniqueness. TLS 1.3 signs in what is encrypted: there nothing can be told, which is not the same as
+//! nothing having been proven. What could not be seen whole was not said by the dissectors; what the libraries cannot tell is no finding.
+
+pub(crate) mod signature;
+
+use crate::assemble::View;
+use crate::gather::{At, HostKey, Told};
+use crate::judge::Mark;
+use observations::{Field, Kind, Statement, ValueRef};
+use signature::{Family, Signed, Verdict, verify};
+use std::collections::BTreeMap;
+
+/// A certificate's SHA-256.
+pub(crate) type Digest = Vec<u8>;
+
+/// What became of looking at every proof.
+#[derive(Default)]
+pub(crate) struct Proofs {
+    /// By who gave it and for which certificate, the first good one first.
+    by_host: BTreeMap<(HostKey, Digest), Vec<(Verdict, i64, At)>>,
+}
+
+impl Proofs {
+    pub(crate) fn of(view: &View<'_>) -> Self {
+        let (mut keys, mut proofs) = (BTreeMap::<Digest, Vec<u8>>::new(), Vec::new());
+        for (number, marks) in view.facts.marks() {
+            for (_, mark) in marks.iter().filter(|(_, mark)| matches!(mark.condition, Mark::CERTIFICATE | Mark::PROOF)) {
+                let Some(told) = view.facts.told(mark.at) else { continue };
+                let Some(digest) = bytes(&told.said, Field::CertificateSha256) else { continue };
+                match told.said.kind {
+                    Kind::Proof => proofs.extend(view.facts.hosts.get(number as usize).map(|(host, _)| ((*host, digest.to_vec()), told))),
+                    _ => drop(bytes(&told.said, Field::PublicKey).map(|key| keys.insert(digest.to_vec(), key.to_vec()))),
+                }
+            }
+        }
+        let mut by_host = BTreeMap::<_, Vec<_>>::new();
+        for (whose, told) in proofs {
+            let verdict = keys.get(&whose.1).map_or(Verdict::NotChecked("the certificate was not seen"), |key| verdict(key, &told.said));
+            by_host.entry(whose).or_default().push((verdict, told.entry.first.time, told.at));
+        }
+        by_host.values_mut().for_each(|of| of.sort_unstable());
+        Self { by_host }
+    }
+
+    /// The statement by which a host proved that it holds a certificate's key.
+    pub(crate) fn good(&self, host: &HostKey, certificate: &[u8]) -> Option<At> {
+        self.of_one(host, certificate).find(|one| one.0 == Verdict::Good).map(|one| one.2)
+    }
+
+    /// Statements by which a host tried to, and did not.
+    pub(crate) fn bad(&self, host: &HostKey, certificate: &[u8]) -> impl Iterator<Item = At> {
+        self.of_one(host, certificate).filter(|one| one.0 == Verdict::Bad).map(|one| one.2)
+    }
+
+    fn of_one(&self, host: &HostKey, certificate: &[u8]) -> impl Iterator<Item = &(Verdict, i64, At)> {
+        self.by_host.get(&(*host, certificate.to_vec())).into_iter().flatten()
+    }
+}
+
+impl View<'_> {
+    /// By which statement the speaker of a certificate proved that it holds the key.
+    pub(crate) fn proof_of(&self, told: &Told<'_>) -> Option<At> {
+        let host = self.facts.host_key(told.at.source, &told.said.about);
+        self.proofs().good(&host, bytes(&told.said, Field::CertificateSha256)?)
+    }
+
+    /// The same of what proves that it does not.
+    pub(crate) fn disproof_of(&self, told: &Told<'_>) -> Vec<At> {
+        let host = self.facts.host_key(told.at.source, &told.said.about);
+        bytes(&told.said, Field::CertificateSha256).map(|digest| self.proofs().bad(&host, digest).collect()).unwrap_or_default()
+    }
+}
+
+/// Of a proof, under the key that it is for.
+fn verdict(key: &[u8], said: &Statement<'_>) -> Verdict {
+    let Some(signature) = bytes(said, Field::Signature) else { return Verdict::NotChecked("there is no signature") };
+    let signed = match (bytes(said, Field::SignedDigest), bytes(said, Field::SignedBytes)) {
+        (Some(digest), _) => Signed::Digest(digest),
+        (None, Some(bytes)) => Signed::Bytes(bytes),
+        (None, None) => return Verdict::NotChecked("what was signed is not known"),
+    };
+    let family = match said.get(Field::SignatureScheme).and_then(ValueRef::number) {
+        Some(scheme) => Family::of_scheme(scheme),
+        None => Some(Family::OfKey),
+    };
+    verify(key, family, signed, signature)
+}
+
+fn bytes<'a>(said: &Statement<'a>, field: Field) -> Option<&'a [u8]> {
+    if let Some(ValueRef::Bytes(bytes)) = said.get(field) { Some(bytes) } else { None }
+}
