@@ -162,6 +162,7 @@ mod ot {
     pub(super) mod cspv4;
     pub(super) mod dcerpc;
     mod dcerpc_pdu;
+    mod dcerpc_stream;
     pub(super) mod dlms;
     mod dlms_apdu;
     pub(super) mod dnp3;

@@ -7,10 +7,12 @@
 //! | module | is |
 //! |---|---|
 //! | [`catalogue`] | the rules, one row each in `data/findings/` |
+//! | [`controls`] | titles of what findings relate to |
 //! | `condition` | what a statement must say |
 //! | `talk` | what a conversation must be |
 //! | `certificate` | what can be wrong with a certificate |
 //! | `derived` | what needs more than one of those |
+//! | `secret` | which devices accept the same secret |
 //! | `trust` | whose certificates are trusted, whose keys were proven |
 //! | [`newcomer`] | who was not there before |
 //! | [`advisory`] | what makers say of weak versions |
@@ -28,11 +30,13 @@ pub mod advisory;
 pub mod catalogue;
 mod certificate;
 mod condition;
+pub mod controls;
 mod derived;
 mod finding;
 pub mod newcomer;
 pub mod policy;
 pub(crate) mod protection;
+mod secret;
 mod talk;
 mod trust;
 pub mod version;
@@ -72,6 +76,8 @@ impl Mark {
     pub(crate) const OPERATION: u16 = u16::MAX - 2;
     /// Nor these: a side proved, or tried to prove, that it holds the key of a certificate.
     pub(crate) const PROOF: u16 = u16::MAX - 3;
+    /// Nor these: a secret was shown.
+    pub(crate) const SECRET: u16 = u16::MAX - 4;
 }
 
 impl Conditions {
