@@ -1116,7 +1116,7 @@ def facts_of(document, captures=()):
                 # Only the first is of the claim that stands; the others are of the same value, perhaps spelt otherwise, by their own rules.
                 rule = attribute["rule"] if index == 0 else ""
                 yield what, evidence, lambda e, c, a=attribute, n=name, r=rule: check_value(e, c, a["value"], n, r)
-        for identity in (one for one in device["identities"] if one["proven"]):
+        for identity in (one for one in device.get("identities", []) if one["proven"]):
             what = f"{who} holds the key of {identity['value'][:16]}"
             shown = next((one for one in document["certificates"] if one["sha256"] == identity["value"]), None)
             if shown is None or not identity.get("proof"):
