@@ -64,6 +64,9 @@ const NEAR_MISSES: &[(&str, &str)] = &[
     ("CRT-004", "tls/tls12-chain-of-two"),
     ("CRT-006", "tls/tls12-chain-of-two"),
     ("CRT-009", "tls/tls12-mutual"),
+    ("CRT-022", "tls/tls12-mutual"),
+    ("CRT-022", "tls/tls12-chain-of-two"),
+    ("CRT-013", "tls/tls12-mutual"),
     ("CRT-010", "tls/tls12-mutual"),
     ("OT-018", "opcua/picked-up-in-the-middle"),
     ("OT-004", "s7comm/szl-and-data-blocks"),
@@ -125,6 +128,51 @@ fn device<'d>(document: &'d Document, ip: &str) -> &'d Device {
     document.devices.iter().find(|device| device.kind == "device" && device.ips.iter().any(|own| own == ip)).expect("a device of the plant")
 }
 
+/// A capture of `proof/` as the command tells it to the operator of that plant.
+fn trusting(folder: &Path, name: &str) -> Document {
+    let policy = root().join("pcaps/proof/trust/policy.toml").to_string_lossy().into_owned();
+    replay(folder, name, &["--policy", &policy])
+}
+
+#[test]
+fn certificates_are_judged_by_what_an_operator_has() {
+    let own = folder("trusting");
+    let document = trusting(&own, "proof/handshakes");
+    let of = |host: u8| device(&document, &format!("10.101.0.{host}"));
+    let rules = |host: u8| {
+        of(host).findings.iter().map(|one| one.rule.as_str()).filter(|rule| rule.starts_with("CRT") || *rule == "INV-012").collect::<Vec<_>>()
+    };
+    let has = |host: u8, rule: &str| rules(host).contains(&rule);
+    // What is as it should be: a server and its client, both by good signatures.
+    assert_eq!((of(11).managed.state.as_str(), of(6).managed.state.as_str()), ("verified", "verified"));
+    assert!(rules(11).is_empty(), "{:?}", rules(11));
+    let proven = |host: u8| of(host).identities.iter().any(|one| one.kind == "x509" && one.proven && !one.proof.is_empty());
+    assert!([6, 11, 13, 14, 15, 18].into_iter().all(proven) && !proven(12));
+    // A signature that was changed, an authority of another's, a revoked one.
+    assert!(has(12, "CRT-022") && has(13, "CRT-007") && has(14, "CRT-015"));
+    assert_eq!([12, 13, 14].map(|host| of(host).managed.state.as_str()), ["conflict"; 3]);
+    // The press is on a list of revoked ones that its issuer did not sign.
+    assert!(!has(11, "CRT-015") && document.coverage.reservations.iter().any(|line| line.contains("forged.crl")));
+    assert!(has(17, "CRT-011") && !has(19, "CRT-011") && has(19, "CRT-008") && !has(20, "CRT-008"));
+    assert!(has(20, "CRT-017") && !has(19, "CRT-017") && has(19, "CRT-014") && !has(15, "CRT-014") && !has(18, "CRT-014"));
+    assert!(has(21, "INV-012") && !has(22, "INV-012") && has(23, "CRT-013") && !has(22, "CRT-013"));
+    // TLS 1.3 hides certificate and signature: nothing is told of either.
+    assert!(of(16).identities.iter().all(|one| one.kind != "x509") && of(16).managed.state == "unknown" && rules(16).is_empty());
+    let sessions = trusting(&own, "proof/opcua-sign");
+    let of = |host: u8| device(&sessions, &format!("10.101.0.{host}"));
+    let proven = |host: u8| of(host).identities.iter().any(|one| one.kind == "x509" && one.proven);
+    assert!(proven(90) && proven(91) && !proven(92) && of(92).findings.iter().any(|one| one.rule == "CRT-022"));
+    assert!(of(91).findings.iter().all(|one| one.rule != "CRT-011" && one.rule != "CRT-022"));
+}
+
+#[test]
+fn without_an_operator_s_files_nobody_is_judged_by_them() {
+    let capture = captures::all().iter().find(|capture| capture.name == "proof/handshakes").expect("a capture");
+    let asked = ["CRT-007", "CRT-008", "CRT-014", "CRT-015", "CRT-016", "CRT-017"];
+    assert!(findings(&capture.document).all(|one| !asked.contains(&one.rule.as_str())));
+    assert!(capture.document.devices.iter().all(|device| device.managed.state == "unknown"));
+}
+
 #[test]
 fn every_rule_is_triggered_by_a_capture() {
     let own = folder("every-rule");
@@ -132,7 +180,8 @@ fn every_rule_is_triggered_by_a_capture() {
     // Without a key nothing is tagged: the command makes one.
     let tagged = replay(&own, "weakness/identities-and-zones", &[]);
     let (newcomers, advised) = (newcomers(&own, NEWCOMERS), replay(&own, "mqtt/sparkplug-births", &["--advisories", "csaf"]));
-    let all = captures::all().iter().map(|capture| &capture.document).chain([&with_policy, &tagged, &newcomers, &advised]);
+    let trusting = ["proof/handshakes", "proof/opcua-sign"].map(|name| trusting(&own, name));
+    let all = captures::all().iter().map(|capture| &capture.document).chain(&trusting).chain([&with_policy, &tagged, &newcomers, &advised]);
     let told: BTreeSet<&str> = all.flat_map(findings).map(|one| one.rule.as_str()).collect();
     let silent: Vec<&str> = Catalogue::built_in().rules.iter().map(|rule| rule.id.as_str()).filter(|id| !told.contains(id)).collect();
     assert!(silent.is_empty(), "no capture triggers {}", silent.join(", "));

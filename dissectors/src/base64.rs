@@ -7,7 +7,11 @@ const TEXT_MAX: usize = 32 * 1024;
 
 /// The bytes of a text in either alphabet, with or without padding; `None` if it is no base64.
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    let mut text = text.get(..TEXT_MAX).map_or(text, |_| &[]);
+    decode_long(text.get(..TEXT_MAX).map_or(text, |_| &[]))
+}
+
+/// The same of a text of any length: of a file that somebody gives, not of the wire.
+pub(crate) fn decode_long(mut text: &[u8]) -> Option<Vec<u8>> {
     while let [rest @ .., b'='] = text {
         text = rest;
     }

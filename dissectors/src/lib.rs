@@ -59,6 +59,7 @@ mod login;
 mod netbios;
 mod never_routed;
 pub mod packet;
+pub mod pki;
 mod place;
 mod protobuf;
 pub mod reassembly;

@@ -7,12 +7,17 @@ use crate::context::{Context, Saying};
 use crate::der::{self, BIT_STRING, BOOLEAN, Element, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, cut_element, element, elements, tagged};
 use crate::dissector::DissectError;
 use crate::dn;
+use crate::pki;
 use observations::value::hex;
 use observations::{Field, Kind, Subject, Value};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
+mod names;
 mod proof;
+
+pub(crate) use names::is_for;
+pub(crate) use proof::scheme;
 
 /// Alternative names of one certificate that are said: devices have a few; the hundreds of shared web hosts name no device here.
 const NAMES_MAX: usize = 16;
@@ -119,11 +124,7 @@ fn fields(saying: Saying<'_, '_>, certificate: &Certificate<'_>, whole: bool) {
             &[number] => saying.decoded(Field::CertificateVersion, &Value::Number(u64::from(number) + 1), version.body, "plus-one"),
             _ => saying,
         })
-        .maybe(certificate.serial, |saying, serial| match serial.body {
-            // X.690 §8.3: a leading zero only keeps the number positive.
-            [0, number @ ..] if !number.is_empty() => saying.bytes(Field::CertificateSerial, number),
-            number => saying.bytes(Field::CertificateSerial, number),
-        })
+        .maybe(certificate.serial, |saying, number| saying.bytes(Field::CertificateSerial, serial(number.body)))
         .maybe(certificate.signature.and_then(|algorithm| oid(algorithm.body)), |saying, (dotted, at)| {
             saying.decoded(Field::SignatureAlgorithm, &dotted, at, "ber-oid")
         })
@@ -149,6 +150,29 @@ fn fields(saying: Saying<'_, '_>, certificate: &Certificate<'_>, whole: bool) {
     }
     // Last, because they are many: what does not fit is theirs.
     alternative_names(saying, certificate.extensions.unwrap_or_default());
+}
+
+/// X.690 §8.3: a leading zero only keeps the number positive.
+pub(crate) fn serial(body: &[u8]) -> &[u8] {
+    match body {
+        [0, number @ ..] if !number.is_empty() => number,
+        number => number,
+    }
+}
+
+/// A certificate that lies in a file; nothing if its key cannot be read.
+pub(crate) fn stored(bytes: &[u8]) -> Option<pki::Certificate> {
+    let (_, whole) = element(bytes).ok()?;
+    let certificate = read(whole.whole);
+    let key_id = extension(certificate.extensions?, SUBJECT_KEY).and_then(|value| elements(value).next());
+    Some(pki::Certificate {
+        sha256: Sha256::digest(whole.whole).to_vec(),
+        subject: dn::text(certificate.subject?.body),
+        serial: serial(certificate.serial?.body).to_vec(),
+        key_id: key_id.map(|id| id.body.to_vec()),
+        public_key: certificate.key?.whole.to_vec(),
+        not_after: certificate.not_after.and_then(|time| der::seconds(&time)),
+    })
 }
 
 /// The first object identifier of an AlgorithmIdentifier (§4.1.1.2) or a list, dotted.
@@ -234,7 +258,7 @@ fn size<'a>(algorithm: &'a [u8], parameter: Option<Element<'a>>, key: &Element<'
 }
 
 /// §4.2.1: the contents of an extension whose identifier is 2.5.29 and this number.
-fn extension(extensions: &[u8], number: u8) -> Option<&[u8]> {
+pub(crate) fn extension(extensions: &[u8], number: u8) -> Option<&[u8]> {
     elements(extensions).find_map(|extension| {
         let mut parts = elements(extension.body);
         parts.next().filter(|id| id.tag == OBJECT_IDENTIFIER && id.body == [0x55, 29, number])?;
@@ -242,16 +266,24 @@ fn extension(extensions: &[u8], number: u8) -> Option<&[u8]> {
     })
 }
 
+/// §4.2.1.2.
+const SUBJECT_KEY: u8 = 14;
+
+/// §4.2.1.1: the key's identifier in an AuthorityKeyIdentifier.
+pub(crate) fn key_identifier(value: &[u8]) -> Option<&[u8]> {
+    /// [0] IMPLICIT.
+    const KEY_IDENTIFIER: u8 = 0x80;
+    let list = elements(value).next()?;
+    elements(list.body).find(|part| part.tag == KEY_IDENTIFIER).map(|part| part.body)
+}
+
 /// Key identifiers (§4.2.1.1, §4.2.1.2), basic constraints (§4.2.1.9) and purposes (§4.2.1.12).
 fn limits<'s, 'a>(saying: Saying<'s, 'a>, extensions: &[u8]) -> Saying<'s, 'a> {
-    const SUBJECT_KEY: u8 = 14;
     const BASIC_CONSTRAINTS: u8 = 19;
     const AUTHORITY_KEY: u8 = 35;
     const PURPOSES: u8 = 37;
-    /// §4.2.1.1: [0] IMPLICIT.
-    const KEY_IDENTIFIER: u8 = 0x80;
     let inside = |number| extension(extensions, number).and_then(|value| elements(value).next());
-    let authority = inside(AUTHORITY_KEY).and_then(|list| elements(list.body).find(|part| part.tag == KEY_IDENTIFIER));
+    let authority = extension(extensions, AUTHORITY_KEY).and_then(key_identifier);
     let purposes = inside(PURPOSES).map(|list| {
         let dotted = elements(list.body).filter_map(|purpose| der::dotted(purpose.body)).collect::<Vec<_>>();
         (Value::Text(dotted.join(",").into_bytes()), list.body)
@@ -262,7 +294,7 @@ fn limits<'s, 'a>(saying: Saying<'s, 'a>, extensions: &[u8]) -> Saying<'s, 'a> {
             saying.decoded(Field::IsCa, &Value::Number(u64::from(is_ca)), list.whole, "basic-constraints")
         })
         .maybe(inside(SUBJECT_KEY), |saying, key| saying.bytes(Field::SubjectKeyId, key.body))
-        .maybe(authority, |saying, key| saying.bytes(Field::IssuerSpkiKeyId, key.body))
+        .maybe(authority, |saying, key| saying.bytes(Field::IssuerSpkiKeyId, key))
         .maybe(purposes, |saying, (dotted, at)| saying.decoded(Field::KeyPurposes, &dotted, at, "ber-oid"))
 }
 

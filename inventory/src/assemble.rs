@@ -146,6 +146,7 @@ impl<'a> View<'a> {
             cut: self.said.sources.values().map(|one| one.source.cut).sum(),
             overlapping_addresses: self.overlapping_addresses(),
             virtual_addresses: self.places.virtual_addresses.iter().map(|((_, _, ip), mac)| format!("{ip} at {mac}")).collect(),
+            reservations: self.lists_not_used().into_iter().chain(self.secrets_not_compared()).collect(),
             ..document::Coverage::default()
         };
         let hidden = self.facts.tls.values().filter(|hidden| **hidden).count();

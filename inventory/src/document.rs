@@ -135,6 +135,12 @@ schema! {
         overlapping_addresses: Vec<String>,
         /// Keys that several devices show, which therefore join nothing.
         shared_keys: Vec<SharedKey>,
+        /// Devices that accept the same secret, a group each; of the secret nothing is told.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        shared_secrets: Vec<SharedSecret>,
+        /// What was given and could not be used, and what was not compared: for people.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        reservations: Vec<String>,
     }
 
     /// What the conversations of one protocol showed of their protection.
@@ -166,6 +172,18 @@ schema! {
         authenticated: u64,
         /// Nobody can read along.
         encrypted: u64,
+    }
+
+    /// Devices that accept the same secret.
+    SharedSecret {
+        /// For what it is used: `snmp community`, `ftp password`.
+        uses: Vec<String>,
+        /// The devices that accept it.
+        devices: Vec<String>,
+        /// First packet.
+        first_seen: Option<String>,
+        /// Last packet.
+        last_seen: Option<String>,
     }
 
     /// A key that joins nothing.
@@ -575,6 +593,12 @@ schema! {
         /// Ids of those that proved to hold its key.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         proven_by: Vec<String>,
+        /// Where its signatures lead, if certificates of trusted issuers were given: `trusted`, `forged`, `not-checked` or `unknown`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trust: Option<String>,
+        /// The trusted issuer that it leads to, or whose name it has.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trusted_issuer: Option<String>,
         /// Where it stands.
         evidence: Vec<Evidence>,
     }

@@ -332,6 +332,8 @@ impl<'a> Facts<'a> {
             met.push((Mark::SECURITY, true, false));
         } else if said.kind == Kind::Operation {
             met.push((Mark::OPERATION, true, false));
+        } else if said.kind == Kind::Credential && said.get(Field::SecretLengthClass).and_then(ValueRef::number) != Some(0) {
+            met.push((Mark::SECRET, true, false));
         } else if said.kind == Kind::Proof {
             met.push((Mark::PROOF, true, false));
         }

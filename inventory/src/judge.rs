@@ -12,6 +12,7 @@
 //! | `talk` | what a conversation must be |
 //! | `certificate` | what can be wrong with a certificate |
 //! | `derived` | what needs more than one of those |
+//! | `secret` | which devices accept the same secret |
 //! | `trust` | whose certificates are trusted, whose keys were proven |
 //! | [`newcomer`] | who was not there before |
 //! | [`advisory`] | what makers say of weak versions |
@@ -35,6 +36,7 @@ mod finding;
 pub mod newcomer;
 pub mod policy;
 pub(crate) mod protection;
+mod secret;
 mod talk;
 mod trust;
 pub mod version;
@@ -74,6 +76,8 @@ impl Mark {
     pub(crate) const OPERATION: u16 = u16::MAX - 2;
     /// Nor these: a side proved, or tried to prove, that it holds the key of a certificate.
     pub(crate) const PROOF: u16 = u16::MAX - 3;
+    /// Nor these: a secret was shown.
+    pub(crate) const SECRET: u16 = u16::MAX - 4;
 }
 
 impl Conditions {

@@ -99,7 +99,22 @@ impl View<'_> {
         let unknown = |reason: String| Managed { state: "unknown".into(), reason, ..Managed::default() };
         let site = self.resolved.components.get(at).map_or("", |component| self.site(component.site()));
         let covering: Vec<&Authority> = policy.authorities.iter().filter(|list| list.covers(site)).collect();
+        let vouched = self.vouched(at, members);
+        let shown = |state: &str, authority: Option<String>, reason: String| Managed {
+            state: state.into(),
+            authority,
+            key_class: Some("certificate".into()),
+            reason,
+            ..Managed::default()
+        };
+        if let Some(reason) = vouched.conflict {
+            return shown("conflict", None, reason);
+        }
+        let verified = vouched.verified.map(|(issuer, reason)| shown("verified", Some(issuer), reason));
         if covering.is_empty() {
+            if let Some(verified) = verified {
+                return verified;
+            }
             return unknown(if policy.authorities.is_empty() {
                 "no list of managed devices is loaded".into()
             } else {
@@ -123,7 +138,14 @@ impl View<'_> {
                 listed("conflict", class, list, format!("its {class} is that of {}, its serial number is not", entry.name))
             }
             Some((class, list, entry)) if entry.retired => listed("retired", class, list, format!("{} was taken out of service", entry.name)),
-            Some((class, list, entry)) => listed("listed", class, list, format!("its {class} is that of {}", entry.name)),
+            Some((class, list, entry)) => {
+                let reason = format!("its {class} is that of {}", entry.name);
+                match verified {
+                    Some(verified) => listed("verified", class, list, format!("{reason}; {}", verified.reason)),
+                    None => listed("listed", class, list, reason),
+                }
+            }
+            None if verified.is_some() => verified.unwrap_or_default(),
             None => match covering.iter().find(|list| list.as_of.is_none_or(|made| as_of.saturating_sub(made) > FRESH)) {
                 Some(stale) => unknown(format!("{} does not know it, and is not fresh", stale.name)),
                 None => Managed {

@@ -1,13 +1,18 @@
-//! Whose keys were proven to be held: what was signed on the wire, held against the keys of the certificates that were shown.
+//! Whose keys were proven to be held, and whose certificates lead to a trusted issuer: what was signed on the wire, held against the
+//! keys of the certificates that were shown.
 //!
 //! A proof shows possession, not uniqueness. TLS 1.3 signs in what is encrypted: there nothing can be told, which is not the same as
 //! nothing having been proven. What could not be seen whole was not said by the dissectors; what the libraries cannot tell is no finding.
 
+mod chain;
 pub(crate) mod signature;
+mod vouched;
 
 use crate::assemble::View;
 use crate::gather::{At, HostKey, Told};
 use crate::judge::Mark;
+pub(crate) use chain::Chain;
+use chain::{Certificate, Chains};
 use observations::{Field, Kind, Statement, ValueRef};
 use signature::{Family, Signed, Verdict, verify};
 use std::collections::BTreeMap;
@@ -15,33 +20,44 @@ use std::collections::BTreeMap;
 /// A certificate's SHA-256.
 pub(crate) type Digest = Vec<u8>;
 
-/// What became of looking at every proof.
+/// What became of looking at every proof, and where certificates lead.
 #[derive(Default)]
 pub(crate) struct Proofs {
     /// By who gave it and for which certificate, the first good one first.
     by_host: BTreeMap<(HostKey, Digest), Vec<(Verdict, i64, At)>>,
+    chains: Chains,
+    /// By whom the policy's lists of revoked certificates are.
+    lists: Vec<Verdict>,
 }
 
 impl Proofs {
     pub(crate) fn of(view: &View<'_>) -> Self {
-        let (mut keys, mut proofs) = (BTreeMap::<Digest, Vec<u8>>::new(), Vec::new());
-        for (number, marks) in view.facts.marks() {
-            for (_, mark) in marks.iter().filter(|(_, mark)| matches!(mark.condition, Mark::CERTIFICATE | Mark::PROOF)) {
-                let Some(told) = view.facts.told(mark.at) else { continue };
-                let Some(digest) = bytes(&told.said, Field::CertificateSha256) else { continue };
-                match told.said.kind {
-                    Kind::Proof => proofs.extend(view.facts.hosts.get(number as usize).map(|(host, _)| ((*host, digest.to_vec()), told))),
-                    _ => drop(bytes(&told.said, Field::PublicKey).map(|key| keys.insert(digest.to_vec(), key.to_vec()))),
-                }
+        let policy = view.policy();
+        let all = || view.facts.marks().flat_map(|(number, marks)| marks.iter().map(move |(_, mark)| (number, *mark)));
+        let asked = !policy.issuers.is_empty() || !policy.revocations.is_empty() || !policy.issued.is_empty();
+        if !asked && !all().any(|(_, mark)| mark.condition == Mark::PROOF) {
+            return Self::default();
+        }
+        let (mut certificates, mut proofs) = (BTreeMap::<Digest, Certificate>::new(), Vec::new());
+        for (number, mark) in all().filter(|(_, mark)| matches!(mark.condition, Mark::CERTIFICATE | Mark::PROOF)) {
+            let Some(told) = view.facts.told(mark.at) else { continue };
+            let Some(digest) = bytes(&told.said, Field::CertificateSha256) else { continue };
+            if told.said.kind == Kind::Proof {
+                proofs.extend(view.facts.hosts.get(number as usize).map(|(host, _)| ((*host, digest.to_vec()), told)));
+            } else if certificates.get(digest).is_none_or(|known| known.key.is_empty()) {
+                certificates.insert(digest.to_vec(), Certificate::of(&told.said));
             }
         }
         let mut by_host = BTreeMap::<_, Vec<_>>::new();
         for (whose, told) in proofs {
-            let verdict = keys.get(&whose.1).map_or(Verdict::NotChecked("the certificate was not seen"), |key| verdict(key, &told.said));
+            let key = certificates.get(&whose.1).filter(|one| !one.key.is_empty());
+            let verdict = key.map_or(Verdict::NotChecked("the certificate was not seen"), |one| verdict(&one.key, &told.said));
             by_host.entry(whose).or_default().push((verdict, told.entry.first.time, told.at));
         }
         by_host.values_mut().for_each(|of| of.sort_unstable());
-        Self { by_host }
+        let chains = Chains::of(certificates, &policy.issuers);
+        let lists = policy.revocations.iter().map(|list| chains.list(list, &policy.issuers)).collect();
+        Self { by_host, chains, lists }
     }
 
     /// The statement by which a host proved that it holds a certificate's key.

@@ -828,6 +828,8 @@ table! {
         ClientBuild = 690, "client-build";
         /// Name of the desktop that a server shows.
         DesktopName = 691, "desktop-name";
+        /// How many groups of a TLS client's offer withstand quantum computers.
+        QuantumSafeGroups = 692, "quantum-safe-groups";
     }
 }
 

@@ -238,6 +238,26 @@ shadow = own("lathe", ec_key(), dns("lathe.plant.example"))
 tls(capture, visitor, 50209, host(19), 443, shadow, asked="lathe.plant.example")
 old = own("crane", ec_key(), dns("crane.plant.example"), begin=datetime.datetime(2020, 1, 1), end=datetime.datetime(2029, 1, 1))
 tls(capture, visitor, 50210, host(20), 443, old, asked="crane.plant.example")
+
+
+def identity(device, serial, product):
+    """EtherNet/IP ListIdentity and its answer (CIP volume 2 section 2-4.2)."""
+    head = lambda length: struct.pack("<HHII8sI", 0x63, length, 0, 0, b"", 0)
+    capture.udp(visitor, 50300, device, 44818, head(0))
+    address = struct.pack("!HH4s8x", 2, 44818, device.ip_bytes)
+    item = struct.pack("<H", 1) + address + struct.pack("<HHHBBHI", 1, 14, 166, 20, 11, 0x30, serial) + bytes([len(product)]) + product + b"\3"
+    capture.udp(device, 44818, visitor, 50300, head(6 + len(item)) + struct.pack("<HHH", 1, 0x0C, len(item)) + item)
+
+
+# A certificate for another device's serial number, and one for its own; one that nobody replaced after the installation.
+for number, serial in ((21, "SN 00AABB01"), (22, "PID:1769-L33 SN:006C0622")):
+    identity(host(number), 0x6C0600 + number - 20 + 0x20, b"1769-L33ER")
+    tls(capture, visitor, 50211 + number, host(number), 443, own(f"cell-{number}", ec_key(), dns(f"cell-{number}.plant.example"), serial=serial), asked=f"cell-{number}.plant.example")
+made = rsa_key()
+default = Issuer("localhost.localdomain", made)
+default.subject = name("localhost.localdomain", "SomeOrganization")
+default.certificate = default.issue(default.subject, made)
+tls(capture, visitor, 50240, host(23), 443, End(made, default.certificate))
 capture.write()
 
 # ── OPC UA, mode Sign ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -317,5 +337,28 @@ listed = revocations(ISSUING, 0x77, revoked.chain[0].serial_number)
 forged = revocations(ROGUE, press.chain[0].serial_number)
 (TRUST / "forged.crl").write_bytes(forged.public_bytes(serialization.Encoding.DER))
 issued = [("station", station), ("press", press), ("scale", revoked), ("crane", old), ("controller", serves), ("panel", asks)]
-lines = ["name,serial,issuer", *(f"{common},{end.chain[0].serial_number:x},{end.chain[0].issuer.rfc4514_string()}" for common, end in issued)]
+lines = ["name,serial,issuer", *(f'{common},{end.chain[0].serial_number:x},"{end.chain[0].issuer.rfc4514_string()}"' for common, end in issued)]
 (TRUST / "issued.csv").write_text("\n".join([*lines, 'never,1fff,"CN=Plant Issuing CA,O=Example Works"', ""]))
+(TRUST / "policy.toml").write_text("""# What the operator of the plant of these captures knows.
+[[zone]]
+name = "plant"
+networks = ["10.101.0.0/24"]
+
+[[issuer]]
+file = "ca.pem"
+
+[[revoked]]
+file = "revoked.crl"
+
+[[revoked]]
+file = "forged.crl"
+
+[[issued]]
+file = "issued.csv"
+
+[renewal]
+days = 1000
+
+[[mutual]]
+zone = "plant"
+""")

@@ -78,7 +78,8 @@ impl From {
     /// Everything that was given, joined.
     pub(super) fn material(&self, files: &[PathBuf]) -> Result<(Material, Knowledge), Failure> {
         let tagger = tagger(self.site_key.as_deref())?;
-        let knowledge = self.reading.knowledge(Some(&*tagger))?;
+        let mut knowledge = self.reading.knowledge(Some(&*tagger))?;
+        knowledge.policy.other_key = self.site_key.is_none() && self.kinds(files)?.iter().any(|(_, kind)| *kind == Kind::Database);
         Ok((self.read(files, tagger)?, knowledge))
     }
 
@@ -140,8 +141,8 @@ impl From {
     /// The document that lies in the one database that was given, if there is no other and it is of today.
     fn derived(&self, files: &[PathBuf]) -> Result<Option<Document>, Failure> {
         match self.kinds(files)?.as_slice() {
-            [(path, Kind::Database)] if !self.reading.has_policy() && self.site_key.is_none() => {
-                super::derive::derived(&Store::open_read_only(path)?, &self.reading)
+            [(path, Kind::Database)] if !self.reading.has_policy() => {
+                super::derive::derived(&Store::open_read_only(path)?, &self.reading, self.site_key.as_deref())
             }
             _ => Ok(None),
         }

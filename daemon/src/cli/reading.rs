@@ -60,6 +60,12 @@ pub(super) struct Reading {
     /// A list of managed devices: CSV, JSON or a NetBox export; may be given several times.
     #[arg(long, value_name = "FILE")]
     managed: Vec<PathBuf>,
+    /// Certificates of authorities that are trusted (PEM or DER); signatures that lead to them are verified. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    trust: Vec<PathBuf>,
+    /// A list of revoked certificates (CRL in PEM or DER); may be given several times.
+    #[arg(long, value_name = "FILE")]
+    revoked: Vec<PathBuf>,
     /// What was there before: a time, or an inventory (JSON) of that time; who came later is new.
     #[arg(long, value_name = "TIME|FILE.json")]
     baseline: Option<String>,
@@ -121,6 +127,12 @@ impl Reading {
         for path in &self.managed {
             policy.authorities.push(crate::policy::read_list(path).map_err(|error| Failure::usage(format!("--managed {error}")))?);
         }
+        for path in &self.trust {
+            policy.issuers.extend(crate::policy::read_authorities(path).map_err(|error| Failure::usage(format!("--trust {error}")))?);
+        }
+        for path in &self.revoked {
+            policy.revocations.push(crate::policy::read_revocations(path).map_err(|error| Failure::usage(format!("--revoked {error}")))?);
+        }
         if let Some(text) = &self.baseline {
             policy.baseline = Some(crate::policy::read_baseline(text).map_err(|error| Failure::usage(format!("--baseline {error}")))?);
         }
@@ -138,7 +150,12 @@ impl Reading {
 
     /// Whether anything but the database decides what is derived from it.
     pub(super) fn has_policy(&self) -> bool {
-        self.policy.is_some() || !self.managed.is_empty() || self.baseline.is_some() || !self.advisories.is_empty()
+        self.policy.is_some()
+            || !self.managed.is_empty()
+            || !self.trust.is_empty()
+            || !self.revoked.is_empty()
+            || self.baseline.is_some()
+            || !self.advisories.is_empty()
     }
 
     /// The built-in rules, and those of `--fingerprints`.

@@ -132,6 +132,8 @@ impl Renamer<'_> {
             list.sort();
         }
         head.coverage.shared_keys.iter_mut().for_each(|shared| shared.devices.sort());
+        head.coverage.shared_secrets.iter_mut().for_each(|shared| shared.devices.sort());
+        head.coverage.shared_secrets.sort_by(|a, b| (&a.devices, &a.uses, &a.first_seen).cmp(&(&b.devices, &b.uses, &b.first_seen)));
         head.coverage.shared_keys.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
         head.findings.iter_mut().for_each(|finding| finding.devices.sort());
         head.certificates.iter_mut().for_each(|certificate| certificate.presented_by.sort());

@@ -4,6 +4,7 @@
 mod advisories;
 mod baseline;
 mod lists;
+mod trust;
 
 use dissectors::registry::Registry;
 use inventory::judge::catalogue::{Catalogue, Severity};
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 pub use advisories::read as read_advisories;
 pub use baseline::read as read_baseline;
 pub use lists::read as read_list;
+pub use trust::{authorities as read_authorities, revocations as read_revocations};
 
 /// A policy file is written by people; one that is larger is something else.
 const BYTES_MAX: u64 = 4 << 20;
@@ -57,6 +59,13 @@ struct File {
     baseline: Option<RawBaseline>,
     #[serde(default)]
     master: Vec<RawMasters>,
+    #[serde(default)]
+    revoked: Vec<Named>,
+    #[serde(default)]
+    issued: Vec<Named>,
+    renewal: Option<Renewal>,
+    #[serde(default)]
+    mutual: Vec<Mutual>,
     /// Networks of engineering stations.
     #[serde(default)]
     engineering: Vec<String>,
@@ -116,8 +125,30 @@ struct Override {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawIssuer {
-    name: String,
+    name: Option<String>,
     key_id: Option<String>,
+    file: Option<PathBuf>,
+}
+
+/// A file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    file: PathBuf,
+}
+
+/// When certificates should be renewed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Renewal {
+    days: u32,
+}
+
+/// Where servers must ask who their clients are.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mutual {
+    zone: String,
 }
 
 /// A list of managed devices.
@@ -161,15 +192,32 @@ pub fn read(path: &Path) -> Result<Policy, PolicyError> {
         }
         policy.severities.insert(rule, (one.severity, one.reason));
     }
+    let beside = |name: &Path| path.parent().unwrap_or_else(|| Path::new("")).join(name);
     for issuer in file.issuer {
         let key_id = issuer.key_id.map(|key| key.to_lowercase().chars().filter(|c| *c != ':').collect());
-        policy.issuers.push(Issuer { name: issuer.name, key_id });
+        match (issuer.name, issuer.file, key_id) {
+            (None, Some(file), None) => policy.issuers.extend(trust::authorities(&beside(&file))?),
+            (Some(name), None, key_id) => policy.issuers.push(Issuer { name, key_id, certificate: None }),
+            _ => return Err(wrong("issuer: say `file`, or `name` and perhaps `key_id`".to_owned())),
+        }
+    }
+    for list in file.revoked {
+        policy.revocations.push(trust::revocations(&beside(&list.file))?);
+    }
+    for list in file.issued {
+        policy.issued.push(trust::issued(&beside(&list.file))?);
+    }
+    policy.renewal_days = file.renewal.map(|renewal| renewal.days);
+    for mutual in file.mutual {
+        if !policy.zones.iter().any(|zone| zone.name == mutual.zone) {
+            return Err(wrong(format!("mutual: no zone is called {}", mutual.zone)));
+        }
+        policy.mutual.push(mutual.zone);
     }
     policy.engineering = parse_networks(&file.engineering).map_err(|reason| wrong(format!("engineering: {reason}")))?;
     for masters in file.master {
         policy.masters.push(parse_masters(&masters).map_err(|reason| wrong(format!("master: {reason}")))?);
     }
-    let beside = |name: &Path| path.parent().unwrap_or_else(|| Path::new("")).join(name);
     policy.baseline = match file.baseline {
         None => None,
         Some(RawBaseline { as_of: Some(text), document: None }) => {

@@ -29,7 +29,7 @@ pub(super) fn say<'s, 'a>(saying: Saying<'s, 'a>, certificate: &Certificate<'_>)
 }
 
 /// The number that TLS has for how a certificate is signed: RFC 3279 §2.2, RFC 4055 §5, RFC 5758 §3, RFC 8410 §3.
-pub(super) fn scheme(algorithm: &[u8]) -> Option<u16> {
+pub(crate) fn scheme(algorithm: &[u8]) -> Option<u16> {
     const SCHEMES: &[(&[u8], u16)] = &[
         (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4], 0x0101),
         (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5], signed::RSA_SHA1),

@@ -4,6 +4,7 @@ use crate::assemble::{View, time};
 use crate::document;
 use crate::gather::{ADDRESSES, At, Name, Told, presents};
 use crate::key::Key;
+use crate::proof::Chain;
 use fingerprints::text::safe;
 use observations::value::hex;
 use observations::{Field, Kind, Statement, ValueRef};
@@ -115,8 +116,24 @@ pub(super) fn certificates<'a>(view: &View<'_>, presented: impl Iterator<Item = 
     found.into_values().map(tidy).collect()
 }
 
+/// Where a certificate's signatures lead, and the name of the trusted issuer.
+fn trust(view: &View<'_>, said: &Statement<'_>) -> Option<(String, Option<String>)> {
+    let issuers = &view.policy().issuers;
+    if !issuers.iter().any(|issuer| issuer.certificate.is_some()) {
+        return None;
+    }
+    let (word, issuer) = match view.chain(&bytes(said, Field::CertificateSha256)?) {
+        Chain::Trusted(at) => ("trusted", Some(*at)),
+        Chain::Forged(at) => ("forged", Some(*at)),
+        Chain::NotChecked(at, _) => ("not-checked", Some(*at)),
+        Chain::Unknown => ("unknown", None),
+    };
+    Some((word.to_owned(), issuer.and_then(|at| issuers.get(at)).map(|issuer| issuer.name.clone())))
+}
+
 fn record(view: &View<'_>, told: &Told<'_>, sha256: String) -> document::Certificate {
     let said = &told.said;
+    let (trust, trusted_issuer) = trust(view, said).unzip();
     let index = said.fields.iter().position(|said| said.field == Field::CertificateSha256);
     let bits = said.get(Field::KeyBits).map(|bits| format!(" {}", bits.display())).unwrap_or_default();
     document::Certificate {
@@ -129,6 +146,8 @@ fn record(view: &View<'_>, told: &Told<'_>, sha256: String) -> document::Certifi
         key: text(said, Field::KeyAlgorithm).unwrap_or_default() + &bits,
         signature: text(said, Field::SignatureAlgorithm).unwrap_or_default(),
         self_signed: said.get(Field::SelfSigned).and_then(ValueRef::number) == Some(1),
+        trust,
+        trusted_issuer: trusted_issuer.flatten(),
         subject_alt_names: said.all(Field::SubjectAltName).map(|name| safe(name).into_owned()).collect(),
         evidence: view.evidence(told, index).into_iter().collect(),
         ..document::Certificate::default()

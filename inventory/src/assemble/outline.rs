@@ -69,6 +69,7 @@ impl<'a> View<'a> {
         }
         devices.sort_by_key(|(id, _)| *id);
         head.certificates = self.certificates(&members);
+        head.coverage.shared_secrets = self.shared_secrets(&members);
         let replaced = self.replaced(&members);
         let bench = Bench::of(self, &members, &traffic, &head.coverage.overlapping_addresses);
         let judged = bench.judge();

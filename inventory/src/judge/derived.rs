@@ -51,6 +51,24 @@ pub(crate) enum Derived {
     UnknownIssuer,
     /// A signature that is not by the key of the certificate that was shown.
     BadSignature,
+    /// Several devices accept one secret.
+    SharedSecret,
+    /// A certificate that a list of its issuer revoked.
+    Revoked,
+    /// A certificate of a trusted issuer that its list of issued ones does not have.
+    Shadow,
+    /// A certificate that was issued and was not seen.
+    Unused,
+    /// A certificate that should have been renewed.
+    Overdue,
+    /// A server that does not ask who its clients are, where it should.
+    NotMutual,
+    /// An application under another name than its certificate's.
+    OtherApplication,
+    /// A device whose certificate has another serial number than itself.
+    OtherSerial,
+    /// A certificate that comes with a product, for trying it.
+    KnownDefault,
     /// A device that was not there before.
     NewDevice,
     /// IPv6 where there is none.
@@ -83,6 +101,15 @@ const NAMES: &[(&str, Derived)] = &[
     ("not-seen", Derived::NotSeen),
     ("unknown-issuer", Derived::UnknownIssuer),
     ("bad-signature", Derived::BadSignature),
+    ("shared-secret", Derived::SharedSecret),
+    ("revoked", Derived::Revoked),
+    ("not-issued", Derived::Shadow),
+    ("issued-not-used", Derived::Unused),
+    ("renewal-overdue", Derived::Overdue),
+    ("not-mutual", Derived::NotMutual),
+    ("other-application", Derived::OtherApplication),
+    ("other-serial", Derived::OtherSerial),
+    ("known-default", Derived::KnownDefault),
     ("new-device", Derived::NewDevice),
     ("ipv6", Derived::Ipv6),
     ("wireless", Derived::Wireless),
@@ -144,6 +171,15 @@ impl Derived {
             Self::NotSeen => bench.not_seen(rule, found),
             Self::UnknownIssuer => bench.unknown_issuers(rule, found),
             Self::BadSignature => bench.bad_signatures(rule, found),
+            Self::SharedSecret => bench.shared_secrets(rule, found),
+            Self::Revoked => bench.revoked_certificates(rule, found),
+            Self::Shadow => bench.not_issued(rule, found),
+            Self::Unused => bench.issued_not_used(rule, found),
+            Self::Overdue => bench.overdue(rule, found),
+            Self::NotMutual => bench.not_mutual(rule, found),
+            Self::OtherApplication => bench.other_application(rule, found),
+            Self::OtherSerial => bench.other_serial(rule, found),
+            Self::KnownDefault => bench.known_defaults(rule, found),
             Self::NewDevice => bench.new_devices(rule, found),
             Self::Ipv6 => bench.ipv6(rule, found),
             Self::Wireless => bench.wireless(rule, found),
@@ -155,7 +191,7 @@ impl Derived {
 
 impl<'a> Bench<'_, 'a> {
     /// What the rule's conditions of the role `with` collected.
-    fn collected(&self, rule: u16) -> Vec<(usize, usize, Told<'a>)> {
+    pub(super) fn collected(&self, rule: u16) -> Vec<(usize, usize, Told<'a>)> {
         let catalogue = Catalogue::built_in();
         let mut all = Vec::new();
         for component in 0..self.view.resolved.components.len() {

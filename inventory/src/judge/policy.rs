@@ -21,6 +21,14 @@ pub struct Policy {
     pub authorities: Vec<Authority>,
     /// Issuers of certificates that are trusted; any if there are none.
     pub issuers: Vec<Issuer>,
+    /// Lists of revoked certificates.
+    pub revocations: Vec<Revocations>,
+    /// Lists of issued certificates.
+    pub issued: Vec<Issued>,
+    /// Days after which a certificate should have been renewed.
+    pub renewal_days: Option<u32>,
+    /// Zones in which servers must ask who their clients are.
+    pub mutual: Vec<String>,
     /// Tags of secrets that makers set.
     pub default_secrets: BTreeSet<Vec<u8>>,
     /// Tags of users with secrets that makers set.
@@ -35,6 +43,8 @@ pub struct Policy {
     pub advisories: Vec<Advisory>,
     /// Products whose support ends, beside those that are built in.
     pub products: Vec<Product>,
+    /// Captured secrets may have been tagged under another key than the lists of what makers set.
+    pub other_key: bool,
     /// The time for what asks how long ago something was, in nanoseconds; the last packet's if it is not given.
     pub as_of: Option<i64>,
 }
@@ -73,6 +83,71 @@ pub struct Issuer {
     pub name: String,
     /// The identifier of its key, in hexadecimal, if certificates must name that.
     pub key_id: Option<String>,
+    /// Its certificate, if that is at hand: then signatures are verified, and the name alone is worth nothing.
+    pub certificate: Option<Trusted>,
+}
+
+/// What of a trusted certificate is of use.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Trusted {
+    /// Of the DER.
+    pub sha256: Vec<u8>,
+    /// SubjectPublicKeyInfo in DER.
+    pub public_key: Vec<u8>,
+    /// End of validity, in seconds since 1970.
+    pub not_after: Option<i64>,
+}
+
+/// A certificate revocation list (RFC 5280 §5).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Revocations {
+    /// Its file, for people.
+    pub name: String,
+    /// The issuer's name, as the document spells it.
+    pub issuer: String,
+    /// The identifier of the issuer's key.
+    pub key_id: Option<Vec<u8>>,
+    /// When it was made, and when the next will be, in seconds since 1970.
+    pub made: (Option<i64>, Option<i64>),
+    /// From when each serial number is revoked, in seconds since 1970.
+    pub revoked: BTreeMap<Vec<u8>, i64>,
+    /// It has more entries than were read.
+    pub more: bool,
+    /// By whom it is.
+    pub signature: Option<Signature>,
+}
+
+/// A signature, still to be verified.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Signature {
+    /// The algorithm's object identifier.
+    pub algorithm: String,
+    /// The digest of what was signed.
+    pub digest: Option<Vec<u8>>,
+    /// What was signed, where the algorithm takes no digest.
+    pub bytes: Option<Vec<u8>>,
+    /// The signature.
+    pub value: Vec<u8>,
+}
+
+/// Certificates that an authority issued.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Issued {
+    /// Its file, for people.
+    pub name: String,
+    /// One each.
+    pub certificates: Vec<IssuedOne>,
+}
+
+/// One of them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct IssuedOne {
+    /// For people.
+    pub name: String,
+    /// Serial number without leading zeros.
+    pub serial: Vec<u8>,
+    /// The issuer's name, as the document spells it, if the list says so.
+    pub issuer: Option<String>,
 }
 
 /// A conduit (IEC 62443-1-1 §6.5.5): which zone may ask which, in which protocols.
@@ -94,6 +169,11 @@ impl Policy {
         severities: BTreeMap::new(),
         authorities: Vec::new(),
         issuers: Vec::new(),
+        revocations: Vec::new(),
+        issued: Vec::new(),
+        renewal_days: None,
+        mutual: Vec::new(),
+        other_key: false,
         default_secrets: BTreeSet::new(),
         default_logins: BTreeSet::new(),
         baseline: None,
@@ -107,7 +187,7 @@ impl Policy {
     /// A digest of what an operator set; tags of secrets, which depend on the site key, left out.
     #[must_use]
     pub fn digest(&self) -> String {
-        let plain = Self { default_secrets: BTreeSet::new(), default_logins: BTreeSet::new(), ..self.clone() };
+        let plain = Self { other_key: false, default_secrets: BTreeSet::new(), default_logins: BTreeSet::new(), ..self.clone() };
         fingerprints::digest([super::catalogue::digest().as_str(), format!("{plain:?}").as_str()].into_iter())
     }
 

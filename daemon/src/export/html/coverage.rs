@@ -39,6 +39,8 @@ pub(super) fn coverage(document: &Document, survey: &Survey) -> Markup {
                 (listed("Virtual addresses", &coverage.virtual_addresses, "of redundant routers: they belong to no single device"))
                 (listed("Overlapping addresses", &coverage.overlapping_addresses, OVERLAPPING))
                 (shared(coverage))
+                (secrets(coverage))
+                (reservations(coverage))
             }
         }
     }
@@ -166,6 +168,16 @@ fn listed(what: &str, lines: &[String], means: &str) -> Markup {
             td { (means) @if lines.len() > UNFOLDED_MAX { details { summary { "which" } (list) } } @else { (list) } }
         }
     }
+}
+
+fn secrets(coverage: &Coverage) -> Markup {
+    let line = |shared: &inventory::document::SharedSecret| format!("{}, of {}", shared.uses.join(", "), concerned(shared.devices.len()));
+    let lines: Vec<String> = coverage.shared_secrets.iter().map(line).collect();
+    listed("Secrets that several devices accept", &lines, "of a secret nothing is kept but that it is the same")
+}
+
+fn reservations(coverage: &Coverage) -> Markup {
+    listed("Not used, not compared", &coverage.reservations, "what was given and could not be used, and what was not held against each other")
 }
 
 fn shared(coverage: &Coverage) -> Markup {

@@ -32,7 +32,7 @@ pub(super) const KEPT_ATTRIBUTES: &[&str] =
 pub(super) fn class(path: &[String]) -> Class {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let below = |record: &str| path.iter().position(|name| *name == record).and_then(|at| path.get(at + 1..));
-    if let Some(rest) = below("evidence") {
+    if let Some(rest) = below("evidence").or_else(|| below("proof")) {
         return of_evidence(rest);
     }
     if let Some(rest) = below("findings") {
@@ -81,12 +81,14 @@ fn of_finding(path: &[&str]) -> Class {
 
 fn of_head(path: &[&str]) -> Class {
     match path {
-        ["schema"] | ["producer", ..] | ["sources", "link_types"] | ["certificates", "key" | "signature" | "roles"] => Class::Keep,
+        ["schema"] | ["producer", ..] | ["sources", "link_types"] | ["certificates", "key" | "signature" | "roles" | "trust"] => Class::Keep,
         ["sources", "key" | "tap"] | ["sources", "files", "sha256"] => Class::Whole,
-        ["coverage", "shared_keys", "id" | "devices"] | ["certificates", "sha256" | "serial" | "presented_by"] => Class::Whole,
+        ["coverage", "shared_keys", "id" | "devices"] | ["coverage", "shared_secrets", "devices"] => Class::Whole,
+        ["certificates", "sha256" | "serial" | "presented_by" | "proven_by"] => Class::Whole,
+        ["coverage", "shared_secrets", "uses"] => Class::Keep,
         ["sources", "site"] => Class::Place,
         ["sources", "name"] | ["sources", "files", "name"] => Class::File,
-        ["certificates", "subject" | "issuer"] => Class::Subject,
+        ["certificates", "subject" | "issuer" | "trusted_issuer"] => Class::Subject,
         ["certificates", "subject_alt_names"] => Class::AlternativeName,
         _ => Class::Strict,
     }
@@ -106,7 +108,7 @@ fn of_device(path: &[&str]) -> Class {
     match path {
         ["kind" | "reach" | "class" | "type" | "protocols"] | ["services", "protocol" | "transport"] | ["bindings", "kind" | "class"] => Class::Keep,
         ["advisories", "advisory" | "weakness" | "verdict"]
-        | ["identities", "kind"]
+        | ["identities", "kind" | "roles"]
         | ["managed", "state" | "key_class"]
         | ["enrollability", "method"] => Class::Keep,
         ["id" | "aliases" | "parent" | "behind" | "replaced_by" | "replaces" | "macs" | "ips" | "hostnames"] => Class::Whole,

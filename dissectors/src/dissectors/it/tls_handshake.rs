@@ -53,6 +53,9 @@ pub(super) const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 /// Records or fragments of one message: the least maximum that peers can agree on (512 bytes, RFC 6066 §4) makes 128 of 64 KiB.
 pub(super) const PARTS_MAX: usize = 256;
 
+/// IANA's registry of supported groups: ML-KEM, and hybrids of it and of Kyber (FIPS 203).
+const QUANTUM_SAFE: &[u16] = &[0x0200, 0x0201, 0x0202, 0x11eb, 0x11ec, 0x11ed, 0x6399, 0x639a];
+
 /// What a ServerHello decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Decision {
@@ -89,6 +92,19 @@ pub(super) fn client_hello(body: &[u8], carrier: Carrier, cx: &mut Context<'_>) 
     cx.once((version, ciphers, lasting, seen.stopped.is_some()), |cx| offered(version, ciphers, &seen, body, carrier, cx))
 }
 
+/// The name that a client's hello asks for, if it is all there.
+pub(super) fn server_name(body: &[u8]) -> Option<&[u8]> {
+    const DTLS: u8 = 0xfe;
+    let mut rest = body.get(34..)?;
+    // A session and, of DTLS, a cookie (RFC 6347 §4.2.1), cipher suites, compression.
+    for wide in [Some(false), (body.first() == Some(&DTLS)).then_some(false), Some(true), Some(false)].into_iter().flatten() {
+        let read = if wide { length_data(be_u16::<_, Error<'_>>()).parse(rest) } else { length_data(be_u8::<_, Error<'_>>()).parse(rest) };
+        rest = read.ok()?.0;
+    }
+    let seen = Extensions::read(rest);
+    seen.server_names().next()
+}
+
 /// What a hello tells of its sender.
 fn offered(version: &[u8], ciphers: &[u8], seen: &Extensions<'_>, body: &[u8], carrier: Carrier, cx: &mut Context<'_>) -> Result<(), DissectError> {
     let about = cx.sender_host();
@@ -118,7 +134,11 @@ fn offered(version: &[u8], ciphers: &[u8], seen: &Extensions<'_>, body: &[u8], c
     let [ja3, ja4] = [ja3, ja4].map(|print| Value::Text(print.into_bytes()));
     drop(saying.decoded(Field::Ja4, &ja4, body, "ja4"));
     // Apart from the names: some clients shuffle their extensions, so that JA3 is another one each time.
-    cx.say(&about, Kind::Client).decoded(Field::Ja3, &ja3, body, "ja3").decoded(Field::Ja4, &ja4, body, "ja4");
+    drop(cx.say(&about, Kind::Client).decoded(Field::Ja3, &ja3, body, "ja3").decoded(Field::Ja4, &ja4, body, "ja4"));
+    if let Some(groups) = seen.find(extension::GROUPS).and_then(|groups| groups.get(2..)) {
+        let safe = numbers(groups).iter().filter(|group| QUANTUM_SAFE.contains(group)).count() as u64;
+        cx.say(&about, Kind::Client).decoded(Field::QuantumSafeGroups, &Value::Number(safe), groups, "quantum-safe-groups");
+    }
     Ok(())
 }
 

@@ -3,10 +3,15 @@
 //! Spec: RFC 5246 §7.4.3 (ServerKeyExchange) and §7.4.8 (CertificateVerify), RFC 4346 §7.4.3 and §7.4.8, RFC 8422 §5.4, RFC 6347 §4.2.6.
 //! A client signs all handshake messages so far: they are kept only while both directions are seen from the first on and in their order.
 
-use super::tls_handshake::{CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, HANDSHAKE_BYTES_MAX, SERVER_HELLO, SERVER_HELLO_DONE};
+use super::tls_handshake::{
+    CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, HANDSHAKE_BYTES_MAX, SERVER_HELLO, SERVER_HELLO_DONE, server_name,
+};
 use super::tls_key_exchange::{CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE};
 use crate::context::Context;
 use crate::signed::{Cited, MD5_SHA1, Proof};
+use crate::x509;
+use observations::{Field, Kind, Value};
+use sha2::{Digest, Sha256};
 
 const HELLO_REQUEST: u8 = 0;
 const CERTIFICATE_VERIFY: u8 = 15;
@@ -41,6 +46,8 @@ enum Flight {
 #[derive(Default)]
 pub(super) struct Signed {
     version: u16,
+    /// The name that the client asks for.
+    asked_name: Cited,
     client_random: Cited,
     server_random: Cited,
     /// The server's own certificate, and the client's.
@@ -69,7 +76,11 @@ impl Signed {
                 None => return self.forget(),
             },
             (CERTIFICATE, _) => {
-                let own = leaf(message.body).map_or_else(Cited::default, |leaf| Cited::of(leaf, cx));
+                let leaf = leaf(message.body).unwrap_or_default();
+                if !from_client {
+                    self.other_name(leaf, cx);
+                }
+                let own = Cited::of(leaf, cx);
                 *(if from_client { &mut self.client_own } else { &mut self.server_own }) = own;
             }
             (SERVER_KEY_EXCHANGE, false) => self.server(message.body, cx),
@@ -88,7 +99,8 @@ impl Signed {
     fn begin(&mut self, message: Message<'_>, ordered: bool, cx: &Context<'_>) {
         let random = message.body.get(2..34).map_or_else(Cited::default, |random| Cited::of(random, cx));
         let flight = if ordered { Flight::ServerHello } else { Flight::Unknown };
-        *self = Self { client_random: random, flight, missed: cx.missed(), ..Self::default() };
+        let asked_name = server_name(message.body).map_or_else(Cited::default, |name| Cited::of(name, cx));
+        *self = Self { asked_name, client_random: random, flight, missed: cx.missed(), ..Self::default() };
     }
 
     fn agree(&mut self, message: Message<'_>, decision: Decision, cx: &Context<'_>) {
@@ -97,6 +109,23 @@ impl Signed {
             Some(random) => (self.version, self.server_random) = (decision.version, Cited::of(random, cx)),
             None => self.forget(),
         }
+    }
+
+    /// A server that shows a certificate of another name than was asked for.
+    fn other_name(&self, leaf: &[u8], cx: &mut Context<'_>) {
+        let name = &self.asked_name;
+        if name.is_empty() || x509::is_for(leaf, &name.bytes) != Some(false) {
+            return;
+        }
+        let about = cx.sender();
+        cx.stitched(&name.bytes, &name.parts, "connection", |name, cx| {
+            cx.say(&about, Kind::Security).text(Field::TlsServerName, name).decoded(
+                Field::CertificateSha256,
+                &Value::Bytes(Sha256::digest(leaf).to_vec()),
+                leaf,
+                "sha256",
+            );
+        });
     }
 
     /// Keeps a message that the client will sign, in the order in which it must come.
