@@ -43,6 +43,8 @@ pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<
             "ams-net-id" => (Field::AmsNetId, None),
             "mqtt-client-id" => (Field::MqttClientId, None),
             "lwm2m-endpoint" => (Field::Lwm2mEndpoint, None),
+            "psk-identity" => (Field::PskIdentity, None),
+            "kerberos-principal" => (Field::KerberosPrincipal, None),
             "ocpp-charge-point" => (Field::ChargePointId, None),
             "dicom-ae-title" => (Field::DicomAeTitle, None),
             kind if let Some(row) = ADDRESSES.iter().find(|row| row.0 == kind) => (row.1, None),
@@ -73,7 +75,9 @@ pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<
 fn role(said: &Statement<'_>, kind: &str) -> Option<String> {
     let side = match said.kind {
         Kind::Client => Some("client"),
-        Kind::Key if kind == "ssh-host-key" => Some("server"),
+        _ if said.about.endpoint.is_some() => Some("server"),
+        // Of a connection's two sides the one that does not serve.
+        _ if kind == "opcua-application" => Some("client"),
         _ => None,
     };
     text(said, Field::CertificateRole).or(side.map(str::to_owned))
