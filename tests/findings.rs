@@ -138,7 +138,9 @@ fn certificates_are_judged_by_what_an_operator_has() {
     let own = folder("trusting");
     let document = trusting(&own, "proof/handshakes");
     let of = |host: u8| device(&document, &format!("10.101.0.{host}"));
-    let rules = |host: u8| of(host).findings.iter().map(|one| one.rule.as_str()).filter(|rule| rule.starts_with("CRT") || *rule == "INV-012").collect::<Vec<_>>();
+    let rules = |host: u8| {
+        of(host).findings.iter().map(|one| one.rule.as_str()).filter(|rule| rule.starts_with("CRT") || *rule == "INV-012").collect::<Vec<_>>()
+    };
     let has = |host: u8, rule: &str| rules(host).contains(&rule);
     // What is as it should be: a server and its client, both by good signatures.
     assert_eq!((of(11).managed.state.as_str(), of(6).managed.state.as_str()), ("verified", "verified"));

@@ -103,7 +103,8 @@ fn list(bytes: &[u8]) -> Option<Result<Revocations, &'static str>> {
     let (inner, algorithm, value) = (parts.next()?, parts.next()?, parts.next()?);
     let mut fields = elements(inner.body).filter(|field| field.tag != INTEGER);
     let (_algorithm, issuer) = (fields.next()?, fields.next()?);
-    let mut read = Revocations { issuer: crate::dn::text(issuer.body), signature: signature(inner.whole, algorithm.body, value), ..Revocations::default() };
+    let mut read =
+        Revocations { issuer: crate::dn::text(issuer.body), signature: signature(inner.whole, algorithm.body, value), ..Revocations::default() };
     for field in fields {
         match field.tag {
             UTC_TIME | GENERALIZED_TIME if read.this_update.is_none() => read.this_update = der::seconds(&field),
@@ -177,7 +178,10 @@ mod tests {
     #[test]
     fn an_authority_in_pem_is_read_as_the_wire_spells_it() {
         let read = certificates(CA).unwrap();
-        assert_eq!((read.len(), read[0].subject.as_slice(), read[0].serial.as_slice()), (1, &b"CN=Plant Root CA,O=Example Works"[..], &[0x10, 1][..]));
+        assert_eq!(
+            (read.len(), read[0].subject.as_slice(), read[0].serial.as_slice()),
+            (1, &b"CN=Plant Root CA,O=Example Works"[..], &[0x10, 1][..])
+        );
         assert!(read[0].key_id.is_some() && read[0].public_key.len() == 91 && read[0].not_after.is_some());
         assert!(certificates(b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n").is_err());
         assert!(certificates(b"nothing").is_err());

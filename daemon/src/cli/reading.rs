@@ -150,7 +150,12 @@ impl Reading {
 
     /// Whether anything but the database decides what is derived from it.
     pub(super) fn has_policy(&self) -> bool {
-        self.policy.is_some() || !self.managed.is_empty() || !self.trust.is_empty() || !self.revoked.is_empty() || self.baseline.is_some() || !self.advisories.is_empty()
+        self.policy.is_some()
+            || !self.managed.is_empty()
+            || !self.trust.is_empty()
+            || !self.revoked.is_empty()
+            || self.baseline.is_some()
+            || !self.advisories.is_empty()
     }
 
     /// The built-in rules, and those of `--fingerprints`.

@@ -83,7 +83,8 @@ pub(super) fn issued(path: &Path) -> Result<Issued, PolicyError> {
     let wrong = |reason: String| PolicyError { file: path.to_owned(), reason };
     let text = super::text_of(path)?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
-    let columns: Vec<String> = reader.headers().map_err(|error| wrong(error.to_string()))?.iter().map(|name| name.to_lowercase().replace(' ', "_")).collect();
+    let columns: Vec<String> =
+        reader.headers().map_err(|error| wrong(error.to_string()))?.iter().map(|name| name.to_lowercase().replace(' ', "_")).collect();
     let column = |names: &[&str]| columns.iter().position(|name| names.contains(&name.as_str()));
     let (serial, issuer, name) = (column(&["serial", "serial_number"]), column(&["issuer"]), column(&["name", "subject", "common_name"]));
     let Some(serial) = serial else { return Err(wrong("no column `serial`".into())) };
@@ -120,7 +121,10 @@ mod tests {
 
     #[test]
     fn serial_numbers_are_read_whatever_stands_between_their_digits() {
-        assert_eq!((number("10:01"), number("0x1001"), number("001001"), number("77")), (Some(vec![16, 1]), Some(vec![16, 1]), Some(vec![16, 1]), Some(vec![0x77])));
+        assert_eq!(
+            (number("10:01"), number("0x1001"), number("001001"), number("77")),
+            (Some(vec![16, 1]), Some(vec![16, 1]), Some(vec![16, 1]), Some(vec![0x77]))
+        );
         assert_eq!((number(""), number("xy"), number("0")), (None, None, Some(vec![0])));
     }
 

@@ -28,7 +28,9 @@ pub(crate) fn is_for(certificate: &[u8], name: &[u8]) -> Option<bool> {
 fn covers(own: &[u8], name: &[u8]) -> bool {
     let (own, name) = (own.strip_suffix(b".").unwrap_or(own), name.strip_suffix(b".").unwrap_or(name));
     match own.strip_prefix(b"*.") {
-        Some(rest) => name.iter().position(|byte| *byte == b'.').and_then(|dot| name.get(dot + 1..)).is_some_and(|name| name.eq_ignore_ascii_case(rest)),
+        Some(rest) => {
+            name.iter().position(|byte| *byte == b'.').and_then(|dot| name.get(dot + 1..)).is_some_and(|name| name.eq_ignore_ascii_case(rest))
+        }
         None => own.eq_ignore_ascii_case(name),
     }
 }

@@ -8,7 +8,15 @@ use observations::{Field, ValueRef};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Uses that are meant to be shared: neighbours in routing and redundancy know each other by one secret (RFC 2328 appendix D, RFC 5798).
-const MEANT: &[&str] = &["ospf authentication", "isis authentication", "rip authentication", "vrrp authentication", "hsrp authentication", "glbp authentication", "bfd password"];
+const MEANT: &[&str] = &[
+    "ospf authentication",
+    "isis authentication",
+    "rip authentication",
+    "vrrp authentication",
+    "hsrp authentication",
+    "glbp authentication",
+    "bfd password",
+];
 
 /// Devices that accept one secret.
 #[derive(Default)]
@@ -25,8 +33,12 @@ impl View<'_> {
         let (mut without, mut with) = (false, false);
         tagged.for_each(|tagged| if tagged { with = true } else { without = true });
         match (without, with && self.policy().other_key) {
-            (true, _) => Some("captured secrets were not tagged (no --site-key): they were compared neither among themselves nor with what makers set".to_owned()),
-            (false, true) => Some("captured secrets were tagged under a key that is not given (--site-key): none was compared with what makers set".to_owned()),
+            (true, _) => Some(
+                "captured secrets were not tagged (no --site-key): they were compared neither among themselves nor with what makers set".to_owned(),
+            ),
+            (false, true) => {
+                Some("captured secrets were tagged under a key that is not given (--site-key): none was compared with what makers set".to_owned())
+            }
             (false, false) => None,
         }
     }

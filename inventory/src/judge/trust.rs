@@ -1,7 +1,7 @@
 //! Whose certificates are trusted here, who proved to hold their keys, and what an operator's lists say of them.
 
 use super::derived::{see, span};
-use super::policy::{Issuer, IssuedOne};
+use super::policy::{IssuedOne, Issuer};
 use super::{Bench, Found, Note};
 use crate::gather::Told;
 use crate::key::Key;
@@ -101,7 +101,13 @@ impl<'a> Bench<'_, 'a> {
                 let covered = listed.contains(one.issuer.as_str()) || issued().any(|row| row.issuer.is_none());
                 if covered && !issued().any(|row| is_row(row, &one.serial, &one.issuer)) {
                     let serial = observations::value::hex(&one.serial);
-                    self.tell(component, rule, format!("{} (serial number {serial}) is on no list of what {} issued", one.subject, one.issuer), &told, found);
+                    self.tell(
+                        component,
+                        rule,
+                        format!("{} (serial number {serial}) is on no list of what {} issued", one.subject, one.issuer),
+                        &told,
+                        found,
+                    );
                 }
             }
         }
@@ -116,8 +122,12 @@ impl<'a> Bench<'_, 'a> {
         let seen: BTreeSet<(Vec<u8>, String)> =
             leaves.filter_map(|(_, digest)| self.view.certificate(&digest).map(|one| (one.serial.clone(), one.issuer.clone()))).collect();
         for list in &self.policy.issued {
-            let missing: Vec<&str> =
-                list.certificates.iter().filter(|row| !seen.iter().any(|(serial, issuer)| is_row(row, serial, issuer))).map(|row| row.name.as_str()).collect();
+            let missing: Vec<&str> = list
+                .certificates
+                .iter()
+                .filter(|row| !seen.iter().any(|(serial, issuer)| is_row(row, serial, issuer)))
+                .map(|row| row.name.as_str())
+                .collect();
             if !missing.is_empty() {
                 let named = missing.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
                 let text = format!("{} of {}'s {} certificates were not seen: {named}", missing.len(), list.name, list.certificates.len());
@@ -134,7 +144,13 @@ impl<'a> Bench<'_, 'a> {
                 let Some(ValueRef::Time(since)) = told.said.get(Field::NotBefore) else { continue };
                 let age = told.entry.last.time.saturating_sub(since.saturating_mul(1_000_000_000)) / DAY;
                 if age > i64::from(days) {
-                    self.tell(component, rule, format!("{} is {age} days old, and should be renewed after {days}", subject(&told.said)), &told, found);
+                    self.tell(
+                        component,
+                        rule,
+                        format!("{} is {age} days old, and should be renewed after {days}", subject(&told.said)),
+                        &told,
+                        found,
+                    );
                 }
             }
         }
@@ -193,7 +209,8 @@ impl<'a> Bench<'_, 'a> {
     pub(super) fn other_serial(&self, rule: u16, found: &mut Found) {
         for component in self.own() {
             let keys = self.view.resolved.components[component].keys.iter();
-            let own: BTreeSet<String> = keys.filter_map(|(key, _)| if let Key::Serial(_, serial) = key { Some(plain(serial)) } else { None }).collect();
+            let own: BTreeSet<String> =
+                keys.filter_map(|(key, _)| if let Key::Serial(_, serial) = key { Some(plain(serial)) } else { None }).collect();
             if own.is_empty() {
                 continue;
             }
@@ -230,7 +247,7 @@ fn is_row(row: &IssuedOne, serial: &[u8], issuer: &str) -> bool {
 
 /// A serial number's letters and digits, in upper case, without leading zeros.
 fn plain(serial: &str) -> String {
-    let letters: String = serial.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let letters: String = serial.chars().filter(char::is_ascii_alphanumeric).collect();
     letters.trim_start_matches('0').to_uppercase()
 }
 

@@ -131,7 +131,9 @@ impl Chains {
             return Chain::Trusted(at);
         }
         let mut found = Chain::Unknown;
-        for (at, own) in issuers.iter().enumerate().filter(|(_, issuer)| issuer.name == one.issuer).filter_map(|(at, issuer)| Some((at, keyed(issuer)?))) {
+        for (at, own) in
+            issuers.iter().enumerate().filter(|(_, issuer)| issuer.name == one.issuer).filter_map(|(at, issuer)| Some((at, keyed(issuer)?)))
+        {
             match one.signed_by(&own.public_key) {
                 Verdict::Good => return Chain::Trusted(at),
                 Verdict::Bad => found = better(found, Chain::Forged(at)),

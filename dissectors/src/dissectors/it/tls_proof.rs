@@ -3,7 +3,9 @@
 //! Spec: RFC 5246 §7.4.3 (ServerKeyExchange) and §7.4.8 (CertificateVerify), RFC 4346 §7.4.3 and §7.4.8, RFC 8422 §5.4, RFC 6347 §4.2.6.
 //! A client signs all handshake messages so far: they are kept only while both directions are seen from the first on and in their order.
 
-use super::tls_handshake::{CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, HANDSHAKE_BYTES_MAX, SERVER_HELLO, SERVER_HELLO_DONE, server_name};
+use super::tls_handshake::{
+    CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Decision, HANDSHAKE_BYTES_MAX, SERVER_HELLO, SERVER_HELLO_DONE, server_name,
+};
 use super::tls_key_exchange::{CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE};
 use crate::context::Context;
 use crate::signed::{Cited, MD5_SHA1, Proof};
