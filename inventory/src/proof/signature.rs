@@ -192,7 +192,9 @@ mod tests {
     use super::*;
 
     /// Scheme, key, what was signed, signature.
-    fn signatures() -> Vec<(u64, Vec<u8>, Vec<u8>, Vec<u8>)> {
+    type Row = (u64, Vec<u8>, Vec<u8>, Vec<u8>);
+
+    fn signatures() -> Vec<Row> {
         let bytes = |hex: &str| (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
         let lines = include_str!("signatures.txt").lines().filter(|line| !line.starts_with('#'));
         let row = |line: &str| {
