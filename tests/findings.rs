@@ -82,6 +82,7 @@ const NEAR_MISSES: &[(&str, &str)] = &[
     ("NET-008", "weakness/newcomers"),
     ("INV-009", "weakness/newcomers"),
     ("INV-010", "mqtt/sparkplug-births"),
+    ("OT-022", "smb/smb1-and-smb3"),
     ("OT-031", "s7comm/szl-and-data-blocks"),
     ("NET-006", "s7comm/szl-and-data-blocks"),
     ("NET-010", "capwap/discovery-and-join"),
@@ -330,6 +331,14 @@ fn who_comes_after_the_baseline_is_new_and_who_was_there_is_not() {
 }
 
 #[test]
+fn classic_opc_is_weak_below_packet_integrity_and_its_resolver_is_not() {
+    let capture = captures::all().iter().find(|capture| capture.name == "weakness/classic-opc").expect("a capture of classic OPC");
+    assert!(rules(&capture.document, "10.96.0.20").contains("OT-022") && !rules(&capture.document, "10.96.0.21").contains("OT-022"));
+    let weak = device(&capture.document, "10.96.0.20").findings.iter().find(|finding| finding.rule == "OT-022").expect("a server below");
+    assert_eq!(weak.details.len(), 3, "{:?}", weak.details);
+}
+
+#[test]
 fn a_baseline_of_which_nothing_was_seen_makes_nobody_new() {
     let own = folder("no-baseline");
     let new = ["INV-002", "OT-002", "OT-013"];
@@ -402,4 +411,50 @@ fn an_advisory_is_held_against_what_a_device_says_and_never_guessed() {
     assert_eq!(unclear, (vec![is("ACME-7", "unknown"), is("CVE-2026-0001", "unknown")], Some("low".into())));
     let other = verdicts(&ADVISORY.replace("Acme Presses AG", "Other Presses AG"));
     assert_eq!(other, (vec![], None));
+}
+
+/// What SARIF 2.1.0 (OASIS) asks of a log, as far as this program writes any of it.
+#[test]
+fn findings_as_sarif_are_as_the_standard_asks() {
+    let own = folder("sarif");
+    let all = captures::all().iter().map(|capture| (capture.name.clone(), capture.document.clone()));
+    for (name, document) in all.chain([("newcomers".to_owned(), newcomers(&own, NEWCOMERS))]) {
+        let text = captures::text(&document, daemon::export::Format::Sarif);
+        let log: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        // §3.13: version and runs; §3.14: a tool; §3.19: a driver with a name.
+        assert_eq!(log["version"], "2.1.0", "{name}");
+        let run = &log["runs"][0];
+        let driver = &run["tool"]["driver"];
+        assert!(driver["name"].is_string() && log["runs"].as_array().is_some_and(|runs| runs.len() == 1), "{name}");
+        let rules = driver["rules"].as_array().expect("rules");
+        let mut used = BTreeSet::new();
+        for rule in rules {
+            // §3.49: an id, once, and texts that say something.
+            assert!(used.insert(rule["id"].as_str().expect("an id")), "{name}");
+            assert!(
+                ["shortDescription", "fullDescription", "help"].iter().all(|of| rule[*of]["text"].as_str().is_some_and(|text| !text.is_empty())),
+                "{name}"
+            );
+        }
+        let mut occurring = BTreeSet::new();
+        for result in run["results"].as_array().expect("results") {
+            let rule = result["ruleIndex"].as_u64().and_then(|at| rules.get(usize::try_from(at).ok()?)).expect("its rule is in the list");
+            assert_eq!(rule["id"], result["ruleId"], "{name}: §3.27.6");
+            occurring.insert(rule["id"].as_str().expect("an id"));
+            assert!(result["message"]["text"].as_str().is_some_and(|text| !text.is_empty()), "{name}: §3.27.11");
+            let (level, kind) = (result["level"].as_str().expect("a level"), result["kind"].as_str().expect("a kind"));
+            assert!(["none", "note", "warning", "error"].contains(&level) && ["fail", "pass"].contains(&kind), "{name}");
+            assert_eq!(level == "none", kind != "fail", "{name}: §3.27.10, what is no failure has no level");
+            assert!(result["occurrenceCount"].as_u64().is_some_and(|count| count > 0), "{name}: §3.27.18");
+            assert!(result["partialFingerprints"].as_object().is_some_and(|all| !all.is_empty() && all.values().all(serde_json::Value::is_string)));
+            for location in result["locations"].as_array().expect("locations") {
+                let uri = location["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap_or("a");
+                assert!(!uri.is_empty() && !uri.contains([' ', '\\', '#', '?']), "{name}: {uri} is no relative reference");
+            }
+            for suppression in result["suppressions"].as_array().into_iter().flatten() {
+                assert!(suppression["kind"] == "external" && suppression["justification"].is_string(), "{name}: §3.35");
+            }
+        }
+        assert_eq!(used, occurring, "{name}: rules that occur, and no others");
+    }
 }

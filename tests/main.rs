@@ -9,11 +9,14 @@
 //! | `determinism` | workers, order, packing and cuts change nothing |
 //! | `promise` | the millionth poll is watched as the first |
 //! | `cli` | what the command says and how it ends |
+//! | `daemon` | its configuration, and what it refuses |
 //! | `cli_database` | databases: killed, completed, decided upon, compared |
 //! | `lab_truth` | the devices of the lab's larger plant, each found once |
 //! | `hostile` | names made to harm a terminal, a page or a spreadsheet |
 //! | `secrets` | no secret of the lab in anything that comes out |
+//! | `planted` | a secret in every protocol that carries one, and in nothing that comes out |
 //! | `strength` | what counts as protected, and how that changes |
+//! | `units` | what comes for systemd is understood, and grants little |
 //! | `architecture` | which crate and which module may know which |
 //! | `captures`, `command`, `packets` | what the others share |
 
@@ -22,6 +25,7 @@ mod captures;
 mod cli;
 mod cli_database;
 mod command;
+mod daemon;
 mod determinism;
 mod evidence;
 mod findings;
@@ -29,7 +33,9 @@ mod golden;
 mod hostile;
 mod lab_truth;
 mod packets;
+mod planted;
 mod promise;
 mod registry;
 mod secrets;
 mod strength;
+mod units;

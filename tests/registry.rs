@@ -17,7 +17,7 @@ const ELSEWHERE: &[(&str, Option<&str>, &str)] = &[
     ("cipio", None, "the lab's EtherNet/IP stack opens no cyclic connection"),
     ("cldap", Some("ldap"), "how domain controllers are found"),
     ("cotp", Some("s7comm"), "the transport of S7 and MMS"),
-    ("dcerpc", None, "an envelope that says nothing of its own"),
+    ("dcerpc", Some("weakness"), "called over connections by classic OPC; in datagrams it says nothing of its own"),
     ("cspv4", None, "an envelope that says nothing of its own"),
     ("eap", Some("eapol"), "spoken within EAPOL and RADIUS"),
     ("hnap", None, "spoken by home routers; no package answers as one"),

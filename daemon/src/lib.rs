@@ -8,14 +8,18 @@
 //! | [`policy`] | what an operator knows: zones, severities, lists of managed devices |
 //! | [`export`] | one file a format |
 //! | [`cli`] | one file a subcommand |
+//! | [`config`] | `wirecensus.toml` |
+//! | [`written`] | TOML files that people write: what is wrong in one |
 //! | [`clock`] | operational time |
 //! | [`tags`] | the site key, under which captured secrets are tagged |
 
 pub mod capture;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod export;
 pub mod pipeline;
 pub mod policy;
 pub mod store;
 pub mod tags;
+pub mod written;

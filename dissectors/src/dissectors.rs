@@ -29,6 +29,7 @@ mod it {
     pub(super) mod eap;
     pub(super) mod eapol;
     pub(super) mod eigrp;
+    pub(super) mod elasticsearch;
     pub(super) mod esp;
     pub(super) mod finger;
     pub(super) mod ftp;
@@ -161,6 +162,7 @@ mod ot {
     pub(super) mod cspv4;
     pub(super) mod dcerpc;
     mod dcerpc_pdu;
+    mod dcerpc_stream;
     pub(super) mod dlms;
     mod dlms_apdu;
     pub(super) mod dnp3;
@@ -237,6 +239,7 @@ pub const DISSECTORS: &[&dyn Registered] = &[
     &it::eap::Eap,
     &it::eapol::Eapol,
     &it::eigrp::Eigrp,
+    &it::elasticsearch::Elasticsearch,
     &it::esp::Esp,
     &it::finger::Finger,
     &it::ftp::Ftp,

@@ -19,6 +19,8 @@ const DESCRIPTION_MAX: usize = 64 * 1024;
 const ATTRIBUTES_MAX: usize = 32 * 1024;
 /// Forms of log-ins have some hundred bytes; what is longer was uploaded.
 const FORM_MAX: usize = 4 * 1024;
+/// A search engine's answer for its root has some 600 bytes. Longer JSON is data, and passed over.
+const JSON_MAX: usize = 2 * 1024;
 /// The same compressed: text shrinks to a quarter.
 const COMPRESSED_MAX: usize = 16 * 1024;
 /// What a compressed body may grow to: a bomb ends here.
@@ -46,6 +48,7 @@ pub(crate) const ONVIF: u64 = 3;
 pub(crate) const IPP: u64 = 4;
 pub(crate) const WEBSOCKET: u64 = 5;
 pub(crate) const WSD: u64 = 6;
+pub(crate) const JSON: u64 = 7;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Media {
@@ -55,6 +58,8 @@ enum Media {
     Ipp,
     /// What was filled in and sent: pairs, or JSON.
     Form,
+    /// What a server answers in JSON.
+    Json,
 }
 
 /// A body that is worth reading, as far as it is there.
@@ -81,9 +86,11 @@ impl Content {
             None => Media::Html,
             Some(kind) => media(kind)?,
         };
-        if media == Media::Form && status.is_some() {
-            return None;
-        }
+        let media = match (media, status) {
+            (Media::Form, Some(200)) if is_short_json(head) => Media::Json,
+            (Media::Form, Some(_)) => return None,
+            (media, _) => media,
+        };
         // 400 is how SOAP 1.2 says that a question was wrong; a page of that status tells nothing.
         if media == Media::Html && matches!(status, None | Some(400)) {
             return None;
@@ -105,6 +112,7 @@ impl Content {
             (false, Media::Xml) => DESCRIPTION_MAX,
             (false, Media::Ipp) => ATTRIBUTES_MAX,
             (false, Media::Form) => FORM_MAX,
+            (false, Media::Json) => JSON_MAX,
         };
         most.saturating_sub(self.bytes.len())
     }
@@ -148,6 +156,9 @@ impl Content {
         if self.media == Media::Form {
             return http_form::sent(bytes, cx);
         }
+        if self.media == Media::Json {
+            return ended && cx.under(JSON, bytes);
+        }
         // Where the connection's end is the body's, its last element tells that it is whole.
         let whole = ended || ENDS.iter().any(|end| trim(bytes).ends_with(end));
         if whole && !is_page(trim(bytes)) && DOCUMENTS.iter().any(|(space, key)| contains(bytes, space) && cx.under(*key, bytes)) {
@@ -176,6 +187,13 @@ fn media(kind: &[u8]) -> Option<Media> {
     }
     let xml: [&[u8]; 3] = [b"text/xml", b"application/xml", b"application/soap+xml"];
     xml.iter().any(|name| kind.eq_ignore_ascii_case(name)).then_some(Media::Xml)
+}
+
+/// Whether an answer is JSON, and known to be no longer than what is read of it.
+fn is_short_json(head: &Head<'_>) -> bool {
+    let json = head.get("content-type").is_some_and(|kind| find(kind, b"json").is_some());
+    let length = head.get("content-length").and_then(|length| std::str::from_utf8(trim(length)).ok()?.parse::<usize>().ok());
+    json && length.is_some_and(|length| length <= JSON_MAX)
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

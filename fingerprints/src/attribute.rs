@@ -236,6 +236,10 @@ fn value(attribute: Attribute, value: ValueRef<'_>) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Protocols in which a version is a number alone, and whose it is the protocol tells: rules say it with the product's name. Routers say in
+/// EIGRP which system they run.
+const BARE_VERSIONS: &[&str] = &["eigrp", "elasticsearch", "memcache", "mongo", "mysql", "pgsql", "resp", "tds", "tns"];
+
 /// Whether a field means its attribute in this statement.
 fn means(attribute: Attribute, field: Field, said: &Statement<'_>) -> bool {
     match (attribute, field) {
@@ -245,6 +249,7 @@ fn means(attribute: Attribute, field: Field, said: &Statement<'_>) -> bool {
         (Attribute::Hostname, Field::ObjectName) => said.get(field).is_none_or(|name| !name.display().trim().contains(char::is_whitespace)),
         // UPnP's model number, and DPWS's, is any text: a version as often as a number.
         (_, Field::ProductCode) => !matches!(said.protocol, "upnp" | "wsdd"),
+        (Attribute::Software, Field::SoftwareVersion) => !BARE_VERSIONS.contains(&said.protocol),
         // The title of an error's page is the error's.
         (_, Field::HttpTitle) => said.get(Field::HttpStatus).and_then(ValueRef::number).is_none_or(|status| status < 300),
         _ => true,

@@ -90,7 +90,7 @@ impl Fingerprints {
         capability::claims(said, &mut claims);
         for (index, one) in said.fields.iter().enumerate() {
             if self.rules.reads(one.field) {
-                self.rules.claims(one.field, &one.value.display(), Some(index), &mut claims);
+                self.rules.claims(said.protocol, one.field, &one.value.display(), Some(index), &mut claims);
             }
         }
         claims

@@ -67,6 +67,9 @@ struct Rule {
     id: String,
     source: String,
     field: Vec<String>,
+    /// In which it must be said; in any, if none is named.
+    #[serde(default)]
+    protocol: Vec<String>,
     regex: String,
     example: String,
     #[serde(default)]
@@ -112,6 +115,7 @@ struct Set {
 struct Ready {
     id: String,
     pattern: String,
+    protocols: Vec<String>,
     regex: OnceLock<Option<Regex>>,
     claims: Vec<(Attribute, Template)>,
     confidence: u8,
@@ -187,7 +191,7 @@ impl Rules {
         });
         let claims: Vec<_> = claims.collect::<Result<_, String>>()?;
         let confidence = rule.confidence.unwrap_or(CONFIDENCE_DEFAULT);
-        let ready = Arc::new(Ready { id: rule.id, pattern: rule.regex, regex: OnceLock::new(), claims, confidence });
+        let ready = Arc::new(Ready { id: rule.id, pattern: rule.regex, protocols: rule.protocol, regex: OnceLock::new(), claims, confidence });
         for name in rule.field {
             let known = JOINED.iter().any(|(joined, _)| *joined == name) || Field::from_name(&name).is_some();
             if !known {
@@ -226,17 +230,17 @@ impl Rules {
         !self.of(field).is_empty()
     }
 
-    /// What the rules say of a field's text; `index` is the field's place in its statement.
-    pub fn claims<'a>(&'a self, field: Field, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
+    /// What the rules say of a field's text in a protocol; `index` is the field's place in its statement.
+    pub fn claims<'a>(&'a self, protocol: &str, field: Field, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
         for (_, set) in self.of(field).iter().filter_map(|at| self.sets.get(*at)) {
-            set.claims(text, index, claims);
+            set.claims(protocol, text, index, claims);
         }
     }
 
     /// What the rules say of a text under a rule file's own name for the field.
     pub fn claims_named<'a>(&'a self, name: &str, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
         if let Some((_, set)) = self.sets.iter().find(|(known, _)| known == name) {
-            set.claims(text, index, claims);
+            set.claims("", text, index, claims);
         }
     }
 
@@ -277,10 +281,10 @@ fn check(rule: &Rule) -> Result<(), String> {
 }
 
 impl Set {
-    fn claims<'a>(&'a self, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
+    fn claims<'a>(&'a self, protocol: &str, text: &str, index: Option<usize>, claims: &mut Vec<Claim<'a>>) {
         let filter = self.filter.get_or_init(|| Filter::of(self.rules.iter().map(|rule| rule.pattern.as_str())));
         filter.candidates(text, |rule| {
-            if let Some(rule) = self.rules.get(rule) {
+            if let Some(rule) = self.rules.get(rule).filter(|rule| rule.protocols.is_empty() || rule.protocols.iter().any(|one| one == protocol)) {
                 rule.claims(text, index, claims);
             }
         });
@@ -350,7 +354,7 @@ claims = { vendor = "Acme", model = "$model" }
     #[test]
     fn a_rule_of_ones_own_claims_what_it_captures() {
         let (rules, mut claims) = (load(RULE).unwrap(), Vec::new());
-        rules.claims(Field::SystemDescription, "Acme PX-2 rev 3", None, &mut claims);
+        rules.claims("snmp", Field::SystemDescription, "Acme PX-2 rev 3", None, &mut claims);
         let mine: Vec<(Attribute, &str)> = claims.iter().filter(|claim| claim.rule == "acme").map(|claim| (claim.attribute, &*claim.value)).collect();
         assert_eq!(mine, [(Attribute::Model, "PX"), (Attribute::Vendor, "Acme")]);
     }

@@ -7,6 +7,7 @@
 //! | module | is |
 //! |---|---|
 //! | [`catalogue`] | the rules, one row each in `data/findings/` |
+//! | [`controls`] | titles of what findings relate to |
 //! | `condition` | what a statement must say |
 //! | `talk` | what a conversation must be |
 //! | `certificate` | what can be wrong with a certificate |
@@ -29,6 +30,7 @@ pub mod advisory;
 pub mod catalogue;
 mod certificate;
 mod condition;
+pub mod controls;
 mod derived;
 mod finding;
 pub mod newcomer;

@@ -45,6 +45,14 @@ impl Interface {
     }
 }
 
+/// Packets that this machine has sent on an interface, since the system knows it; `None` where the system does not say.
+#[must_use]
+pub fn transmitted(interface: &str) -> Option<u64> {
+    // A name that holds a slash is no interface's.
+    let name = Some(interface).filter(|name| !name.contains('/') && !name.starts_with('.'))?;
+    std::fs::read_to_string(format!("/sys/class/net/{name}/statistics/tx_packets")).ok()?.trim().parse().ok()
+}
+
 /// The names of all interfaces in words, for a message that one does not exist.
 #[must_use]
 pub fn names() -> String {
@@ -58,5 +66,6 @@ mod tests {
     fn this_machine_has_a_loopback_interface() {
         assert!(super::interfaces().iter().any(|interface| interface.loopback));
         assert!(super::names().starts_with("there are "));
+        assert!(super::transmitted("lo").is_some() && super::transmitted("../net/lo").is_none());
     }
 }

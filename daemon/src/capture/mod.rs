@@ -16,6 +16,7 @@
 //! | [`record`] | `--record FILE`: a live capture that is also written down |
 //! | [`months`] | a live capture by months of packet time |
 //! | [`interfaces`], `live` | network interfaces |
+//! | [`mute`] | whether a port that only listens sends |
 //! | [`text`] | names, numbers and times for people |
 //!
 //! Every byte of a capture may come from an attacker: lengths are bounded, damage ends a file with its place and reason, and what was read
@@ -31,6 +32,7 @@ pub mod interfaces;
 pub mod live;
 mod merge;
 pub mod months;
+pub mod mute;
 mod pcap;
 mod pcapng;
 pub mod plan;
@@ -55,4 +57,4 @@ pub use reader::{Counts, Direction, Reader, Settings, open, open_reader};
 pub use record::Recorded;
 pub use report::plan_report;
 pub use segments::Segments;
-pub use sources::{SourcesError, SourcesFile};
+pub use sources::SourcesFile;

@@ -16,7 +16,7 @@
 
 use super::reader::Direction;
 use super::segments::Segments;
-use super::text::{nearest, shown};
+use crate::written::{self, Fault, WrittenError, filled, get, refuse_strangers, table, tables, text};
 use glob::{MatchOptions, Pattern};
 use std::path::{Component, Path, PathBuf};
 use toml::Spanned;
@@ -24,9 +24,6 @@ use toml::de::{DeTable, DeValue};
 
 const SOURCE_KEYS: &[&str] = &["files", "site", "tap", "direction", "clock_offset", "segment"];
 const SEGMENT_KEYS: &[&str] = &["name", "vlans"];
-
-/// Bytes of a sources file; a thousand tables have a tenth of it.
-const FILE_MAX: u64 = 4 * 1024 * 1024;
 
 /// A sources file, read and checked.
 #[derive(Clone, Debug, Default)]
@@ -50,44 +47,13 @@ pub struct Rule {
     pub segments: Segments,
 }
 
-/// What is wrong with a sources file, and where.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SourcesError {
-    /// The file.
-    pub file: String,
-    /// The line, from 1; 0 if the file could not be read.
-    pub line: usize,
-    /// What is wrong, and what to do.
-    pub what: String,
-}
-
-impl std::fmt::Display for SourcesError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.line {
-            0 => write!(f, "{}: {}", shown(&self.file), self.what),
-            line => write!(f, "{}:{line}: {}", shown(&self.file), self.what),
-        }
-    }
-}
-
-impl std::error::Error for SourcesError {}
-
-/// A fault at a byte of the text.
-type Fault = (usize, String);
-
 impl SourcesFile {
     /// Reads the file at `path`.
     ///
     /// # Errors
     /// If it cannot be read, is no TOML, or says something that is not understood.
-    pub fn read(path: &Path) -> Result<Self, SourcesError> {
-        let file = path.to_string_lossy().into_owned();
-        let failed = |what: String| SourcesError { file: file.clone(), line: 0, what };
-        let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
-        if size > FILE_MAX {
-            return Err(failed(format!("{size} bytes, more than {FILE_MAX}: is it a sources file?")));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    pub fn read(path: &Path) -> Result<Self, WrittenError> {
+        let (file, text) = written::read(path)?;
         Self::parse(&file, &text)
     }
 
@@ -95,13 +61,8 @@ impl SourcesFile {
     ///
     /// # Errors
     /// If it is no TOML, or says something that is not understood.
-    pub fn parse(file: &str, text: &str) -> Result<Self, SourcesError> {
-        let at = |(offset, what): Fault| {
-            let line = 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
-            SourcesError { file: file.to_owned(), line, what }
-        };
-        let root = DeTable::parse(text).map_err(|error| at((error.span().map_or(0, |span| span.start), error.message().to_owned())))?;
-        rules(root.get_ref()).map(|rules| Self { rules }).map_err(at)
+    pub fn parse(file: &str, text: &str) -> Result<Self, WrittenError> {
+        written::parse(file, text, |root| Ok(Self { rules: rules(root)? }))
     }
 
     /// The first table that names `path`.
@@ -156,16 +117,21 @@ fn rule(source: &Spanned<DeValue<'_>>) -> Result<Rule, Fault> {
         rule.clock_offset = offset(written).ok_or_else(|| (value.span().start, what()))?;
     }
     if let Some(value) = get(table, "segment") {
-        let segments = tables(value, "source.segment")?.into_iter().map(segment).collect::<Result<Vec<_>, _>>()?;
-        rule.segments = Segments::new(&segments).map_err(|what| (value.span().start, what))?;
+        rule.segments = segments(value, "source.segment")?;
     }
     Ok(rule)
 }
 
-/// One `[[source.segment]]`: its name and VLANs.
-fn segment(segment: &Spanned<DeValue<'_>>) -> Result<(String, Vec<Option<u16>>), Fault> {
+/// Every `[[source.segment]]`, or however they are named.
+pub(crate) fn segments(value: &Spanned<DeValue<'_>>, name: &str) -> Result<Segments, Fault> {
+    let segments = tables(value, name)?.into_iter().map(|one| segment(one, name)).collect::<Result<Vec<_>, _>>()?;
+    Segments::new(&segments).map_err(|what| (value.span().start, what))
+}
+
+/// One of them: its name and VLANs.
+fn segment(segment: &Spanned<DeValue<'_>>, name: &str) -> Result<(String, Vec<Option<u16>>), Fault> {
     let start = segment.span().start;
-    let table = table(segment, "source.segment")?;
+    let table = table(segment, name)?;
     refuse_strangers(table, SEGMENT_KEYS)?;
     let name = get(table, "name").ok_or_else(|| (start, "a segment without `name`: give it one".to_owned()))?;
     let name = filled(name, "name")?;
@@ -235,50 +201,4 @@ fn patterns(value: &Spanned<DeValue<'_>>) -> Result<Vec<Pattern>, Fault> {
         DeValue::Array(entries) if !entries.is_empty() => entries.iter().map(one).collect(),
         _ => one(value).map(|pattern| vec![pattern]),
     }
-}
-
-/// Refuses a key that is not known, and names the one that may be meant.
-fn refuse_strangers(table: &DeTable<'_>, known: &[&str]) -> Result<(), Fault> {
-    let Some((key, _)) = table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())).min_by_key(|(key, _)| key.span().start) else {
-        return Ok(());
-    };
-    let what = match nearest(key.get_ref(), known) {
-        Some(near) => format!("unknown key `{}`: did you mean `{near}`?", shown(key.get_ref())),
-        None => format!("unknown key `{}`: known are {}", shown(key.get_ref()), known.join(", ")),
-    };
-    Err((key.span().start, what))
-}
-
-fn get<'a, 'i>(table: &'a DeTable<'i>, name: &str) -> Option<&'a Spanned<DeValue<'i>>> {
-    table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value)
-}
-
-fn tables<'a, 'i>(value: &'a Spanned<DeValue<'i>>, name: &str) -> Result<Vec<&'a Spanned<DeValue<'i>>>, Fault> {
-    match value.get_ref() {
-        DeValue::Array(entries) => Ok(entries.iter().collect()),
-        _ => Err((value.span().start, format!("write [[{name}]], with two brackets: there may be several"))),
-    }
-}
-
-fn table<'a, 'i>(value: &'a Spanned<DeValue<'i>>, name: &str) -> Result<&'a DeTable<'i>, Fault> {
-    match value.get_ref() {
-        DeValue::Table(table) => Ok(table),
-        _ => Err((value.span().start, format!("`{name}` is a table: begin it with [[{name}]]"))),
-    }
-}
-
-fn text<'a>(value: &'a Spanned<DeValue<'_>>, name: &str) -> Result<&'a str, Fault> {
-    match value.get_ref() {
-        DeValue::String(text) => Ok(text),
-        _ => Err((value.span().start, format!("`{name}` is a text: put it in quotes"))),
-    }
-}
-
-/// A text that is not empty.
-fn filled(value: &Spanned<DeValue<'_>>, name: &str) -> Result<String, Fault> {
-    let text = text(value, name)?;
-    if text.trim().is_empty() {
-        return Err((value.span().start, format!("`{name}` is empty: fill it in or leave it out")));
-    }
-    Ok(text.to_owned())
 }

@@ -7,6 +7,7 @@ use crate::export::sarif::name;
 use crate::export::{Contents, Format};
 use inventory::document::{Device, Finding};
 use inventory::judge::catalogue::{Catalogue, Rule, Severity};
+use inventory::judge::controls;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -180,11 +181,20 @@ fn catalogue() -> String {
         if !rule.enrollment.is_empty() {
             let _ = writeln!(out, "- ways to an identity: {}", rule.enrollment.join(", "));
         }
-        let _ = writeln!(out, "- relates to: {}", controls(rule));
+        let _ = writeln!(out, "- relates to:\n{}", related(rule));
     }
     out
 }
 
-fn controls(rule: &Rule) -> String {
-    rule.controls.iter().map(|(framework, controls)| format!("{framework} {}", controls.join(", "))).collect::<Vec<_>>().join("; ")
+/// A line a framework, in their order.
+fn related(rule: &Rule) -> String {
+    let of = |framework: &'static str| Some((framework, rule.controls.get(framework)?));
+    let one = |framework, control: &String| match controls::title(framework, control) {
+        Some(title) => format!("{control} ({title})"),
+        None => control.clone(),
+    };
+    let line = |(framework, all): (&'static str, &Vec<String>)| {
+        format!("  - {}: {}", controls::name(framework), all.iter().map(|control| one(framework, control)).collect::<Vec<_>>().join(", "))
+    };
+    controls::frameworks().filter_map(of).map(line).collect::<Vec<_>>().join("\n")
 }

@@ -3,6 +3,7 @@
 //! Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, and the gate that was asked for found something.
 
 mod annotate;
+mod check_config;
 mod decide;
 mod derive;
 mod devices;
@@ -45,6 +46,7 @@ enum Command {
     Replay(replay::Replay),
     #[cfg(feature = "pcap-live")]
     Run(run::Run),
+    CheckConfig(check_config::CheckConfig),
     Devices(devices::Devices),
     Export(export::Export),
     Findings(findings::Findings),
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Replay(command) => command.run(),
         #[cfg(feature = "pcap-live")]
         Command::Run(command) => command.run(),
+        Command::CheckConfig(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Findings(command) => command.run(),

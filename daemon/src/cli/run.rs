@@ -4,10 +4,12 @@ use super::reading::{Database, tagger};
 use super::{Done, Failure};
 use crate::capture::live::{Live, LiveOptions};
 use crate::capture::months::Months;
+use crate::capture::mute::Mute;
 use crate::capture::reader::{Reader, Settings};
 use crate::capture::text::{grouped, shown};
 use crate::capture::{Blocks, Filter, Recorded, interfaces};
 use crate::clock;
+use crate::config::{Config, WORKERS_MAX, Watched};
 use crate::pipeline::keep::Keeper;
 use crate::pipeline::{self, Options};
 use crate::store::{Store, Writer};
@@ -16,7 +18,7 @@ use fingerprints::Fingerprints;
 use inventory::decision::Decisions;
 use observations::Said;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,21 +30,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   wirecensus run -i eth1 --db plant.db
-  wirecensus run -i eth1 -i eth2 --db plant.db --site hall-3 --bpf 'not port 3389'")]
+  wirecensus run -i eth1 -i eth2 --db plant.db --site hall-3 --bpf 'not port 3389'
+  wirecensus run --config /etc/wirecensus/wirecensus.toml")]
 pub(super) struct Run {
+    /// What to listen on and how, from a file; what is said here comes before it (see check-config).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// An interface to listen on; may be given several times.
-    #[arg(short, long = "interface", required = true, value_name = "IFACE", num_args = 1..)]
+    #[arg(short, long = "interface", required_unless_present = "config", value_name = "IFACE", num_args = 1..)]
     interfaces: Vec<String>,
     /// The database; it is made if there is none.
-    #[arg(long, value_name = "FILE")]
-    db: PathBuf,
+    #[arg(long, value_name = "FILE", env = "WIRECENSUS_DB")]
+    db: Option<PathBuf>,
     /// Also writes every packet to this capture file; with several interfaces, the name of each is put before the extension.
     ///
     /// Packets may hold passwords and personal data: the file deserves the same care as the network. It grows until the disk is full.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// The site that addresses belong to.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "WIRECENSUS_SITE")]
     site: Option<String>,
     /// Listens only to packets that this filter expression lets pass (see pcap-filter(7)).
     #[arg(long, value_name = "EXPR")]
@@ -50,16 +56,19 @@ pub(super) struct Run {
     /// The key under which captured secrets are tagged, so that equal ones are known; a new one is written if there is no such file.
     ///
     /// Without it each run has a key of its own, which is gone when it ends: what it tagged can be compared with nothing else.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "WIRECENSUS_SITE_KEY")]
     site_key: Option<PathBuf>,
-    /// Engines that work side by side, for each interface.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    workers: u16,
+    /// Engines that work side by side, for each interface [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX)))]
+    workers: Option<u16>,
+    /// Listens also on a port that has an address: what this machine sends is listened to as well.
+    #[arg(long)]
+    allow_address: bool,
 }
 
 /// What all interfaces share.
-struct Shared<'r> {
-    run: &'r Run,
+struct Shared {
+    config: Config,
     database: Database,
     tagger: Arc<dyn Tagger>,
     /// The sensor's name.
@@ -80,27 +89,34 @@ struct Heard {
 
 impl Run {
     pub(super) fn run(&self) -> Done {
-        if let Some(expression) = &self.bpf {
+        let config = self.config()?;
+        if let Some(expression) = &config.bpf {
             Filter::compile(expression).map_err(|what| Failure::usage(format!("--bpf: {what}")))?;
         }
+        let Some(db) = &config.db else { return Err(Failure::usage("where to keep it? Say --db FILE, or `db` in the configuration")) };
         let fingerprints = Fingerprints::new()?;
-        let tagger = tagger(self.site_key.as_deref())?;
+        let tagger = tagger(config.site_key.as_deref())?;
         let stop = stop_at_signals()?;
-        let options = LiveOptions { bpf: self.bpf.clone(), stop: Arc::clone(&stop), ..LiveOptions::default() };
-        let mut names = self.interfaces.clone();
-        names.sort();
-        names.dedup();
+        let options = LiveOptions { bpf: config.bpf.clone(), stop: Arc::clone(&stop), ..LiveOptions::default() };
+        let options = LiveOptions {
+            snaplen: config.snaplen.unwrap_or(options.snaplen),
+            buffer_bytes: config.buffer_mib.map_or(options.buffer_bytes, |mib| mib as usize * 1024 * 1024),
+            ..options
+        };
+        refuse_addresses(&config)?;
         // All are opened before any is read: a wrong name ends the command at once.
-        let live = names.iter().map(|name| Ok((name, Live::open(name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
-        let live = live.into_iter().map(|(name, live)| Ok((name, self.recorded(name, live, names.len())?))).collect::<Result<Vec<_>, Failure>>()?;
-        let store = Store::open(&self.db)?;
+        let live = config.interfaces.iter().map(|one| Ok((one, Live::open(&one.name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
+        let live = live.into_iter().map(|(one, live)| Ok((one, recorded(&config, &one.name, live)?))).collect::<Result<Vec<_>, Failure>>()?;
+        let store = Store::open(db)?;
         let sensor = store.origin()?;
-        for (name, _) in &live {
-            self.announce(name);
+        for (one, _) in &live {
+            announce(&config, &one.name, db);
         }
-        let shared = Shared { run: self, database: Arc::new(Mutex::new(Writer::new(store))), tagger, sensor, begun: clock::now() };
+        let database = Arc::new(Mutex::new(Writer::new(store)));
+        let shared = Shared { config: config.clone(), database, tagger, sensor, begun: clock::now() };
         let heard: Vec<Heard> = std::thread::scope(|scope| {
-            let threads: Vec<_> = live.into_iter().map(|(name, live)| scope.spawn(|| shared.watch(name, live))).collect();
+            let shared = &shared;
+            let threads: Vec<_> = live.into_iter().map(|(one, live)| scope.spawn(move || shared.watch(one, live))).collect();
             // A thread that panicked has said why; what it had committed stands.
             threads.into_iter().map(|thread| thread.join().unwrap_or(Heard { failed: true, ..Heard::default() })).collect()
         });
@@ -121,36 +137,80 @@ impl Run {
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
-    /// What is captured, written to a file as well if that is wished.
-    fn recorded(&self, name: &str, live: Live, interfaces: usize) -> Result<Box<dyn Blocks>, Failure> {
-        let Some(path) = &self.record else { return Ok(Box::new(live)) };
-        let path = if interfaces > 1 { Recorded::path_of(path, name) } else { path.clone() };
-        let link = live.link();
-        Ok(Box::new(Recorded::new(Box::new(live), link, &path)?))
-    }
-
-    /// Says what is listened to, and what is odd about it.
-    fn announce(&self, name: &str) {
-        let filter = self.bpf.as_ref().map(|expression| format!(", only {}", shown(expression))).unwrap_or_default();
-        eprintln!("listening on {}{filter}; what is said goes to {}; Ctrl-C ends it", shown(name), self.db.display());
-        let known = interfaces::interfaces().into_iter().find(|interface| interface.name == name);
-        if let Some(known) = known.filter(|known| !known.addresses.is_empty()) {
-            let addresses = known.addresses.join(", ");
-            eprintln!(
-                "warning: {} has an address ({addresses}): a port that gets a mirror has none; what this machine sends is listened to as well",
-                shown(name)
-            );
+    /// What the command line says, then the environment, then the file.
+    fn config(&self) -> Result<Config, Failure> {
+        let file = match &self.config {
+            Some(path) => Config::read(path).map_err(|error| Failure::usage(error.to_string()))?,
+            None => Config::default(),
+        };
+        let mut names = self.interfaces.clone();
+        names.sort();
+        names.dedup();
+        let known = |name: &String| file.interfaces.iter().find(|one| one.name == *name).cloned();
+        let named = |name: String| known(&name).unwrap_or(Watched { name, ..Watched::default() });
+        let interfaces = if names.is_empty() { file.interfaces.clone() } else { names.into_iter().map(named).collect() };
+        if interfaces.is_empty() {
+            return Err(Failure::usage(format!("on which interface? Say -i IFACE, or [[interface]] in the configuration: {}", interfaces::names())));
         }
+        Ok(Config {
+            db: self.db.clone().or(file.db),
+            site: self.site.clone().or(file.site),
+            site_key: self.site_key.clone().or(file.site_key),
+            workers: self.workers.or(file.workers),
+            bpf: self.bpf.clone().or(file.bpf),
+            record: self.record.clone().or(file.record),
+            allow_address: if self.allow_address { Some(true) } else { file.allow_address },
+            interfaces,
+            ..file
+        })
     }
 }
 
-impl Shared<'_> {
+/// A port that gets a mirror has no address: one that has is refused, unless that is wished.
+fn refuse_addresses(config: &Config) -> Result<(), Failure> {
+    if config.allow_address == Some(true) {
+        return Ok(());
+    }
+    let watched = |known: &interfaces::Interface| config.interfaces.iter().any(|one| one.name == known.name);
+    match interfaces::interfaces().into_iter().find(|known| watched(known) && !known.addresses.is_empty()) {
+        Some(known) => Err(Failure::new(format!(
+            "{} has an address ({}): a port that gets a mirror has none, and others may reach this machine through it. Take it away with \
+             `ip addr flush dev {}`, or say --allow-address to listen all the same",
+            shown(&known.name),
+            known.addresses.join(", "),
+            shown(&known.name)
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What is captured, written to a file as well if that is wished.
+fn recorded(config: &Config, name: &str, live: Live) -> Result<Box<dyn Blocks>, Failure> {
+    let Some(path) = &config.record else { return Ok(Box::new(live)) };
+    let path = if config.interfaces.len() > 1 { Recorded::path_of(path, name) } else { path.clone() };
+    let link = live.link();
+    Ok(Box::new(Recorded::new(Box::new(live), link, &path)?))
+}
+
+/// Says what is listened to.
+fn announce(config: &Config, name: &str, db: &Path) {
+    let filter = config.bpf.as_ref().map(|expression| format!(", only {}", shown(expression))).unwrap_or_default();
+    eprintln!("listening on {}{filter}; what is said goes to {}; Ctrl-C ends it", shown(name), db.display());
+}
+
+impl Shared {
     /// Listens on one interface until it ends, month by month.
-    fn watch(&self, name: &str, live: Box<dyn Blocks>) -> Heard {
-        let settings = Settings { site: self.run.site.clone().unwrap_or(Settings::default().site), bpf: self.run.bpf.clone(), ..Settings::default() };
+    fn watch(&self, watched: &Watched, live: Box<dyn Blocks>) -> Heard {
+        let (config, name) = (&self.config, watched.name.as_str());
+        let standard = Settings::default();
+        let site = watched.site.clone().or_else(|| config.site.clone()).unwrap_or(standard.site);
+        let settings = Settings { site, segments: watched.segments.clone(), bpf: config.bpf.clone(), ..Settings::default() };
         // It is the capture that is told to stop: the pipeline then reads to its end.
-        let options = Options { workers: usize::from(self.run.workers), tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
+        let workers = usize::from(config.workers.unwrap_or(1));
+        let options = Options { workers, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
         let months = Months::new(live, self.begun);
+        // A port that has an address is known to send.
+        let mut mute = (config.allow_address != Some(true)).then(|| Mute::of(name));
         let mut heard = Heard::default();
         loop {
             let month = months.lock().unwrap_or_else(PoisonError::into_inner).end();
@@ -158,7 +218,8 @@ impl Shared<'_> {
             let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &settings, &identity);
             let mut keeper = Keeper::new(Arc::clone(&self.database));
             let outcome = pipeline::read(&mut reader, &options, |snapshot| {
-                if let Some(news) = keeper.tick(snapshot) {
+                let news = keeper.tick(snapshot).map(|news| news.to_string());
+                for news in news.into_iter().chain(mute.as_mut().and_then(Mute::look)) {
                     eprintln!("wirecensus: {news}");
                 }
             });

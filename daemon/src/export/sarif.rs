@@ -2,8 +2,9 @@
 
 use super::Contents;
 use inventory::document::{Device, Finding};
-use inventory::judge::catalogue::{Catalogue, Severity};
+use inventory::judge::catalogue::{Catalogue, Rule, Severity};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Where the schema is published.
@@ -20,11 +21,13 @@ pub fn write(contents: &dyn Contents, out: &mut dyn Write) -> io::Result<()> {
         let own = device.findings.iter().filter(|finding| finding.scope == "device");
         results.extend(own.map(|finding| result(contents, finding, Some(&device))));
     }
+    let rules = occurring(&mut results);
     let document = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
         "runs": [{
-            "tool": { "driver": { "name": "wirecensus", "version": contents.head().producer.version, "rules": rules() } },
+            "tool": { "driver": { "name": "wirecensus", "version": contents.head().producer.version, "rules": rules } },
+            "columnKind": "unicodeCodePoints",
             "artifacts": contents.head().sources.iter().map(|source| json!({ "location": { "uri": uri(&source.name) } })).collect::<Vec<_>>(),
             "results": results,
         }]
@@ -33,10 +36,20 @@ pub fn write(contents: &dyn Contents, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn rules() -> Vec<Value> {
-    let rule = |rule: &inventory::judge::catalogue::Rule| {
+/// Rules that occur, in the order of the catalogue; each result says at which place its own stands (§3.27.6).
+fn occurring(results: &mut [Value]) -> Vec<Value> {
+    let id = |result: &Value| result.get("ruleId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let ids: BTreeSet<String> = results.iter().map(id).collect();
+    let known: Vec<&Rule> = Catalogue::built_in().rules.iter().filter(|rule| ids.contains(&rule.id)).collect();
+    for result in results {
+        if let Some(place) = known.iter().position(|rule| rule.id == id(result)) {
+            result["ruleIndex"] = place.into();
+        }
+    }
+    let rule = |rule: &&Rule| {
         json!({
             "id": rule.id,
+            "name": rule.id,
             "shortDescription": { "text": rule.title },
             "fullDescription": { "text": rule.detection },
             "help": { "text": rule.remedy },
@@ -44,7 +57,7 @@ fn rules() -> Vec<Value> {
             "properties": { "severity": rule.severity.name(), "controls": rule.controls, "process_risk": rule.process_risk },
         })
     };
-    Catalogue::built_in().rules.iter().map(rule).collect()
+    known.iter().map(rule).collect()
 }
 
 fn result(contents: &dyn Contents, finding: &Finding, device: Option<&Device>) -> Value {
@@ -65,6 +78,7 @@ fn result(contents: &dyn Contents, finding: &Finding, device: Option<&Device>) -
         "message": { "text": message },
         "locations": [location],
         "partialFingerprints": { "wirecensus/v1": finding.id },
+        "occurrenceCount": finding.count.max(1),
         "properties": { "severity": finding.severity, "status": finding.status, "scope": finding.scope, "count": finding.count },
     });
     if finding.status != "open" {
@@ -121,8 +135,8 @@ mod tests {
         let result = &sarif["runs"][0]["results"][0];
         assert_eq!((result["ruleId"].as_str(), result["level"].as_str()), (Some("CRD-003"), Some("error")));
         assert_eq!(result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "d");
-        let known = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap().iter().any(|rule| rule["id"] == "CRD-003");
-        assert!(known);
+        let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+        assert!(rules.len() == 1 && rules[0]["id"] == "CRD-003" && result["ruleIndex"] == 0, "rules that occur, and no others");
     }
 
     #[test]

@@ -329,3 +329,25 @@ with capture.tcp(client, 50002, server, 11211, opened=False) as talk:
     talk.client(b"get tag:1\r\n")
     talk.server(b"VALUE tag:1 0 2\r\n42\r\nEND\r\n")
 capture.write()
+
+# ── Elasticsearch and OpenSearch, over HTTP ──────────────────────────────────────────────────────────────────────────────────
+capture, server, other, client = begin("elasticsearch/root-of-two-clusters.pcap", 8)
+
+
+def http_json(body):
+    return f"HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=UTF-8\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def root(name, cluster, version, tagline):
+    return f'{{\n  "name" : "{name}",\n  "cluster_name" : "{cluster}",\n  "cluster_uuid" : "k3Jx0d1aQ1S8m2Zq7vW4tA",\n  "version" : {{ {version} }},\n  "tagline" : "{tagline}"\n}}\n'
+
+
+with capture.tcp(client, 50001, server, 9200) as talk:
+    talk.client(b"GET / HTTP/1.1\r\nHost: 10.85.8.1:9200\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n")
+    talk.server(http_json(root("hist-es-1", "plant-logs", '"number" : "7.17.9", "build_flavor" : "default", "lucene_version" : "8.11.1"', "You Know, for Search")))
+    talk.client(b"GET /_cat/health?format=json HTTP/1.1\r\nHost: 10.85.8.1:9200\r\n\r\n")
+    talk.server(http_json('[{"cluster":"plant-logs","status":"green"}]'))
+with capture.tcp(client, 50002, other, 19200) as talk:
+    talk.client(b"GET / HTTP/1.1\r\nHost: 10.85.8.2:19200\r\n\r\n")
+    talk.server(http_json(root("node-1", "energy", '"distribution" : "opensearch", "number" : "2.11.0", "lucene_version" : "9.7.0"', "The OpenSearch Project: https://opensearch.org/")))
+capture.write()

@@ -130,3 +130,76 @@ with capture.tcp(panel, 50063, controller, 49320) as talk:
     session = Session(talk)
     session.exchange(node(428) + request_header(2) + text(URL) + struct.pack("<ii", 0, 0), node(431) + response_header(2) + struct.pack("<i", 1) + endpoint(3, SECURE, [2]))
 capture.write()
+
+
+# OPC 10000-100: a line's server shows the devices behind it, as types with the vendor's name plate.
+DRIVE = [
+    ("Manufacturer", ("en", "Example Drives")), ("Model", ("en", "AX-5112")), ("ProductCode", "AX5112-0000-0212"), ("HardwareRevision", "4"), ("SoftwareRevision", "2.14.3"),
+    ("DeviceRevision", "B"), ("DeviceManual", "https://drives.example.com/ax5112.pdf"), ("SerialNumber", "AX-22-004711"), ("RevisionCounter", 7), ("AssetId", "P7-D01"), ("ComponentName", "Ram drive"),
+]
+VALVES = [("Manufacturer", ("", "Example Pneumatics")), ("Model", ("", "VTX-16")), ("SerialNumber", "9K31-0088"), ("SoftwareRevision", "1.9"), ("HardwareRevision", "r03"), ("DeviceManual", None)]
+SCANNER = [("Manufacturer", ("en", "Example Vision")), ("Model", ("en", "CodeEye 40")), ("SerialNumber", "CE40-1187"), ("SoftwareRevision", "7.0.2"), ("AssetId", "P7-S02")]
+ORDER = [("SerialNumber", "PART-000551"), ("Model", ("en", "Bracket left"))]
+
+
+def named(name, namespace=4):
+    return b"\x03" + struct.pack("<H", namespace) + text(name)
+
+
+def variant(value):
+    """A DataValue: a number, a text, a text with its language, or a status that the node has none (Bad_AttributeIdInvalid)."""
+    if value is None:
+        return b"\x02" + struct.pack("<I", 0x80350000)
+    if isinstance(value, int):
+        return b"\x01\x06" + struct.pack("<i", value)
+    if isinstance(value, str):
+        return b"\x01\x0c" + text(value)
+    locale, words = value
+    return b"\x01\x15" + (b"\x03" + text(locale) if locale else b"\x02") + text(words)
+
+
+def browse(handle, name):
+    """The references forward from one node, of every kind and class."""
+    return node(527) + request_header(handle) + b"\0\0" + struct.pack("<qII", 0, 0, 0) + struct.pack("<i", 1) + named(name) + struct.pack("<I", 0) + b"\0\x21" + b"\1" + struct.pack("<II", 0, 63)
+
+
+def browsed(handle, name, plate):
+    body = node(530) + response_header(handle) + struct.pack("<iI", 1, 0) + text(None) + struct.pack("<i", len(plate) + 1)
+    for shown, kind, reference in [("ParameterSet", 1, 0x2F)] + [(row[0], 2, 0x2E) for row in plate]:
+        body += bytes([0, reference]) + b"\1" + named(f"{name}.{shown}") + struct.pack("<H", 2) + text(shown) + b"\2" + text(shown) + struct.pack("<I", kind) + bytes([0, 58 if kind == 1 else 68])
+    return body + struct.pack("<i", 0)
+
+
+def plate_values(handle, plate):
+    return node(634) + response_header(handle) + struct.pack("<i", len(plate)) + b"".join(variant(value) for _, value in plate) + struct.pack("<i", 0)
+
+
+def paths(handle, device, plate):
+    body = node(554) + request_header(handle) + struct.pack("<i", len(plate))
+    for shown, _ in plate:
+        body += node(85) + struct.pack("<i", 3)
+        body += b"".join(bytes([0, reference, 0, 1]) + struct.pack("<H", 2) + text(step) for step, reference in (("DeviceSet", 0x23), (device, 0x23), (shown, 0x2E)))
+    return body
+
+
+def targets(handle, device, plate):
+    body = node(557) + response_header(handle) + struct.pack("<i", len(plate))
+    return body + b"".join(struct.pack("<Ii", 0, 1) + named(f"{device}.{shown}") + struct.pack("<I", 0xFFFFFFFF) for shown, _ in plate) + struct.pack("<i", 0)
+
+
+capture = Capture("opcua/name-plates-of-a-line.pcap")
+server, station = capture.host("00:30:de:0b:00:92", "10.79.0.92"), capture.host("d4:be:d9:0b:00:06", "10.79.0.6")
+with capture.tcp(station, 50064, server, 4840) as talk:
+    talk.client(hello())
+    talk.server(acknowledge())
+    talk.client(open_channel(NONE, 1, node(446) + request_header(1) + struct.pack("<III", 0, 0, 1) + text(None) + struct.pack("<I", 3600000)))
+    talk.server(open_channel(NONE, 1, node(449) + response_header(1) + struct.pack("<III", 0, 7, 13) + struct.pack("<qI", 134168832000000000, 3600000) + text(None)))
+    session = Session(talk)
+    for number, (name, plate) in enumerate((("RamDrive", DRIVE), ("Valves", VALVES), ("Order", ORDER))):
+        session.exchange(browse(10 + number, name), browsed(10 + number, name, plate))
+    session.exchange(paths(20, "Scanner", SCANNER), targets(20, "Scanner", SCANNER))
+    session.exchange(read(21, [node(2261), node(2262), node(2263), node(2264)]), values(21, ["Press 7 line server", "urn:example.com:line-server", "Example Automation", "3.2.0"]))
+    for number, (name, plate) in enumerate((("RamDrive", DRIVE), ("Valves", VALVES), ("Order", ORDER), ("Scanner", SCANNER))):
+        session.exchange(read(30 + number, [named(f"{name}.{shown}") for shown, _ in plate]), plate_values(30 + number, plate))
+        session.exchange(read(40 + number, [named(f"{name}.ParameterSet.Speed")]), values(40 + number, [12.5 + number]))
+capture.write()

@@ -1,13 +1,15 @@
 """What findings are about and no recorded plant shows: conflicts of identity, a way to the internet, certificates that are wrong.
 
-Four captures. `weakness/identities-and-zones.pcap`: a cell (10.91.0.0/24), an office (10.91.1.0/24) and a router to the internet.
+Six captures. `weakness/identities-and-zones.pcap`: a cell (10.91.0.0/24), an office (10.91.1.0/24) and a router to the internet.
 `weakness/certificates-and-keys.pcap`: TLS 1.2 (RFC 5246), X.509 (RFC 5280) and SSH (RFC 4253) servers. Keys are made of digests, signatures
 mean nothing; nobody could log in with either. `weakness/unread.pcap`: a protocol of nobody's. `weakness/newcomers.pcap`: a plant of
-two days, and who comes on the second.
+two days, and who comes on the second. `weakness/secrets.pcap`: secrets, each made for this, in protocols that no other capture shows with
+one. `weakness/classic-opc.pcap`: classic OPC below and at packet integrity.
 """
 import base64
 import hashlib
 import struct
+import uuid
 
 from ber import integer, oid, tlv
 from wire import Capture, checksum, mac_bytes
@@ -446,4 +448,99 @@ def ipv6(source, target, target_mac, body):
 own = bytes.fromhex("fe80000000000000d6bed9fffe0f0006")
 everybody = bytes.fromhex("ff020000000000000000000000000001")
 ipv6(own, everybody, "33:33:00:00:00:01", b"\x88\x00\x00\x00\x20\x00\x00\x00" + own + b"\x02\x01" + mac_bytes(station.mac))
+capture.write()
+
+# ── secrets in the clear ────────────────────────────────────────────────────────────────────────────────────────────────────
+capture = Capture("weakness/secrets.pcap")
+client, server = capture.host("d4:be:d9:10:00:06", "10.95.0.6", ttl=128), capture.host("52:54:00:10:00:20", "10.95.0.20")
+phone, controller = capture.host("80:5e:c0:10:00:30", "10.95.0.30"), capture.host("28:63:36:10:00:41", "10.95.0.41")
+for one in (client, server, phone, controller):
+    arp(1, one, one)
+
+# An API key, a bearer token (RFC 6750 section 2.1) and a proxy's log-in (RFC 9110 section 11.7.2).
+with capture.tcp(client, 50400, server, 80) as talk:
+    for field in (b"X-API-Key: LABSECRET-apikey", b"Authorization: Bearer LABSECRET-bearer", b"Proxy-Authorization: Basic " + base64.b64encode(b"admin:LABSECRET-proxy")):
+        talk.client(b"GET /api/state HTTP/1.1\r\nHost: server\r\n" + field + b"\r\n\r\n")
+        talk.server(b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: 2\r\n\r\n{}")
+
+# A phone registers by Basic, which RFC 3261 section 22 forbids.
+register = b"REGISTER sip:10.95.0.20 SIP/2.0\r\nVia: SIP/2.0/UDP 10.95.0.30:5060;branch=z9hG4bK7\r\nFrom: <sip:12@10.95.0.20>;tag=7\r\n"
+register += b"To: <sip:12@10.95.0.20>\r\nCall-ID: 7@10.95.0.30\r\nCSeq: 2 REGISTER\r\nContact: <sip:12@10.95.0.30>\r\n"
+register += b"Authorization: Basic " + base64.b64encode(b"12:LABSECRET-sip") + b"\r\nContent-Length: 0\r\n\r\n"
+capture.udp(phone, 5060, server, 5060, register)
+capture.udp(server, 5060, phone, 5060, register.replace(b"REGISTER sip:10.95.0.20 SIP/2.0", b"SIP/2.0 200 OK").replace(b"Authorization: Basic " + base64.b64encode(b"12:LABSECRET-sip") + b"\r\n", b""))
+
+
+# SMB 1 without encrypted passwords (MS-CIFS sections 2.2.4.52 and 2.2.4.53).
+def smb(command, reply, words, data):
+    head = b"\xffSMB" + bytes([command]) + b"\0" * 4 + bytes([0x98 if reply else 0x18]) + b"\x03\x80" + b"\0" * 20
+    body = head + bytes([len(words) // 2]) + words + struct.pack("<H", len(data)) + data
+    return struct.pack("!I", len(body)) + body
+
+
+def wide(value):
+    return value.encode("utf-16-le") + b"\0\0"
+
+
+with capture.tcp(client, 50401, server, 445) as talk:
+    talk.client(smb(0x72, False, b"", b"\x02NT LM 0.12\0"))
+    talk.server(smb(0x72, True, b"\0\0\x01" + b"\0" * 30 + b"\x08", b"\x07" * 8 + wide("PLANT") + wide("SERVER")))
+    typed = b"LABSECRET-smb\0"
+    words = b"\xff\0\0\0" + b"\0" * 10 + struct.pack("<HH", len(typed), 0) + b"\0" * 8
+    talk.client(smb(0x73, False, words, typed + b"\0" * ((1 + len(typed)) % 2) + wide("operator") + wide("PLANT") + wide("Windows 5.1") + wide("LM 5")))
+    talk.server(smb(0x73, True, b"\xff\0\0\0\0\0", b"\0" + wide("Unix") + wide("Samba") + wide("PLANT")))
+
+# A service that says its own log-in (DNS-SD, RFC 6763 section 6.4: keys u and p of _http._tcp).
+owner = b"\x06server\x05_http\x04_tcp\x05local\0"
+strings = b"".join(bytes([len(one)]) + one for one in (b"u=admin", b"p=LABSECRET-dnssd", b"path=/"))
+answers = owner + struct.pack("!HHIH", 33, 0x8001, 120, 15) + struct.pack("!HHH", 0, 0, 80) + b"\x07server1\0"
+answers += owner + struct.pack("!HHIH", 16, 0x8001, 120, len(strings)) + strings
+capture.udp(server, 5353, capture.group("224.0.0.251"), 5353, struct.pack("!HHHHHH", 0, 0x8400, 0, 2, 0, 0) + answers)
+
+# A controller is asked with a password (userdata, group 5, function 1): masked with 0x55 and with what stands two bytes before.
+masked = bytearray()
+for at, byte in enumerate(b"LABSECRE"):
+    masked.append(byte ^ 0x55 ^ (masked[at - 2] if at > 1 else 0))
+with capture.tcp(client, 50402, controller, 102) as talk:
+    s7_session(talk)
+    parameter, body = bytes.fromhex("0001120411450100"), b"\xff\x09\x00\x08" + bytes(masked)
+    talk.client(data(struct.pack("!BBHHHH", 0x32, 7, 0, 6, len(parameter), len(body)) + parameter + body))
+    parameter, body = bytes.fromhex("000112081285010100000000"), b"\x0a\0\0\0"
+    talk.server(data(struct.pack("!BBHHHH", 0x32, 7, 0, 6, len(parameter), len(body)) + parameter + body))
+capture.write()
+
+# ── classic OPC ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# DCE/RPC over TCP: C706 chapter 12.6, MS-RPCE section 2.2.2.11; interfaces of MS-DCOM section 1.9 and OPC DA 2.05. Verifiers are digests.
+capture = Capture("weakness/classic-opc.pcap")
+client, old, new = capture.host("d4:be:d9:11:00:06", "10.96.0.6", ttl=128), capture.host("00:1b:21:11:00:20", "10.96.0.20", ttl=128), capture.host("00:1b:21:11:00:21", "10.96.0.21", ttl=128)
+ACTIVATOR, RESOLVER = "000001a0-0000-0000-c000-000000000046", "99fcfec4-5260-101b-bbcb-00aa0021347a"
+SERVER, SYNC = "39c13a4d-011e-11d0-9675-0020afd8adb3", "39c13a52-011e-11d0-9675-0020afd8adb3"
+NDR = uuid.UUID("8a885d04-1ceb-11c9-9fe8-08002b104860").bytes_le + struct.pack("<I", 2)
+
+
+def rpc(kind, call_id, body, level=None):
+    padding = -len(body) % 4 if level else 0
+    trailer = b"\0" * padding + struct.pack("<BBBBI", 10, level, padding, 0, 0) + hashlib.md5(f"{kind} {call_id}".encode()).digest() if level else b""
+    return struct.pack("<BBBBIHHI", 5, 0, kind, 3, 0x10, 16 + len(body) + len(trailer), 16 if level else 0, call_id) + body + trailer
+
+
+def rpc_session(host, source, port, level, interfaces):
+    with capture.tcp(client, source, host, port) as talk:
+        contexts = b"".join(struct.pack("<HBB", at, 1, 0) + uuid.UUID(one).bytes_le + struct.pack("<I", 0) + NDR for at, one in enumerate(interfaces))
+        talk.client(rpc(11, 1, struct.pack("<HHIB3x", 4280, 4280, 0, len(interfaces)) + contexts))
+        address = str(port).encode() + b"\0"
+        results = b"".join(struct.pack("<HH", 0, 0) + NDR for _ in interfaces)
+        body = struct.pack("<HHIH", 4280, 4280, 7, len(address)) + address
+        talk.server(rpc(12, 1, body + b"\0" * (-len(body) % 4) + struct.pack("<B3x", len(interfaces)) + results))
+        for at, _ in enumerate(interfaces):
+            talk.client(rpc(0, 2 + at, struct.pack("<IHH", 24, at, 4) + made("stub", 24), level))
+            talk.server(rpc(2, 2 + at, struct.pack("<IHBB", 24, at, 0, 0) + made("result", 24), level))
+
+
+for one in (client, old, new):
+    arp(1, one, one)
+for number_of, (host, level) in enumerate(((old, 2), (new, 5))):
+    rpc_session(host, 50500 + 4 * number_of, 135, None, [RESOLVER])
+    rpc_session(host, 50501 + 4 * number_of, 135, level, [ACTIVATOR])
+    rpc_session(host, 50502 + 4 * number_of, 49200, level, [SERVER, SYNC])
 capture.write()

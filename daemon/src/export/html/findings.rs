@@ -5,20 +5,10 @@ use super::summary::concerned;
 use super::survey::{Group, Survey};
 use super::weak::evidence;
 use super::wire::{Wire, number, severity};
+use inventory::judge::controls as known;
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-
-/// Frameworks by the catalogue's names, for people. One that is not here is shown by its name.
-const FRAMEWORKS: &[(&str, &str)] = &[
-    ("iec-62443", "IEC 62443-3-3 and 62443-4-2"),
-    ("nist-sp-800-53", "NIST SP 800-53 Rev. 5"),
-    ("nist-sp-800-207", "NIST SP 800-207, tenets of zero trust"),
-    ("etsi-en-303-645", "ETSI EN 303 645"),
-    ("cra-annex-i", "Regulation (EU) 2024/2847, Annex I Part I"),
-    ("attack-ics", "MITRE ATT&CK for ICS"),
-    ("cwe", "CWE"),
-];
 
 /// Devices named for one control; all of them stand at the finding.
 const DEVICES_OF_CONTROL_MAX: usize = 24;
@@ -76,7 +66,7 @@ fn controls_of(group: &Group) -> Markup {
     html! {
         p.controls.quiet {
             @for (framework, controls) in &group.controls {
-                span { (Wire(name_of(framework))) ": " @for (at, control) in controls.iter().enumerate() { @if at > 0 { ", " } (Wire(control)) } } " "
+                span { (Wire(known::name(framework))) ": " @for (at, control) in controls.iter().enumerate() { @if at > 0 { ", " } (Wire(control)) } } " "
             }
         }
     }
@@ -100,16 +90,12 @@ fn link(survey: &Survey, at: u32) -> Markup {
     }
 }
 
-fn name_of(framework: &str) -> &str {
-    FRAMEWORKS.iter().find(|(id, _)| *id == framework).map_or(framework, |(_, name)| name)
-}
-
 /// Controls by framework: findings that relate to each, and the devices that show them.
 pub(super) fn controls(survey: &Survey) -> Markup {
     let mut frameworks: BTreeMap<(usize, &str), BTreeMap<&str, Vec<usize>>> = BTreeMap::new();
     for (at, group) in survey.open() {
         for (framework, controls) in &group.controls {
-            let place = FRAMEWORKS.iter().position(|(id, _)| id == framework).unwrap_or(FRAMEWORKS.len());
+            let place = known::frameworks().position(|name| name == framework).unwrap_or(usize::MAX);
             let framework = frameworks.entry((place, framework)).or_default();
             controls.iter().for_each(|control| framework.entry(control).or_default().push(at));
         }
@@ -118,12 +104,17 @@ pub(super) fn controls(survey: &Survey) -> Markup {
         @if frameworks.is_empty() { p { "No open finding relates to any." } }
         @for ((_, framework), controls) in &frameworks {
             details {
-                summary { (Wire(name_of(framework))) ": " (number(controls.len() as u64)) " related" }
+                summary { (Wire(known::name(framework))) ": " (number(controls.len() as u64)) " related" }
                 table.controls {
                     thead { tr { th { "Control" } th { "Findings" } th { "Devices" } } }
                     tbody {
                         @for (control, groups) in controls {
-                            tr { th scope="row" { (Wire(control)) } td { (titles(survey, groups)) } td { (shown(survey, groups)) } }
+                            tr {
+                                th scope="row" {
+                                    (Wire(control)) @if let Some(title) = known::title(framework, control) { br; span.quiet { (title) } }
+                                }
+                                td { (titles(survey, groups)) } td { (shown(survey, groups)) }
+                            }
                         }
                     }
                 }

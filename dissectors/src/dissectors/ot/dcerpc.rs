@@ -1,12 +1,14 @@
-//! DCE/RPC without connections: remote procedure calls in datagrams, under PROFINET IO.
+//! DCE/RPC: remote procedure calls in datagrams, under PROFINET IO, and over connections, under DCOM and classic OPC.
 //!
 //! Spec: The Open Group C706, chapter 12 (protocol data unit encodings).
-//! Tells us: which interface is called; the calls themselves go to who knows the interface.
-//! Does not tell: anything of its own.
+//! Tells us: which interface is called; the calls in datagrams go to who knows the interface; over connections at which authentication
+//! level DCOM and OPC are called, and what NTLM says of both ends.
+//! Does not tell: what is called over a connection.
 
 use super::dcerpc_pdu::{self as pdu, FRAGMENT, HEADER, Header, LAST_FRAGMENT, VERSION};
+use super::dcerpc_stream::{self as stream, Stream};
 use crate::context::Context;
-use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Look, Next, Row, Shape, Side};
+use crate::dissector::{At, Binding, DissectError, Dissector, Framing, Gate, Glance, Look, Next, Row, Shape, Side};
 use observations::{Span, Transport};
 
 pub(crate) struct Dcerpc;
@@ -20,9 +22,17 @@ const fn shape(bytes: &'static [(usize, u8, u8)]) -> Shape {
     Shape { over: Transport::Udp, bytes, min: HEADER, max: usize::MAX }
 }
 
-/// Stubs that are being put together, one each way.
+/// The head of a PDU over a connection: version, a type below 32, integers, and the rest of the data representation.
+const OVER_STREAMS: Shape = Shape {
+    over: Transport::Tcp,
+    bytes: &[(0, 0xff, stream::VERSION), (1, 0xfe, 0), (2, 0xe0, 0), (4, 0xef, 0), (5, 0xff, 0), (6, 0xff, 0), (7, 0xff, 0)],
+    min: 24,
+    max: usize::MAX,
+};
+
+/// Stubs that are being put together, one each way; and what a connection agreed on.
 #[derive(Default)]
-pub(crate) struct Calls([Call; 2]);
+pub(crate) struct Calls([Call; 2], Stream);
 
 #[derive(Default)]
 struct Call {
@@ -40,14 +50,17 @@ impl Dissector for Dcerpc {
         name: "dcerpc",
         revision: 1,
         spec: "The Open Group C706 chapter 12",
-        tells: "nothing of its own: it carries calls, of PROFINET IO among others",
-        bindings: &[Binding::Udp(34964)],
+        tells: "authentication level of DCOM and classic OPC; it carries calls, of PROFINET IO among others",
+        bindings: &[Binding::Udp(34964), Binding::Tcp(135)],
         // Version 4, a type below 16, integers, floats and the last byte of the data representation: PROFINET answers from any port.
-        shapes: &[shape(&[(0, 0xff, VERSION), (1, 0xf0, 0), (3, 0xfe, 0), (4, 0xef, 0), (5, 0xff, 0), (6, 0xff, 0)])],
+        shapes: &[shape(&[(0, 0xff, VERSION), (1, 0xf0, 0), (3, 0xfe, 0), (4, 0xef, 0), (5, 0xff, 0), (6, 0xff, 0)]), OVER_STREAMS],
         operations: &[],
     };
 
     fn gate(&self, head: &[u8], at: &At) -> Gate {
+        if at.transport == Transport::Tcp {
+            return stream::gate(head);
+        }
         let Some(header) = pdu::header(head) else { return Gate::NotMine };
         // Whole as it was sent, with or without the verifier behind it; or longer than what is shown here.
         let whole = head.len() >= HEADER + header.length || head.len() >= crate::engine::GATE_BYTES;
@@ -58,11 +71,18 @@ impl Dissector for Dcerpc {
         match pdu::header(head).map(|header| header.kind) {
             Some(0 | 1 | 7 | 8) => Side::Client,
             Some(2..=6 | 10) => Side::Server,
-            _ => Side::Unknown,
+            _ => stream::side(head),
         }
     }
 
-    fn glance(&self, head: &[u8], _: &At) -> Glance {
+    fn frame(&self, head: &[u8]) -> Framing {
+        stream::frame(head)
+    }
+
+    fn glance(&self, head: &[u8], at: &At) -> Glance {
+        if at.transport == Transport::Tcp {
+            return stream::glance(head);
+        }
         match pdu::header(head) {
             Some(header) if header.fragment > 0 => Glance::READ,
             // Acknowledgements and the like carry nothing.
@@ -74,6 +94,9 @@ impl Dissector for Dcerpc {
     }
 
     fn read(&self, bytes: &[u8], calls: &mut Calls, cx: &mut Context<'_>) -> Result<Next, DissectError> {
+        if cx.at().transport == Transport::Tcp {
+            return stream::read(bytes, &mut calls.1, cx);
+        }
         let header = pdu::header(bytes).ok_or(DissectError::NotMine)?;
         let whole = bytes.get(..HEADER + header.length).unwrap_or(bytes);
         if !matches!(header.kind, pdu::REQUEST | pdu::RESPONSE | pdu::FAULT) {

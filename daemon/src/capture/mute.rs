@@ -1,0 +1,56 @@
+//! A port that only listens sends nothing: the system's own counter says whether that holds. A plain `ip link set up` sends seven packets
+//! in eight seconds; who listens beside a safety controller must know.
+
+use super::interfaces;
+use super::text::{grouped, shown};
+use std::time::{Duration, Instant};
+
+/// Whether something on this machine sends on a port that we listen on.
+pub struct Mute {
+    interface: String,
+    sent: Option<u64>,
+    asked: Instant,
+}
+
+impl Mute {
+    /// How often the system's counter is looked at.
+    const EVERY: Duration = Duration::from_secs(1);
+
+    /// Begins with what was sent before.
+    #[must_use]
+    pub fn of(interface: &str) -> Self {
+        Self { interface: interface.to_owned(), sent: interfaces::transmitted(interface), asked: Instant::now() }
+    }
+
+    /// An alarm if the counter moved since it was looked at last; it is looked at once a second.
+    pub fn look(&mut self) -> Option<String> {
+        if self.asked.elapsed() < Self::EVERY {
+            return None;
+        }
+        self.asked = Instant::now();
+        let now = interfaces::transmitted(&self.interface);
+        let more = now?.checked_sub(self.sent?).filter(|more| *more > 0)?;
+        self.sent = now;
+        Some(format!("alarm: this machine sent {} packets on {}, which should only listen", grouped(more), shown(&self.interface)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mute(sent: Option<u64>) -> Mute {
+        Mute { interface: "lo".into(), sent, asked: Instant::now().checked_sub(Mute::EVERY).unwrap() }
+    }
+
+    #[test]
+    fn what_this_machine_sends_is_an_alarm_and_said_once() {
+        let now = interfaces::transmitted("lo").unwrap();
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(b"one", socket.local_addr().unwrap()).unwrap();
+        let mut one = mute(Some(now));
+        assert!(one.look().is_some_and(|alarm| alarm.starts_with("alarm: this machine sent ") && alarm.contains(" packets on lo, ")));
+        assert_eq!(one.look(), None, "not again within a second");
+        assert_eq!(mute(None).look(), None, "nothing is known of before");
+    }
+}

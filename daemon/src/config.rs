@@ -1,0 +1,159 @@
+//! The daemon's configuration, `wirecensus.toml`. Every option stands with its default and reason in `systemd/wirecensus.toml`, which
+//! comes with the program; a test holds the two together.
+
+use crate::capture::sources::segments;
+use crate::capture::{MAX_SNAPLEN, Segments};
+use crate::written::{self, Fault, WrittenError, filled, get, number, refuse_strangers, table, tables, yes};
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+const KEYS: &[&str] = &["db", "site", "site_key", "workers", "bpf", "record", "snaplen", "buffer_mib", "allow_address", "interface"];
+const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
+
+/// Packets shorter than this show no header whole.
+const SNAPLEN_MIN: u32 = 64;
+
+/// MiB of a kernel's buffer beyond which it is a slip: libpcap counts its bytes in 31 bits.
+const BUFFER_MIB_MAX: u32 = 2047;
+
+/// Engines that work side by side for one interface.
+pub const WORKERS_MAX: u16 = 64;
+
+/// What a file says; what it leaves out is the command line's or the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The database.
+    pub db: Option<PathBuf>,
+    /// The site that addresses belong to.
+    pub site: Option<String>,
+    /// The key under which captured secrets are tagged.
+    pub site_key: Option<PathBuf>,
+    /// Engines that work side by side, for each interface.
+    pub workers: Option<u16>,
+    /// A filter expression.
+    pub bpf: Option<String>,
+    /// Where packets are also written to.
+    pub record: Option<PathBuf>,
+    /// Bytes of a packet that are captured.
+    pub snaplen: Option<u32>,
+    /// MiB of the kernel's buffer.
+    pub buffer_mib: Option<u32>,
+    /// Whether a port that has an address may be listened on.
+    pub allow_address: Option<bool>,
+    /// The ports to listen on.
+    pub interfaces: Vec<Watched>,
+}
+
+/// One port to listen on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// As the system calls it.
+    pub name: String,
+    /// The site that its addresses belong to, if not that of all.
+    pub site: Option<String>,
+    /// Which segment a VLAN is.
+    pub segments: Segments,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no TOML, or says something that is not understood.
+    pub fn read(path: &Path) -> Result<Self, WrittenError> {
+        let (file, text) = written::read(path)?;
+        Self::parse(&file, &text)
+    }
+
+    /// Reads a text; `file` stands in messages.
+    ///
+    /// # Errors
+    /// If it is no TOML, or says something that is not understood.
+    pub fn parse(file: &str, text: &str) -> Result<Self, WrittenError> {
+        written::parse(file, text, of)
+    }
+}
+
+fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
+    refuse_strangers(root, KEYS)?;
+    let text = |name: &str| get(root, name).map(|value| filled(value, name)).transpose();
+    let path = |name: &str| text(name).map(|path| path.map(PathBuf::from));
+    let count = |name: &str, least, most| get(root, name).map(|value| number(value, name, least, most)).transpose();
+    let interfaces = get(root, "interface").map(|value| tables(value, "interface")).transpose()?.unwrap_or_default();
+    Ok(Config {
+        db: path("db")?,
+        site: text("site")?,
+        site_key: path("site_key")?,
+        workers: count("workers", 1, u32::from(WORKERS_MAX))?.and_then(|workers| u16::try_from(workers).ok()),
+        bpf: text("bpf")?,
+        record: path("record")?,
+        snaplen: count("snaplen", SNAPLEN_MIN, MAX_SNAPLEN)?,
+        buffer_mib: count("buffer_mib", 1, BUFFER_MIB_MAX)?,
+        allow_address: get(root, "allow_address").map(|value| yes(value, "allow_address")).transpose()?,
+        interfaces: watched(&interfaces)?,
+    })
+}
+
+/// Every `[[interface]]`, each once.
+fn watched(interfaces: &[&Spanned<DeValue<'_>>]) -> Result<Vec<Watched>, Fault> {
+    let mut all: Vec<Watched> = Vec::new();
+    for interface in interfaces {
+        let start = interface.span().start;
+        let table = table(interface, "interface")?;
+        refuse_strangers(table, INTERFACE_KEYS)?;
+        let name = get(table, "name").ok_or_else(|| (start, "an interface without `name`: say which, as in name = \"eth1\"".to_owned()))?;
+        let name = filled(name, "name")?;
+        if all.iter().any(|known| known.name == name) {
+            return Err((start, format!("interface {name:?} stands here twice")));
+        }
+        let site = get(table, "site").map(|value| filled(value, "site")).transpose()?;
+        let segments = get(table, "segment").map(|value| segments(value, "interface.segment")).transpose()?.unwrap_or_default();
+        all.push(Watched { name, site, segments });
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse("w.toml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_says_what_to_listen_on_and_where_to_keep_it() {
+        let text = "db = \"/var/lib/w.db\"\nworkers = 2\nallow_address = true\n[[interface]]\nname = \"eth1\"\nsite = \"hall 3\"\n\
+                    [[interface.segment]]\nname = \"cell 1\"\nvlans = [10]\n[[interface]]\nname = \"eth2\"\n";
+        let config = Config::parse("w.toml", text).unwrap();
+        assert_eq!((config.db.unwrap().to_str(), config.workers, config.allow_address), (Some("/var/lib/w.db"), Some(2), Some(true)));
+        let [one, two] = config.interfaces.as_slice() else { panic!("two interfaces") };
+        assert_eq!((one.name.as_str(), one.site.as_deref(), one.segments.segment_of(Some(10))), ("eth1", Some("hall 3"), 1));
+        assert_eq!((two.name.as_str(), two.site.as_deref(), two.segments.segment_of(Some(10))), ("eth2", None, 0));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line_and_what_may_be_meant() {
+        assert_eq!(error("\nworker = 2"), "w.toml:2: unknown key `worker`: did you mean `workers`?");
+        assert_eq!(error("[[interface]]\nnames = \"eth1\""), "w.toml:2: unknown key `names`: did you mean `name`?");
+        assert_eq!(error("workers = 0"), "w.toml:1: `workers` is a number from 1 to 64");
+        assert_eq!(error("allow_address = \"yes\""), "w.toml:1: `allow_address` is true or false, without quotes");
+        assert_eq!(error("[interface]\nname = \"eth1\""), "w.toml:1: write [[interface]], with two brackets: there may be several");
+        assert!(error("[[interface]]\nname = \"a\"\n[[interface]]\nname = \"a\"").starts_with("w.toml:3: interface \"a\" stands here twice"));
+        assert!(error("[[interface]]\nname = \"a\"\n[[interface.segment]]\nname = \"x\"").contains(":3: segment \"x\" without `vlans`"));
+    }
+
+    #[test]
+    fn the_example_names_every_option_and_says_nothing_else() {
+        let text = include_str!("../../systemd/wirecensus.toml");
+        let example = Config::parse("wirecensus.toml", text).unwrap();
+        assert_eq!(example.interfaces.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["mirror0"]);
+        // What is commented out is read as well, so that nothing stands there which is refused.
+        let whole: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).flat_map(|line| [line, "\n"]).collect();
+        Config::parse("wirecensus.toml", &whole).unwrap();
+        for key in KEYS.iter().filter(|key| **key != "interface").chain(&["name", "site", "vlans"]) {
+            assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
+        }
+    }
+}
