@@ -166,6 +166,30 @@ fn certificates_are_judged_by_what_an_operator_has() {
 }
 
 #[test]
+fn equal_secrets_are_told_as_groups_and_what_was_not_compared_is_said() {
+    let own = folder("equal-secrets");
+    let capture = root().join("pcaps/plant-and-office.pcap").to_string_lossy().into_owned();
+    let document = |arguments: &[&str]| -> Document {
+        let ran = run_in(&own, &[arguments, &["--format", "json"]].concat());
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        serde_json::from_str(&ran.stdout).expect("a document")
+    };
+    let of = |document: &Document, rule: &str| findings(document).filter(|one| one.rule == rule).count();
+    let tagged = document(&["replay", &capture, "--db", "tagged.db", "--site-key", "site.key"]);
+    assert_eq!(tagged.coverage.shared_secrets.iter().map(|group| (group.uses.join(","), group.devices.len())).collect::<Vec<_>>().len(), 2);
+    assert!(tagged.coverage.shared_secrets.iter().any(|group| group.uses == ["snmp community"] && group.devices.len() == 2));
+    assert!(tagged.coverage.reservations.is_empty() && of(&tagged, "CRD-038") == 4 && of(&tagged, "CRD-007") == 2);
+    // Without a key nothing is tagged, and with another one tags are of no use against lists: both are said.
+    let plain = document(&["replay", &capture, "--db", "plain.db"]);
+    assert!(plain.coverage.shared_secrets.is_empty() && plain.coverage.reservations.iter().any(|line| line.contains("not tagged")));
+    let without = document(&["export", "--db", "tagged.db"]);
+    assert!(of(&without, "CRD-007") == 0 && without.coverage.reservations.iter().any(|line| line.contains("--site-key")));
+    assert_eq!(run_in(&own, &["derive", "--db", "tagged.db", "--site-key", "site.key"]).status, 0);
+    let with = document(&["export", "--db", "tagged.db", "--site-key", "site.key"]);
+    assert!(of(&with, "CRD-007") == 2 && with.coverage.reservations.is_empty());
+}
+
+#[test]
 fn without_an_operator_s_files_nobody_is_judged_by_them() {
     let capture = captures::all().iter().find(|capture| capture.name == "proof/handshakes").expect("a capture");
     let asked = ["CRT-007", "CRT-008", "CRT-014", "CRT-015", "CRT-016", "CRT-017"];
@@ -274,7 +298,15 @@ fn a_suppressed_finding_counts_no_longer_until_it_does() {
     assert_eq!(gate().status, 3, "it ended before the capture");
     assert_eq!(suppress(&["--reason", "to be replaced", "--until", "2099-01-01"]), 0);
     assert_eq!(gate().status, 0);
-    assert!(run_in(&own, &["findings", "--db", "p.db", "--all"]).stdout.contains("CRT-004"));
+    let all = run_in(&own, &["findings", "--db", "p.db", "--all"]).stdout;
+    assert!(all.contains("CRT-004") && all.contains("suppressed: to be replaced ("), "{all}");
+    assert!(run_in(&own, &["findings", "--db", "p.db"]).stdout.contains("`--all` shows them"));
+    let note = |whom: &str, rule: &str, more: &[&str]| {
+        run_in(&own, &[&["suppress", whom, rule, "--db", "p.db", "--reason", "a test"], more].concat()).stderr
+    };
+    assert!(note("10.77.0.23", "OT-001", &[]).contains("OT-001 is not found of 10.77.0.23 now"));
+    assert!(note("zone:nowhere", "CRT-004", &[]).contains("not found of the zone nowhere"));
+    assert!(note("10.77.0.23", "CRT-009", &["--until", "2020-01-01"]).contains("that time is over already"));
     assert_eq!(suppress(&["--take-back"]), 0);
     assert_eq!(gate().status, 3);
     assert_eq!(suppress(&[]), 2, "without a reason nothing is suppressed");

@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn schemes_name_their_digests() {
-        let of = |scheme| digest(scheme, b"abc").map(|(digest, how)| (hex(&digest)[..8].to_owned(), digest.len(), how));
+        let of = |scheme| digest(scheme, b"abc").map(|(digest, how)| (hex(&digest[..4]), digest.len(), how));
         assert_eq!(of(0x0403), Some(("ba7816bf".into(), 32, "sha256")));
         assert_eq!(of(0x0806), Some(("ddaf35a1".into(), 64, "sha512")));
         assert_eq!(of(0x080a), Some(("cb00753f".into(), 48, "sha384")));

@@ -20,11 +20,14 @@ use std::collections::BTreeMap;
 /// A certificate's SHA-256.
 pub(crate) type Digest = Vec<u8>;
 
+/// What became of looking at one, when it was given first, and where it stands.
+type Proof = (Verdict, i64, At);
+
 /// What became of looking at every proof, and where certificates lead.
 #[derive(Default)]
 pub(crate) struct Proofs {
     /// By who gave it and for which certificate, the first good one first.
-    by_host: BTreeMap<(HostKey, Digest), Vec<(Verdict, i64, At)>>,
+    by_host: BTreeMap<(HostKey, Digest), Vec<Proof>>,
     chains: Chains,
     /// By whom the policy's lists of revoked certificates are.
     lists: Vec<Verdict>,
@@ -48,7 +51,7 @@ impl Proofs {
                 certificates.insert(digest.to_vec(), Certificate::of(&told.said));
             }
         }
-        let mut by_host = BTreeMap::<_, Vec<_>>::new();
+        let mut by_host = BTreeMap::<_, Vec<Proof>>::new();
         for (whose, told) in proofs {
             let key = certificates.get(&whose.1).filter(|one| !one.key.is_empty());
             let verdict = key.map_or(Verdict::NotChecked("the certificate was not seen"), |one| verdict(&one.key, &told.said));
@@ -70,7 +73,7 @@ impl Proofs {
         self.of_one(host, certificate).filter(|one| one.0 == Verdict::Bad).map(|one| one.2)
     }
 
-    fn of_one(&self, host: &HostKey, certificate: &[u8]) -> impl Iterator<Item = &(Verdict, i64, At)> {
+    fn of_one(&self, host: &HostKey, certificate: &[u8]) -> impl Iterator<Item = &Proof> {
         self.by_host.get(&(*host, certificate.to_vec())).into_iter().flatten()
     }
 }

@@ -830,6 +830,8 @@ table! {
         DesktopName = 691, "desktop-name";
         /// How many groups of a TLS client's offer withstand quantum computers.
         QuantumSafeGroups = 692, "quantum-safe-groups";
+        /// A machine's account in Kerberos (RFC 4120 section 6.2, MS-KILE section 3.1.5.6): `HOST$`.
+        KerberosPrincipal = 693, "kerberos-principal";
     }
 }
 

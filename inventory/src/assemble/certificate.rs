@@ -2,7 +2,7 @@
 
 use crate::assemble::{View, time};
 use crate::document;
-use crate::gather::{ADDRESSES, At, Name, Told, presents};
+use crate::gather::{ADDRESSES, At, Name, Span, Told, presents};
 use crate::key::Key;
 use crate::proof::Chain;
 use fingerprints::text::safe;
@@ -29,9 +29,12 @@ fn bytes(said: &Statement<'_>, field: Field) -> Option<Vec<u8>> {
     if let Some(ValueRef::Bytes(bytes)) = said.get(field) { Some(bytes.to_vec()) } else { None }
 }
 
+/// A key, from when to when it was shown.
+type Shown = (Span, document::Identity);
+
 /// The keys that a device presented, each once.
 pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<document::Identity> {
-    let mut found: BTreeMap<(&str, String), ((i64, i64), document::Identity)> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, String), Shown> = BTreeMap::new();
     for (one, kind) in told.iter().flat_map(|told| presents(&told.said).map(move |kind| (told, kind))) {
         let said = &one.said;
         let (field, of_key) = match kind {
@@ -43,6 +46,8 @@ pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<
             "ams-net-id" => (Field::AmsNetId, None),
             "mqtt-client-id" => (Field::MqttClientId, None),
             "lwm2m-endpoint" => (Field::Lwm2mEndpoint, None),
+            "psk-identity" => (Field::PskIdentity, None),
+            "kerberos-principal" => (Field::KerberosPrincipal, None),
             "ocpp-charge-point" => (Field::ChargePointId, None),
             "dicom-ae-title" => (Field::DicomAeTitle, None),
             kind if let Some(row) = ADDRESSES.iter().find(|row| row.0 == kind) => (row.1, None),
@@ -61,7 +66,7 @@ pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<
             (identity.proven, identity.proof) = (true, proven(view, proof));
         }
     }
-    let tidy = |(span, mut identity): ((i64, i64), document::Identity)| {
+    let tidy = |(span, mut identity): Shown| {
         identity.roles.sort();
         (identity.first_seen, identity.last_seen) = (time(span.0), time(span.1));
         identity
@@ -73,7 +78,9 @@ pub(super) fn identities(view: &View<'_>, site: Name, told: &[Told<'_>]) -> Vec<
 fn role(said: &Statement<'_>, kind: &str) -> Option<String> {
     let side = match said.kind {
         Kind::Client => Some("client"),
-        Kind::Key if kind == "ssh-host-key" => Some("server"),
+        _ if said.about.endpoint.is_some() => Some("server"),
+        // Of a connection's two sides the one that does not serve.
+        _ if kind == "opcua-application" => Some("client"),
         _ => None,
     };
     text(said, Field::CertificateRole).or(side.map(str::to_owned))

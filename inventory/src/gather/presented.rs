@@ -39,6 +39,8 @@ fn presents_key(said: &Statement<'_>) -> Option<&'static str> {
         Kind::Client if has(Field::ApTitle) => "ap-title",
         Kind::Client if has(Field::MqttClientId) => "mqtt-client-id",
         Kind::Client if has(Field::Lwm2mEndpoint) => "lwm2m-endpoint",
+        Kind::Client if has(Field::PskIdentity) && said.of_itself() => "psk-identity",
+        Kind::Client if has(Field::KerberosPrincipal) && said.of_itself() => "kerberos-principal",
         Kind::Client if has(Field::ChargePointId) => "ocpp-charge-point",
         Kind::Client | Kind::Service if has(Field::DicomAeTitle) => "dicom-ae-title",
         _ => return None,

@@ -247,7 +247,7 @@ fn is_row(row: &IssuedOne, serial: &[u8], issuer: &str) -> bool {
 
 /// A serial number's letters and digits, in upper case, without leading zeros.
 fn plain(serial: &str) -> String {
-    let letters: String = serial.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let letters: String = serial.chars().filter(char::is_ascii_alphanumeric).collect();
     letters.trim_start_matches('0').to_uppercase()
 }
 

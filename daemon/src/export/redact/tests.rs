@@ -307,6 +307,7 @@ fn every_text_of_a_document_is_classified() {
         "head/coverage/virtual_addresses",
         "head/coverage/overlapping_addresses",
         "head/coverage/shared_keys/key",
+        "head/coverage/reservations",
         "conversation/client/address",
         "conversation/server/address",
         "device/purdue_level",

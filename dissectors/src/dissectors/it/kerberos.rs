@@ -63,7 +63,7 @@ impl Dissector for Kerberos {
 
     const ROW: Row = Row {
         name: "kerberos",
-        revision: 1,
+        revision: 2,
         spec: "RFC 4120",
         tells: "host names by their principals, realm, encryption types, pre-authentication",
         bindings: &[Binding::Tcp(PORT), Binding::Udp(PORT), Binding::Under("kerberos", 0)],
@@ -307,7 +307,8 @@ fn principal(member: &mut Reader<'_>, about: &Subject, cx: &mut Context<'_>) -> 
     match name {
         [Some(account), None, None] => {
             if let Some(host) = account.strip_suffix(b"$").filter(|host| is_name(host)) {
-                cx.say(about, Kind::Identity).text(Field::Hostname, host);
+                drop(cx.say(about, Kind::Identity).text(Field::Hostname, host));
+                cx.say(about, Kind::Client).text(Field::KerberosPrincipal, account);
             }
         }
         [Some(b"host"), Some(host), None] if is_name(host) => {
