@@ -44,7 +44,11 @@ fn telling(document: &Document) -> BTreeSet<String> {
         }
         // Rules are ours, and named after makers and products.
         kept.extend(device.attributes.values().map(|record| record.rule.to_lowercase()));
-        kept.extend(class::KEPT_ATTRIBUTES.iter().filter_map(|name| device.attributes.get(*name)).map(|record| record.value.to_lowercase()));
+        let stay = class::KEPT_ATTRIBUTES.iter().filter_map(|name| device.attributes.get(*name));
+        kept.extend(stay.flat_map(|record| {
+            let others = record.rivals.iter().chain(&record.history).map(|rival| &rival.value);
+            others.chain([&record.value]).map(|value| value.to_lowercase()).collect::<Vec<_>>()
+        }));
     }
     for certificate in &document.certificates {
         all.extend([&certificate.sha256, &certificate.subject, &certificate.issuer, &certificate.serial].into_iter().cloned());
