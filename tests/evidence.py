@@ -197,6 +197,16 @@ def captures_of(evidence, document, captures):
     raise NotObtained(f"no capture given is called {' or '.join(files)}")
 
 
+def cut_of(evidence, document, captures):
+    """The bytes that a piece of evidence names, of the first capture that has them."""
+    for capture in captures_of(evidence, document, captures):
+        try:
+            return capture.cut(evidence["spans"])
+        except NotObtained as failed:
+            reason = failed
+    raise reason
+
+
 # ── readings of bytes ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -1092,7 +1102,7 @@ def check_proof(proof, certificate, evidence, capture, captures, document):
     texts, _ = derived(capture.cut(signed["spans"]), signed["derivation"], (b"", 0))
     digest = bytes.fromhex(texts[0])
     shown = certificate["evidence"][0]
-    whole = captures_of(shown, document, captures)[0].cut(shown["spans"])
+    whole = cut_of(shown, document, captures)
     to_be_signed = list(elements(der(der(whole)[1])[1]))
     key = to_be_signed[6 if to_be_signed[0][0] == 0xA0 else 5]
     key = whole[(at := whole.index(key[1])) - (4 if len(key[1]) > 255 else 3 if len(key[1]) > 127 else 2) : at + len(key[1])]
@@ -1116,7 +1126,7 @@ def facts_of(document, captures=()):
                 # Only the first is of the claim that stands; the others are of the same value, perhaps spelt otherwise, by their own rules.
                 rule = attribute["rule"] if index == 0 else ""
                 yield what, evidence, lambda e, c, a=attribute, n=name, r=rule: check_value(e, c, a["value"], n, r)
-        for identity in (one for one in device["identities"] if one["proven"]):
+        for identity in (one for one in device.get("identities", []) if one["proven"]):
             what = f"{who} holds the key of {identity['value'][:16]}"
             shown = next((one for one in document["certificates"] if one["sha256"] == identity["value"]), None)
             if shown is None or not identity.get("proof"):

@@ -36,7 +36,7 @@ def run():
 
     def follows(value, where, attribute="model", rule="field:model-name"):
         record = {"value": value, "class": "declared", "rule": rule, "evidence": [where]}
-        device = {"id": "d", "ips": [], "macs": [], "attributes": {attribute: record}}
+        device = {"id": "d", "ips": [], "macs": [], "attributes": {attribute: record}, "identities": []}
         document = {"sources": [{"key": "k", "name": "made.pcap"}], "devices": [device], "certificates": []}
         said = []
         assert check(document, [capture], said.append)[0] == 1

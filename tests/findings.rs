@@ -298,7 +298,15 @@ fn a_suppressed_finding_counts_no_longer_until_it_does() {
     assert_eq!(gate().status, 3, "it ended before the capture");
     assert_eq!(suppress(&["--reason", "to be replaced", "--until", "2099-01-01"]), 0);
     assert_eq!(gate().status, 0);
-    assert!(run_in(&own, &["findings", "--db", "p.db", "--all"]).stdout.contains("CRT-004"));
+    let all = run_in(&own, &["findings", "--db", "p.db", "--all"]).stdout;
+    assert!(all.contains("CRT-004") && all.contains("suppressed: to be replaced ("), "{all}");
+    assert!(run_in(&own, &["findings", "--db", "p.db"]).stdout.contains("`--all` shows them"));
+    let note = |whom: &str, rule: &str, more: &[&str]| {
+        run_in(&own, &[&["suppress", whom, rule, "--db", "p.db", "--reason", "a test"], more].concat()).stderr
+    };
+    assert!(note("10.77.0.23", "OT-001", &[]).contains("OT-001 is not found of 10.77.0.23 now"));
+    assert!(note("zone:nowhere", "CRT-004", &[]).contains("not found of the zone nowhere"));
+    assert!(note("10.77.0.23", "CRT-009", &["--until", "2020-01-01"]).contains("that time is over already"));
     assert_eq!(suppress(&["--take-back"]), 0);
     assert_eq!(gate().status, 3);
     assert_eq!(suppress(&[]), 2, "without a reason nothing is suppressed");

@@ -84,7 +84,7 @@ fn weakness(out: &mut String, finding: &Finding) -> std::fmt::Result {
         writeln!(out, "  suppressed: {reason}")?;
     }
     for evidence in &finding.evidence {
-        let packets: Vec<String> = evidence.spans.iter().map(|span| format!("{} at {}+{}", span.packet, span.offset, span.length)).collect();
+        let packets: Vec<String> = evidence.spans.iter().map(place).collect();
         writeln!(out, "  packet {} ({}) {}", packets.join(", "), evidence.protocol, evidence.quote)?;
     }
     writeln!(out, "  remedy: {}", finding.remedy.text)?;
@@ -138,6 +138,9 @@ fn whole(out: &mut String, document: &Document, device: &Device, joins: &[Join])
     }
     for finding in &device.findings {
         weakness(out, finding)?;
+    }
+    for one in &device.advisories {
+        writeln!(out, "\nadvisory {}, {}: {}: {}", one.advisory, one.weakness, one.verdict, one.reason)?;
     }
     if !joins.is_empty() {
         writeln!(out, "\nJoins")?;
@@ -229,6 +232,11 @@ fn span(first: Option<&str>, last: Option<&str>) -> String {
         (Some(first), Some(last)) if first == last => format!("at {first}"),
         (first, last) => format!("{} to {}", first.unwrap_or("?"), last.unwrap_or("?")),
     }
+}
+
+/// A span for one line: of what follows from a packet's presence alone, the packet.
+fn place(span: &inventory::document::Span) -> String {
+    if span.length == 0 { span.packet.to_string() } else { format!("{} at {}+{}", span.packet, span.offset, span.length) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::export::{Contents, Format};
 use inventory::document::{Device, Finding};
 use inventory::judge::catalogue::{Catalogue, Rule, Severity};
 use inventory::judge::controls;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -103,6 +103,8 @@ struct Line {
     title: String,
     count: u64,
     whom: Vec<String>,
+    /// Why those of this line count no longer, if so.
+    settled: BTreeSet<String>,
 }
 
 impl Findings {
@@ -129,33 +131,44 @@ impl Findings {
     }
 
     fn table(&self, contents: &dyn Contents) -> String {
-        let mut lines: BTreeMap<(std::cmp::Reverse<Option<Severity>>, String), Line> = BTreeMap::new();
+        let mut lines: BTreeMap<(std::cmp::Reverse<Option<Severity>>, String, bool), Line> = BTreeMap::new();
+        let mut left_out = 0u64;
         let mut add = |finding: &Finding, whom: Option<String>| {
-            let key = (std::cmp::Reverse(Severity::from_name(&finding.severity)), finding.rule.clone());
+            let key = (std::cmp::Reverse(Severity::from_name(&finding.severity)), finding.rule.clone(), !is_open(finding));
             let line = lines.entry(key).or_default();
             line.title.clone_from(&finding.title);
             line.count = line.count.saturating_add(finding.count);
             line.whom.extend(whom);
+            line.settled.extend(finding.suppressed.as_ref().map(|why| format!("suppressed: {why}")));
+            line.settled.extend(finding.resolved_since.as_ref().map(|since| format!("resolved since {since}")));
         };
         for finding in contents.head().findings.iter().filter(|finding| finding.scope == "site" && self.is_wanted(finding)) {
             add(finding, None);
         }
         for device in (0..contents.devices()).filter_map(|number| contents.device(number)) {
             device.findings.iter().filter(|finding| self.is_wanted(finding)).for_each(|finding| add(finding, Some(whom(&device))));
+            left_out += device.findings.iter().filter(|finding| !self.all && !is_open(finding)).count() as u64;
         }
         let mut out = String::new();
-        for ((severity, rule), line) in &mut lines {
+        for ((severity, rule, _), line) in &mut lines {
             line.whom.sort();
             let more = line.whom.len().saturating_sub(NAMED_MAX);
             let named: Vec<&str> = line.whom.iter().take(NAMED_MAX).map(String::as_str).collect();
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let severity = severity.0.map_or("", Severity::name);
             let _ = writeln!(out, "{severity:8}  {rule}  {}\n{:19}{}{more}", line.title, "", named.join(", "));
+            for why in line.settled.iter().take(NAMED_MAX) {
+                let _ = writeln!(out, "{:19}{why}", "");
+            }
         }
+        let rules = lines.keys().map(|(_, rule, _)| rule).collect::<BTreeSet<_>>().len();
         let _ = match lines.len() {
             0 => writeln!(out, "Nothing was found that the catalogue knows; see `coverage` for what the capture could not show."),
-            rules => writeln!(out, "\n{rules} rules; `wirecensus explain DEVICE` shows packets and bytes, and the way out."),
+            _ => writeln!(out, "\n{rules} rules; `wirecensus explain DEVICE` shows packets and bytes, and the way out."),
         };
+        if left_out > 0 {
+            let _ = writeln!(out, "{left_out} findings of devices are suppressed or resolved; `--all` shows them, and why.");
+        }
         out
     }
 }

@@ -1,9 +1,11 @@
 //! `suppress`: a finding that somebody answers for.
 
 use super::decide::{Book, key};
-use super::{Done, Failure};
+use super::{Done, Failure, find};
 use crate::capture::text::shown;
+use inventory::Document;
 use inventory::decision::Decision;
+use inventory::document::{Device, Finding};
 use inventory::judge::catalogue::Catalogue;
 use jiff::Timestamp;
 
@@ -49,7 +51,9 @@ impl Suppress {
         if reason.trim().is_empty() && !self.take_back {
             return Err(Failure::usage("--reason: say why somebody answers for it"));
         }
-        let key = if self.device.starts_with("zone:") { shown(&self.device) } else { key(&self.book.document()?, &self.device, false)? };
+        let document = self.book.document()?;
+        let key = if self.device.starts_with("zone:") { shown(&self.device) } else { key(&document, &self.device, false)? };
+        self.notes(&document)?.iter().for_each(|note| eprintln!("note: {note}"));
         let until = self.until.clone().unwrap_or_default();
         let words = match (self.take_back, until.as_str()) {
             (true, _) => format!("{key}: {} counts again", self.rule),
@@ -57,6 +61,28 @@ impl Suppress {
             (false, until) => format!("{key}: {} is suppressed until {until}: {reason}", self.rule),
         };
         self.book.decide(&Decision::Suppress { key, rule: self.rule.clone(), reason, until, author: shown(&self.book.author()) }, &words)
+    }
+
+    /// What may not have been meant: it changes nothing now.
+    fn notes(&self, document: &Document) -> Result<Vec<String>, Failure> {
+        let mut notes = Vec::new();
+        let shows = |findings: &[Finding]| findings.iter().any(|finding| finding.rule == self.rule);
+        let (whose, shown_there) = match self.device.strip_prefix("zone:") {
+            Some(zone) => {
+                let of_zone = |device: &&Device| device.zone.as_deref() == Some(zone) && shows(&device.findings);
+                (format!("the zone {} (a policy may name others)", shown(zone)), document.devices.iter().any(|device| of_zone(&device)))
+            }
+            None => (shown(&self.device), shows(&find::find(document, &self.device)?.findings)),
+        };
+        if !shown_there {
+            notes.push(format!("{} is not found of {whose} now; the decision stands for when it is", self.rule));
+        }
+        if let (Some(until), Some(now)) = (&self.until, &document.as_of)
+            && until <= now
+        {
+            notes.push(format!("that time is over already: the inventory is of {now}"));
+        }
+        Ok(notes)
     }
 }
 
