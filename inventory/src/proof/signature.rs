@@ -2,7 +2,10 @@
 //!
 //! Spec: RFC 8017 §8.1 and §8.2 (RSA), FIPS 186-5 §6.4 (ECDSA), RFC 8032 (Ed25519), RFC 5280 §4.1.2.7 (keys).
 
+use p256::ecdsa as on_p256;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p384::ecdsa as on_p384;
+use p521::ecdsa as on_p521;
 use rsa::pkcs8::DecodePublicKey;
 use rsa::{PublicKey, pkcs1v15::Pkcs1v15Sign, pss::Pss};
 use sha2::{Sha256, Sha384, Sha512};
@@ -168,15 +171,15 @@ fn pss(key: &[u8], digest: &[u8], signature: &[u8]) -> Verdict {
 fn ecdsa(algorithm: &[u8], key: &[u8], digest: &[u8], signature: &[u8]) -> Verdict {
     macro_rules! on {
         ($curve:ident) => {{
-            let Ok(key) = $curve::ecdsa::VerifyingKey::from_public_key_der(key) else { return Verdict::NotChecked("the key cannot be read") };
-            let Ok(signature) = $curve::ecdsa::DerSignature::try_from(signature) else { return Verdict::Bad };
+            let Ok(key) = $curve::VerifyingKey::from_public_key_der(key) else { return Verdict::NotChecked("the key cannot be read") };
+            let Ok(signature) = $curve::DerSignature::try_from(signature) else { return Verdict::Bad };
             verdict(key.verify_prehash(digest, &signature).is_ok())
         }};
     }
     match algorithm.get(EC_KEY.len()..).unwrap_or_default() {
-        P256 => on!(p256),
-        P384 => on!(p384),
-        P521 => on!(p521),
+        P256 => on!(on_p256),
+        P384 => on!(on_p384),
+        P521 => on!(on_p521),
         _ => Verdict::NotChecked("keys on this curve are not verified"),
     }
 }
