@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 600
 BENCH        ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fuzz golden lab
+.PHONY: help setup demo test check bench fuzz golden lab deb
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -38,3 +38,6 @@ golden: ## write tests/golden/ anew from pcaps/; read the difference before you 
 
 lab: ## record the captures of pcaps/ again from real stacks (Debian 12, root)
 	@pcaps/lab/setup.sh && exec pcaps/lab/record.sh
+
+deb: ## the Debian package, in target/debian/
+	@scripts/deb.sh
