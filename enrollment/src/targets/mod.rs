@@ -7,6 +7,10 @@
 //! | `webhook` | [`webhook`] | whatever takes a signed `POST` |
 //! | `file` | [`handoff`] | a folder of files for EST, cloud provisioning, SCEP, ACME, BRSKI, or a table |
 
+mod http;
+pub mod vault;
+mod x509;
+
 use crate::target::{Failure, Reason, Target};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -35,8 +39,9 @@ pub struct Settings {
     pub pki_mount: Option<String>,
     /// Vault: whether devices become entities, too.
     pub identity: bool,
-    /// Vault: the auth mount whose log-in a device uses, for the entity's alias; without it there is none.
-    pub alias_mount: Option<String>,
+    /// Vault: accessor of the auth mount by which devices log in, such as `auth_cert_d3960219`: entities get an alias there. Needs rights
+    /// that the documented policy leaves out, since who holds them can move aliases.
+    pub alias_accessor: Option<String>,
     /// Identity profiles that may be asked for; with a vault each is a PKI role. Empty: any, and the other side decides.
     pub profiles: Vec<String>,
     /// File: `est`, `azure-dps`, `aws-jitp`, `scep`, `acme-eab`, `brski` or `csv`.
@@ -69,9 +74,17 @@ pub struct AppRole {
 /// If the settings do not make one; the message names the option and what it should be.
 pub fn open(name: &str, settings: &Settings) -> Result<Box<dyn Target>, Failure> {
     match settings.kind.as_str() {
+        "vault" => Ok(Box::new(vault::Vault::open(name, settings)?)),
         other => Err(Failure {
             reason: Reason::Unsupported,
             message: format!("target {name}: kind = \"{other}\" is none of vault, enrollment, webhook, file"),
         }),
     }
+}
+
+/// Seconds since 1970, as this machine's clock says: for signatures with a time, and to tell that clocks differ.
+#[allow(clippy::disallowed_methods, reason = "the other side compares it with its own clock")]
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
