@@ -7,8 +7,11 @@
 //! | `webhook` | [`webhook`] | whatever takes a signed `POST` |
 //! | `file` | [`handoff`] | a folder of files for EST, cloud provisioning, SCEP, ACME, BRSKI, or a table |
 
+pub mod contract;
+pub mod handoff;
 mod http;
 pub mod vault;
+pub mod webhook;
 mod x509;
 
 use crate::target::{Failure, Reason, Target};
@@ -75,6 +78,9 @@ pub struct AppRole {
 pub fn open(name: &str, settings: &Settings) -> Result<Box<dyn Target>, Failure> {
     match settings.kind.as_str() {
         "vault" => Ok(Box::new(vault::Vault::open(name, settings)?)),
+        "enrollment" => Ok(Box::new(contract::Contract::open(name, settings)?)),
+        "webhook" => Ok(Box::new(webhook::Webhook::open(name, settings)?)),
+        "file" => Ok(Box::new(handoff::Handoff::open(name, settings)?)),
         other => Err(Failure {
             reason: Reason::Unsupported,
             message: format!("target {name}: kind = \"{other}\" is none of vault, enrollment, webhook, file"),
