@@ -270,3 +270,24 @@ fn certificate(bao: &Bao, why: &dyn Fn(&Settings) -> (Reason, String)) {
     let (reason, text) = why(&settings("somebody"));
     assert!(reason == Reason::Unauthenticated && text.contains("client_cert_file"), "{text}");
 }
+
+/// How long a thousand devices take, and how many requests each. Run by hand: `cargo test -p enrollment --test openbao -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn a_thousand_devices() {
+    let Some(bao) = start() else { return };
+    let mut vault = target(&bao.settings("registrar", false));
+    vault.probe().unwrap();
+    let begun = std::time::Instant::now();
+    for number in 0..1_000 {
+        assert!(!vault.register(&request(&format!("device-{number}"))).unwrap().replayed);
+    }
+    eprintln!("1,000 registered in {:?}", begun.elapsed());
+    let begun = std::time::Instant::now();
+    for number in 0..200 {
+        vault.sign(&request(&format!("device-{number}")), &csr("x")).unwrap();
+    }
+    eprintln!("200 signed in {:?}", begun.elapsed());
+    let listed = bao.admin("LIST", "devices/metadata/inventory", &Value::Null)["data"]["keys"].as_array().unwrap().len();
+    assert_eq!(listed, 1_000);
+}
