@@ -67,9 +67,10 @@ fn signed_once(bao: &Bao, vault: &mut dyn Target, wanted: &Request) {
 
     // The answer was lost between the vault and us: the record bears the mark and no serial.
     let path = format!("devices/data/inventory/{DEVICE}");
-    let mut record = bao.admin("GET", &path, &Value::Null)["data"]["data"].clone();
+    let found = bao.admin("GET", &path, &Value::Null)["data"].clone();
+    let mut record = found["data"].clone();
     record["credential"]["serial"] = Value::Null;
-    bao.admin("POST", &path, &json!({ "data": record }));
+    bao.admin("POST", &path, &json!({ "options": { "cas": found["metadata"]["version"] }, "data": record }));
     assert_eq!(vault.sign(wanted, &request_pem).unwrap().serial, issued.serial, "found again by its key");
 
     let list = vault.issued(&|_| false).unwrap();
@@ -79,7 +80,12 @@ fn signed_once(bao: &Bao, vault: &mut dyn Target, wanted: &Request) {
 
     let colons = issued.serial.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap()).collect::<Vec<_>>().join(":");
     bao.admin("POST", "pki-devices/revoke", &json!({ "serial_number": colons }));
-    assert_eq!(vault.issued(&|_| true).unwrap().revoked, [issued.serial]);
+    assert_eq!(vault.issued(&|_| true).unwrap().revoked, [issued.serial.as_str()]);
+    let policy = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policies/registrar.hcl");
+    bao.policy("no-list", &std::fs::read_to_string(policy).unwrap().replace("certs/revoked", "certs/none"));
+    write(&bao.file("token"), &bao.token("no-list"));
+    let mut by_crl = target(&Settings { token_file: Some(bao.file("token")), ..bao.plain_settings() });
+    assert_eq!(by_crl.issued(&|_| true).unwrap().revoked, [issued.serial.as_str()], "by the revocation list, which everybody may read");
     bao.admin("POST", "pki-devices/roles/ghost", &json!({ "allow_any_name": true, "no_store": true }));
     assert!(!vault.issued(&|_| true).unwrap().complete, "a role that stores nothing leaves none to list");
 }
@@ -143,6 +149,8 @@ fn a_stolen_credential_cannot_lift_itself() {
             assert_eq!(status, 403, "the {thief}'s credential: {method} {path} {body}: {answer}");
         }
     }
+    let overwrite = bao.call(&bao.token("registrar"), "POST", "devices/data/inventory/x", &json!({ "data": {} }));
+    assert_eq!(overwrite.0, 400, "nothing is written without check-and-set: {}", overwrite.1);
     let token = bao.token("sensor");
     let body = json!({ "data": {}, "csr": csr("x") });
     for path in ["devices/data/inventory/x", "devices/data/posture/x", "identity/entity/name/dev-x", "pki-devices/sign/iot-camera"] {

@@ -76,7 +76,9 @@ fn start_once(binary: &Path) -> Option<Bao> {
     let child = command.spawn().unwrap();
     let agent = agent(&ca.pem());
     let mut bao = Bao { child, folder, port, agent, root: String::new(), unseal_key: String::new(), ca };
+    let begun = std::time::Instant::now();
     while bao.call("", "GET", "sys/health", &Value::Null).0 == 0 {
+        assert!(begun.elapsed() < START, "OpenBao does not get up: {}", std::fs::read_to_string(bao.file("log")).unwrap_or_default());
         if bao.child.try_wait().unwrap().is_some() {
             return None;
         }
@@ -221,6 +223,12 @@ impl Bao {
     /// As `docs/enrollment.md` tells the vault's people.
     fn set_up(&self) {
         self.admin("POST", "sys/mounts/devices", &json!({ "type": "kv", "options": { "version": "2" } }));
+        // A new mount of KV version 2 is not there for a moment.
+        let begun = std::time::Instant::now();
+        while self.call(&self.root, "POST", "devices/config", &json!({ "cas_required": true })).0 != 204 {
+            assert!(begun.elapsed() < START, "the KV mount does not get ready");
+            std::thread::sleep(Duration::from_millis(100));
+        }
         self.admin("POST", "sys/mounts/pki-devices", &json!({ "type": "pki", "config": { "max_lease_ttl": "87600h" } }));
         let root = json!({ "common_name": "Plant Device CA", "ttl": "87600h", "key_type": "ec", "key_bits": 256 });
         self.admin("POST", "pki-devices/root/generate/internal", &root);
