@@ -130,6 +130,9 @@ fn a_stolen_credential_cannot_lift_itself() {
         ("POST", "pki-devices/revoke", json!({ "serial_number": "00:01" })),
         ("POST", "pki-devices/sign-verbatim", json!({ "csr": csr("x") })),
         ("POST", "pki-devices/sign-verbatim/iot-camera", json!({ "csr": csr("x") })),
+        ("POST", "pki-devices/sign/iot-camera", json!({ "csr": csr("x"), "not_after": "9999-12-31T23:59:59Z" })),
+        ("POST", "pki-devices/sign/iot-camera", json!({ "common_name": "dev-x" })),
+        ("POST", "devices/config", json!({ "cas_required": false })),
         ("POST", "pki-devices/roles/iot-camera", json!({ "allow_any_name": true })),
         ("POST", "pki-devices/root/sign-intermediate", json!({ "csr": csr("x"), "common_name": "ca" })),
         ("DELETE", "devices/metadata/inventory/x", none.clone()),
@@ -156,6 +159,11 @@ fn a_stolen_credential_cannot_lift_itself() {
     for path in ["devices/data/inventory/x", "devices/data/posture/x", "identity/entity/name/dev-x", "pki-devices/sign/iot-camera"] {
         assert_eq!(bao.call(&token, "POST", path, &body).0, 403, "a sensor: {path}");
     }
+    bao.admin("POST", "sys/mounts/pki-sensors", &json!({ "type": "pki" }));
+    bao.admin("POST", "pki-sensors/root/generate/internal", &json!({ "common_name": "Sensors", "key_type": "ec" }));
+    bao.admin("POST", "pki-sensors/roles/sensor", &json!({ "allow_any_name": true, "key_type": "any", "server_flag": false }));
+    let own = json!({ "csr": csr("sensor-1"), "common_name": "sensor-1", "ttl": "24h" });
+    assert_eq!(bao.call(&token, "POST", "pki-sensors/sign/sensor", &own).0, 200, "its own certificate is all that it gets");
     let query = bao.call(&bao.token("registrar"), "POST", "identity/entity/name/dev-query?policies=admins", &json!({})).0;
     let made = bao.admin("GET", "identity/entity/name/dev-query", &Value::Null);
     assert!(query == 403 || made["data"]["policies"] == json!([]), "nor by the query: {made}");
@@ -171,7 +179,15 @@ fn too_wide(bao: &Bao, accessor: &str) {
     let settings = Settings { token_file: Some(bao.file("token")), alias_accessor: Some(accessor.to_owned()), ..bao.plain_settings() };
     let mut vault = target(&settings);
     let excess = vault.probe().unwrap().excess.join("\n");
-    for path in ["pki-devices/issue/", "pki-devices/revoke", "identity/entity-alias", "sys/mounts", "sys/policies/acl/"] {
+    for path in [
+        "pki-devices/issue/",
+        "pki-devices/revoke",
+        "identity/entity-alias",
+        "sys/mounts",
+        "sys/policies/acl/",
+        "pki-devices/roles/",
+        "devices/config",
+    ] {
         assert!(excess.contains(path), "{path} in {excess}");
     }
     vault.register(&request("linked")).unwrap();
