@@ -1,121 +1,96 @@
-//! An approval: the signed statement of a person over exactly what would be sent. It is checked where things are sent from, each time.
+//! What a person signs when he agrees or refuses, and whether that is enough.
 
-use crate::request::{Request, canonical};
+use crate::policy::Policy;
+use crate::request::Request;
 use crate::sign::{Key, verify};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A person whose word counts.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Approver {
-    /// Who it is.
-    pub name: String,
-    /// The public key, in hexadecimal.
-    pub public_key: String,
-}
-
-/// Yes or no.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Decision {
-    /// Yes.
-    Approve,
-    /// No.
-    Reject,
-}
-
-/// What is signed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// What is signed. It binds what an approval is about, so that a device seen once more keeps it and a changed one does not.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Statement {
     /// The request's id.
     pub request: String,
-    /// Its binding digest: a device that changed has another.
+    /// [`Request::binding_digest`].
     pub binding: String,
-    /// Yes or no.
-    pub decision: Decision,
-    /// When it was signed, milliseconds since 1970.
+    /// `approve` or `reject`.
+    pub decision: String,
+    /// The person's name in the policy.
+    pub approver: String,
+    /// Seconds since 1970.
     pub at: i64,
 }
 
 /// A statement with its signature.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Signed {
-    /// What is signed.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Approval {
+    /// What is said.
     pub statement: Statement,
-    /// The public key, in hexadecimal.
-    pub key: String,
-    /// The signature over the canonical JSON of the statement, in hexadecimal.
+    /// Over its canonical JSON, hexadecimal.
     pub signature: String,
 }
 
-/// Clocks of two machines may differ by this; a statement from later than that is none.
-const SKEW: i64 = 5 * 60 * 1000;
-
-impl Signed {
-    /// Signs a decision on a request.
+impl Approval {
+    /// Signs.
     #[must_use]
-    pub fn new(request: &Request, decision: Decision, at: i64, key: &Key) -> Self {
-        let statement = Statement { request: request.id.clone(), binding: request.binding_digest(), decision, at };
-        let signature = key.sign(&canonical(&statement));
-        Self { statement, key: key.public(), signature }
+    pub fn sign(key: &Key, statement: Statement) -> Self {
+        Self { signature: key.sign(&statement), statement }
     }
 
-    /// Whose word it is, if it counts for this request as it stands.
+    /// Whether it counts for this request under this policy.
     ///
     /// # Errors
-    /// Why it does not count.
-    pub fn by<'a>(&self, request: &Request, approvers: &'a [Approver], now: i64) -> Result<&'a str, String> {
-        let person = approvers.iter().find(|one| one.public_key == self.key);
-        let person = person.ok_or_else(|| format!("the key {} is none of an approver", self.key))?;
-        if !verify(&self.key, &canonical(&self.statement), &self.signature) {
-            return Err(format!("the signature is not that of {}", person.name));
+    /// Why not.
+    pub fn check(&self, request: &Request, policy: &Policy) -> Result<(), String> {
+        let Statement { binding, approver, .. } = &self.statement;
+        let Some(known) = policy.approver.iter().find(|known| known.name == *approver) else {
+            return Err(format!("{approver} is no approver: the policy lists {:?}", names(policy)));
+        };
+        if self.statement.request != request.id || *binding != request.binding_digest() {
+            return Err("it is about something else: the request is another one, or has changed since".to_owned());
         }
-        if person.name == request.requested_by {
-            return Err(format!("{} asked for it, and cannot approve it", person.name));
+        if !verify(&known.public_key, &self.statement, &self.signature) {
+            return Err(format!("it is not signed with the key of {approver}"));
         }
-        if self.statement.request != request.id {
-            return Err("it speaks of another request".to_owned());
+        if request.requested_by == format!("person:{approver}") {
+            return Err(format!("{approver} asked for it himself: others must agree"));
         }
-        if self.statement.binding != request.binding_digest() {
-            return Err("the device changed since: review it and approve it again".to_owned());
-        }
-        if self.statement.at > now.saturating_add(SKEW) {
-            return Err("it was signed in the future: check the clocks".to_owned());
-        }
-        Ok(&person.name)
+        Ok(())
     }
 }
 
-/// Distinct people who approve a request as it stands.
+fn names(policy: &Policy) -> Vec<&str> {
+    policy.approver.iter().map(|approver| approver.name.as_str()).collect()
+}
+
+/// How many people agree, of those whose word still counts.
 #[must_use]
-pub fn people<'a>(request: &Request, signed: &[Signed], approvers: &'a [Approver], now: i64) -> BTreeSet<&'a str> {
-    let yes = signed.iter().filter(|one| one.statement.decision == Decision::Approve);
-    yes.filter_map(|one| one.by(request, approvers, now).ok()).collect()
+pub fn agreeing(approvals: &[Approval], request: &Request, policy: &Policy) -> usize {
+    let counts = |approval: &&Approval| approval.statement.decision == "approve" && approval.check(request, policy).is_ok();
+    approvals.iter().filter(counts).map(|approval| &approval.statement.approver).collect::<BTreeSet<_>>().len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Identifiers;
+    use crate::policy::Approver;
 
     #[test]
-    fn only_distinct_listed_people_other_than_the_requester_count_and_only_for_what_they_saw() {
-        let folder = tempfile::tempdir().unwrap();
-        let key = |name: &str| Key::create(&folder.path().join(name)).unwrap();
-        let (ann, bob, eve) = (key("ann"), key("bob"), key("eve"));
-        let person = |name: &str, key: &Key| Approver { name: name.to_owned(), public_key: key.public() };
-        let list = [person("ann", &ann), person("bob", &bob)];
-        let request = Request { id: "r".to_owned(), requested_by: "policy:x".to_owned(), ..Request::default() };
-        let yes = |key: &Key| Signed::new(&request, Decision::Approve, 1, key);
-        assert_eq!(people(&request, &[yes(&ann), yes(&ann), yes(&eve)], &list, 1).len(), 1);
-        assert_eq!(people(&request, &[yes(&ann), yes(&bob)], &list, 1).len(), 2);
-        let asked = Request { requested_by: "ann".to_owned(), ..request.clone() };
-        assert_eq!(people(&asked, &[yes(&ann), yes(&bob)], &list, 1).len(), 1);
-        let forged = Signed { signature: yes(&bob).signature, ..yes(&ann) };
-        assert!(forged.by(&request, &list, 1).unwrap_err().contains("not that of ann"));
-        let changed = Request { identifiers: Identifiers { ip: vec!["10.0.0.1".to_owned()], ..Identifiers::default() }, ..request.clone() };
-        assert!(yes(&ann).by(&changed, &list, 1).unwrap_err().contains("changed"));
-        let later = Signed::new(&request, Decision::Approve, SKEW + 2, &ann);
-        assert!(later.by(&request, &list, 1).unwrap_err().contains("future"));
+    fn one_person_is_one_however_often_he_signs_and_a_changed_device_voids_it() {
+        let (anna, eve) = (Key::generate().unwrap(), Key::generate().unwrap());
+        let policy = Policy { approver: vec![Approver { name: "anna".into(), public_key: anna.public() }], ..Policy::default() };
+        let mut request = Request { id: "1".into(), ..Request::default() };
+        let say = |key: &Key, approver: &str, at, request: &Request| {
+            let (id, binding) = (request.id.clone(), request.binding_digest());
+            Approval::sign(key, Statement { request: id, binding, decision: "approve".into(), approver: approver.into(), at })
+        };
+        let twice = [say(&anna, "anna", 1, &request), say(&anna, "anna", 2, &request), say(&eve, "anna", 3, &request), say(&eve, "eve", 4, &request)];
+        assert_eq!(agreeing(&twice, &request, &policy), 1);
+        assert!(twice[2].check(&request, &policy).unwrap_err().contains("not signed with the key of anna"));
+        assert!(twice[3].check(&request, &policy).unwrap_err().contains("eve is no approver"));
+        request.identifiers.mac.push("00:80:f4:01:02:03".into());
+        assert_eq!(agreeing(&twice, &request, &policy), 0);
+        let own = Request { requested_by: "person:anna".into(), ..request };
+        assert!(say(&anna, "anna", 5, &own).check(&own, &policy).unwrap_err().contains("himself"));
     }
 }

@@ -1,89 +1,71 @@
-//! The audit log: entries of which each carries the hash of the one before. Changing one, or taking one out, breaks the chain; taking
-//! away the end is seen where a later head is known, which is why `audit verify` prints it.
+//! What was decided and done, in an order that nobody can change unseen: each entry carries the hash of the one before.
 
-use crate::request::{canonical, digest};
-use serde::{Deserialize, Serialize};
+use crate::request::canonical;
+use crate::sign::hex;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-/// Hash before the first entry.
-pub const START: &str = "sha256:";
-
-/// What happened.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// One entry.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Entry {
-    /// From 1, without gaps.
-    pub sequence: u32,
-    /// Milliseconds since 1970.
+    /// From 1, without a gap.
+    pub sequence: i64,
+    /// Seconds since 1970.
     pub at: i64,
-    /// The hash of the entry before.
-    pub before: String,
-    /// `taken`, `approval`, `sent`, `answer`, `state`, …
-    pub what: String,
-    /// Who did it.
-    pub who: String,
-    /// The request, or what else it is about.
-    pub about: String,
-    /// In words; never a credential.
+    /// Who: `sensor:ID`, `person:NAME`, `registrar`.
+    pub actor: String,
+    /// What was done.
+    pub action: String,
+    /// To which request or target.
+    pub subject: String,
+    /// With which outcome; never a credential.
     pub detail: String,
+    /// Hash of the entry before, hexadecimal; of the first, zeros.
+    pub before: String,
 }
 
 impl Entry {
-    /// Its hash.
+    /// Hash of the entry, hexadecimal SHA-256 over its canonical JSON.
     #[must_use]
     pub fn hash(&self) -> String {
-        digest(&canonical(self))
+        hex(&Sha256::digest(canonical(self)))
+    }
+
+    /// What stands before the first.
+    #[must_use]
+    pub fn origin() -> String {
+        hex(&[0; 32])
     }
 }
 
-/// Checks the chain, and that a head which was written down elsewhere is still in it. Gives the head.
+/// What is wrong with a log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broken {
+    /// Number of the entry.
+    pub sequence: i64,
+    /// What.
+    pub what: &'static str,
+}
+
+/// Follows a log from its first entry; gives the hash of the last, to be kept elsewhere: by it a log that lost its end is found out.
 ///
 /// # Errors
-/// Which entry is wrong, and how.
-pub fn verify(rows: &[(Entry, String)], known: Option<&str>) -> Result<String, String> {
-    let mut before = START.to_owned();
-    for (place, (entry, hash)) in (1..).zip(rows) {
-        if entry.sequence != place {
-            return Err(format!("entry {place} is missing"));
+/// The first entry that does not follow from the one before.
+pub fn verify(entries: impl Iterator<Item = (Entry, String)>) -> Result<(i64, String), Broken> {
+    let (mut count, mut last) = (0, Entry::origin());
+    for (entry, hash) in entries {
+        count += 1;
+        let broken = |what| Err(Broken { sequence: entry.sequence, what });
+        if entry.sequence != count {
+            return broken("an entry before it is missing");
         }
-        if entry.before != before || entry.hash() != *hash {
-            return Err(format!("entry {place} was changed, or the one before it"));
+        if entry.before != last {
+            return broken("it does not follow from the entry before it");
         }
-        before.clone_from(hash);
-    }
-    match known {
-        Some(known) if known != START && !rows.iter().any(|(_, hash)| hash == known) => {
-            Err("the log ends before the head that is known: its end was taken away, or it was written anew".to_owned())
+        if entry.hash() != hash {
+            return broken("it was changed");
         }
-        _ => Ok(before),
+        last = hash;
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows() -> Vec<(Entry, String)> {
-        let mut before = START.to_owned();
-        let entries = (1..=3).map(|sequence| {
-            let text = String::new();
-            let entry = Entry { sequence, at: 1, before: before.clone(), what: "state".into(), who: text.clone(), about: text.clone(), detail: text };
-            before = entry.hash();
-            (entry, before.clone())
-        });
-        entries.collect()
-    }
-
-    #[test]
-    fn whatever_is_changed_or_taken_out_is_seen() {
-        let rows = rows();
-        let head = verify(&rows, None).unwrap();
-        assert_eq!(verify(&rows, Some(&head)), Ok(head.clone()));
-        for place in 0..3 {
-            let mut changed = rows.clone();
-            changed[place].0.detail = "other".to_owned();
-            assert!(verify(&changed, None).is_err());
-            let mut shorter = rows.clone();
-            shorter.remove(place);
-            assert!(verify(&shorter, Some(&head)).is_err(), "{place}");
-        }
-    }
+    Ok((count, last))
 }

@@ -1,201 +1,180 @@
-//! Who becomes a candidate, and for what: the registrar's rules. The first rule that fits decides.
+//! What an operator lets happen: who becomes a candidate, what is proposed for him, who must agree, how much at a time.
 
-use inventory::document::Device;
+use crate::targets::Settings;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// What the registrar was told to propose, and how much of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// The table `[enrollment]` of the configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// In order; the first that fits decides.
-    pub rules: Vec<Rule>,
-    /// New requests that are taken in within an hour.
-    pub per_hour: u32,
-    /// Requests that may wait for approval or delivery at a time.
-    pub in_flight: u32,
-    /// Distinct people who must approve. 0 is the single-operator mode, which every status shows.
+    /// How many people must agree, none of them who proposed. 0: nobody is asked, which every status shows.
     pub approvals_required: u8,
+    /// Requests that become known to targets in an hour. A slip in a rule then costs an hour's worth, not a plant's.
+    pub per_hour: u32,
+    /// Requests that targets know and that have no identity yet: more wait.
+    pub in_flight: u32,
+    /// Who may approve.
+    pub approver: Vec<Approver>,
+    /// Whose proposals are taken in. Empty: only those of this machine's own key.
+    pub sensor: Vec<Sensor>,
+    /// Who becomes a candidate; the first rule that fits decides.
+    pub rule: Vec<Rule>,
+    /// Where requests go to.
+    pub targets: BTreeMap<String, Settings>,
 }
+
+/// Two people, as IEC 62443-2-1 and every bank ask for what cannot be undone easily.
+const APPROVALS_DEFAULT: u8 = 2;
+const PER_HOUR_DEFAULT: u32 = 100;
+const IN_FLIGHT_DEFAULT: u32 = 500;
+/// What a rule asks of an identifier's confidence: what is told by others or inferred is below.
+const CONFIDENCE_DEFAULT: u8 = 70;
 
 impl Default for Policy {
     fn default() -> Self {
-        // A person can review some ten an hour; a hundred are a day's work for two.
-        Self { rules: Vec::new(), per_hour: 100, in_flight: 1000, approvals_required: 2 }
+        Self {
+            approvals_required: APPROVALS_DEFAULT,
+            per_hour: PER_HOUR_DEFAULT,
+            in_flight: IN_FLIGHT_DEFAULT,
+            approver: Vec::new(),
+            sensor: Vec::new(),
+            rule: Vec::new(),
+            targets: BTreeMap::new(),
+        }
     }
 }
 
-/// One rule. An empty list means any.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Rule {
-    /// For people; stands in every request as `policy:NAME`.
+/// A person who may approve.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approver {
+    /// As he stands in the audit log.
     pub name: String,
-    /// Sites.
-    pub sites: Vec<String>,
-    /// Classes of the document.
-    pub classes: Vec<String>,
-    /// Types of the document.
-    pub types: Vec<String>,
-    /// Rules of findings, of which one must be open.
-    pub findings: Vec<String>,
-    /// States of `managed`; empty: `unmanaged` alone, because what no list covers may well be managed.
-    pub managed: Vec<String>,
-    /// Least confidence of what names it, in percent.
-    pub confidence: u8,
-    /// The target's name.
-    pub target: String,
-    /// The target's profile.
-    pub profile: String,
-    /// Methods that the target supports; empty: whatever the device offers first.
-    pub methods: Vec<String>,
-    /// Which credentials are asked for.
-    pub credentials: Vec<String>,
-    /// How long, such as `720h`.
-    pub ttl: String,
-    /// The common name, with `{id}`, `{mac}`, `{serial}`, `{hostname}`, `{ip}` and `{site}`.
-    pub common_name: String,
-    /// Alternative names, likewise, each with its kind: `dns:{hostname}`.
-    pub sans: Vec<String>,
+    /// Ed25519, 64 hexadecimal digits.
+    pub public_key: String,
 }
 
-/// Why a device is no candidate, or by which rule and method it is one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Verdict<'a> {
-    /// A candidate.
-    Candidate(&'a Rule, &'a str),
-    /// Not, and why.
-    Not(String),
+/// A sensor that may propose.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sensor {
+    /// For people.
+    pub name: String,
+    /// Ed25519, 64 hexadecimal digits.
+    pub public_key: String,
+}
+
+/// Who becomes a candidate, and for what. An empty list asks nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rule {
+    /// As it stands in requests.
+    pub name: String,
+    /// Of these sites.
+    pub site: Vec<String>,
+    /// Of these classes. `unknown` is never a candidate, whatever stands here.
+    pub class: Vec<String>,
+    /// Of these types.
+    #[serde(rename = "type")]
+    pub kind: Vec<String>,
+    /// Seen so. `external` is never a candidate.
+    pub reach: Vec<String>,
+    /// In these states of management.
+    pub managed: Vec<String>,
+    /// With one of these findings open, by the rules' ids.
+    pub finding: Vec<String>,
+    /// At least so sure of what identifies it, in percent.
+    pub confidence: u8,
+    /// To which target.
+    pub target: String,
+    /// Which identity profile.
+    pub profile: String,
+    /// How the identity reaches it; else the first way that nothing blocks.
+    pub method: Option<String>,
+    /// How long it should hold.
+    pub ttl: String,
+    /// The common name, with `{id}`, `{mac}`, `{serial}`, `{hostname}`, `{site}`.
+    pub common_name: String,
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        let all = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Self {
+            name: String::new(),
+            site: Vec::new(),
+            class: Vec::new(),
+            kind: Vec::new(),
+            reach: all(&["local", "routed"]),
+            managed: all(&["unmanaged", "unknown"]),
+            finding: Vec::new(),
+            confidence: CONFIDENCE_DEFAULT,
+            target: String::new(),
+            profile: String::new(),
+            method: None,
+            ttl: "720h".to_owned(),
+            common_name: "dev-{id}".to_owned(),
+        }
+    }
 }
 
 impl Policy {
-    /// Judges a device.
-    #[must_use]
-    pub fn judge<'a>(&'a self, device: &'a Device) -> Verdict<'a> {
-        if let Some(why) = never(device) {
-            return Verdict::Not(why);
+    /// Reads the table `[enrollment]` of a configuration; without one it is the default, by which nothing is proposed or sent.
+    ///
+    /// # Errors
+    /// What is not understood, with its line, and what cannot be meant.
+    pub fn of_toml(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize, Default)]
+        struct Whole {
+            #[serde(default)]
+            enrollment: Policy,
         }
-        let Some(rule) = self.rules.iter().find(|rule| rule.fits(device)) else {
-            return Verdict::Not("no rule of the policy fits it".to_owned());
-        };
-        match rule.method(device) {
-            Some(method) => Verdict::Candidate(rule, method),
-            None => Verdict::Not(format!("rule {}: no method without blockers that the target supports", rule.name)),
+        let policy = toml::from_str::<Whole>(text).map_err(|error| error.to_string())?.enrollment;
+        policy.check()?;
+        Ok(policy)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (at, rule) in self.rule.iter().enumerate() {
+            let number = at + 1;
+            for (option, value) in [("name", &rule.name), ("target", &rule.target), ("profile", &rule.profile)] {
+                if value.is_empty() {
+                    return Err(format!("[[enrollment.rule]] {number}: `{option}` is missing"));
+                }
+            }
+            if !self.targets.contains_key(&rule.target) {
+                let known: Vec<&str> = self.targets.keys().map(String::as_str).collect();
+                return Err(format!("rule {}: there is no target {:?}; there are {known:?}", rule.name, rule.target));
+            }
         }
+        let mut known = std::collections::BTreeSet::new();
+        for approver in &self.approver {
+            if !known.insert(&approver.name) || !known.insert(&approver.public_key) {
+                return Err(format!("approver {}: the name or the key stands there twice; two people have two keys", approver.name));
+            }
+        }
+        Ok(())
     }
-}
-
-/// What no rule can make a candidate: what is not ours, what we do not know, and what stands for several.
-fn never(device: &Device) -> Option<String> {
-    // A closed list of what may be: what a later version of the document adds is not enrolled by accident.
-    match device.kind.as_str() {
-        "device" => {}
-        kind => return Some(format!("a {kind} is no single device of its own")),
-    }
-    if !matches!(device.reach.as_str(), "local" | "routed") {
-        return Some("it is external: not ours".to_owned());
-    }
-    if device.class == "unknown" || device.class.is_empty() {
-        return Some("its class is unknown".to_owned());
-    }
-    if device.replaced_by.is_some() {
-        return Some("another device took its place".to_owned());
-    }
-    None
-}
-
-impl Rule {
-    fn fits(&self, device: &Device) -> bool {
-        let any = |list: &[String], value: &str| list.is_empty() || list.iter().any(|one| one == value);
-        let managed = match self.managed.as_slice() {
-            [] => device.managed.state == "unmanaged",
-            list => list.contains(&device.managed.state),
-        };
-        let open = |rule: &String| device.findings.iter().any(|one| one.rule == *rule && one.status == "open" && one.suppressed.is_none());
-        managed
-            && any(&self.sites, &device.site)
-            && any(&self.classes, &device.class)
-            && any(&self.types, &device.kind_of_device)
-            && (self.findings.is_empty() || self.findings.iter().any(open))
-            && confidence(device) >= self.confidence
-    }
-
-    fn method<'a>(&self, device: &'a Device) -> Option<&'a str> {
-        let supported = |method: &str| self.methods.is_empty() || self.methods.iter().any(|one| one.eq_ignore_ascii_case(method));
-        let free = device.enrollability.iter().find(|way| way.blockers.is_empty() && supported(&way.method));
-        free.map(|way| way.method.as_str())
-    }
-}
-
-/// Of the weakest statement that counts among maker, model and serial number; 0 if there is none.
-#[must_use]
-pub fn confidence(device: &Device) -> u8 {
-    let named = ["vendor", "model", "serial"].iter().filter_map(|name| device.attributes.get(*name));
-    named.map(|attribute| if attribute.conflict { 0 } else { attribute.confidence }).min().unwrap_or(0)
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use inventory::document::{AttributeRecord, Enrollability, Evidence};
 
-    pub(crate) fn rule() -> Rule {
-        let text = |text: &str| text.to_owned();
-        Rule {
-            name: text("cameras"),
-            classes: vec![text("surveillance")],
-            target: text("vault"),
-            profile: text("camera"),
-            ttl: text("720h"),
-            common_name: text("cam-{mac}"),
-            confidence: 60,
-            ..Rule::default()
-        }
-    }
-
-    pub(crate) fn policy() -> Policy {
-        Policy { rules: vec![rule()], ..Policy::default() }
-    }
-
-    pub(crate) fn camera() -> Device {
-        let text = |text: &str| text.to_owned();
-        let mut device = Device { id: text("d-1"), kind: text("device"), reach: text("local"), class: text("surveillance"), ..Device::default() };
-        device.macs = vec![text("44:19:b6:0a:00:22")];
-        device.hostnames = vec![text("cam-1")];
-        device.managed.state = text("unmanaged");
-        let evidence = vec![Evidence { protocol: text("http"), field: text("server"), quote: text("secret"), ..Evidence::default() }];
-        let model = AttributeRecord { value: text("DS-2"), confidence: 90, class: text("declared"), evidence, ..AttributeRecord::default() };
-        device.attributes.insert(text("model"), model.clone());
-        device.attributes.insert(text("user"), AttributeRecord { value: text("alice"), ..model });
-        let blocked = Enrollability { method: text("BRSKI"), blockers: vec![text("x")], ..Enrollability::default() };
-        device.enrollability = vec![blocked, Enrollability { method: text("manual CSR"), ..Enrollability::default() }];
-        device
-    }
-
-    fn not(change: impl FnOnce(&mut Device)) -> bool {
-        let mut device = camera();
-        change(&mut device);
-        matches!(policy().judge(&device), Verdict::Not(_))
+    #[test]
+    fn without_a_table_nothing_is_proposed_and_two_people_must_agree() {
+        let policy = Policy::of_toml("db = \"x\"").unwrap();
+        assert_eq!((policy.approvals_required, policy.rule.len(), policy.targets.len()), (2, 0, 0));
     }
 
     #[test]
-    fn a_fitting_device_gets_the_first_method_without_blockers() {
-        let (policy, device) = (policy(), camera());
-        assert_eq!(policy.judge(&device), Verdict::Candidate(&rule(), "manual CSR"));
-    }
-
-    #[test]
-    fn what_is_not_ours_not_known_or_several_is_never_a_candidate() {
-        assert!(!not(|_| ()));
-        assert!(not(|device| device.reach = "external".to_owned()));
-        assert!(not(|device| device.reach = "routed-external".to_owned()));
-        assert!(not(|device| device.class = "unknown".to_owned()));
-        assert!(not(|device| device.kind = "ghost".to_owned()));
-        assert!(not(|device| device.kind = "represents_many".to_owned()));
-    }
-
-    #[test]
-    fn a_managed_an_uncertain_and_a_contradictory_device_are_none() {
-        assert!(not(|device| device.managed.state = "listed".to_owned()));
-        assert!(not(|device| device.managed.state = "unknown".to_owned()));
-        assert!(not(|device| device.attributes.get_mut("model").unwrap().confidence = 59));
-        assert!(not(|device| device.attributes.get_mut("model").unwrap().conflict = true));
-        assert!(not(|device| device.enrollability.truncate(1)));
+    fn what_cannot_be_meant_is_told() {
+        let told = |text: &str| Policy::of_toml(text).unwrap_err();
+        assert!(told("[enrollment]\napproval_required = 1").contains("approval_required"));
+        assert!(told("[[enrollment.rule]]\nname = \"r\"\nprofile = \"p\"").contains("`target` is missing"));
+        assert!(told("[[enrollment.rule]]\nname = \"r\"\nprofile = \"p\"\ntarget = \"v\"").contains("no target \"v\""));
+        let twice = "[[enrollment.approver]]\nname = \"a\"\npublic_key = \"1\"\n[[enrollment.approver]]\nname = \"b\"\npublic_key = \"1\"";
+        assert!(told(twice).contains("two people have two keys"));
     }
 }

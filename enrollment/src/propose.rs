@@ -1,107 +1,150 @@
-//! From the inventory document and the policy to requests. Personal data and captured text stay behind: only what is listed here goes out.
+//! From an inventory to requests: for each device that a rule names what would be asked for it, or why nothing is.
 
-use crate::policy::{Policy, Rule, Verdict, confidence};
+use crate::policy::{Policy, Rule};
 use crate::request::{Identifiers, Proof, Request, Requested, SCHEMA, canonical, digest};
-use inventory::Document;
-use inventory::document::Device;
-use std::collections::BTreeMap;
+use inventory::document::{Device, Document};
 use uuid::Uuid;
 
-/// Namespace of requests' ids. A random UUID, fixed for ever.
-const REQUESTS: Uuid = Uuid::from_u128(0x93b6_0f1e_57c4_4d2b_8a90_6e1d_c23f_70a5);
+/// Attributes that a request shows, with their evidence. Names of people and places are none of them.
+const SHOWN: &[&str] = &["vendor", "model", "order_number", "serial", "firmware", "hardware", "os", "class", "type"];
 
-/// Attributes that go out. All others stay: users, owners and locations are personal data or the plant's own business.
-const ATTRIBUTES: &[&str] = &["vendor", "model", "order_number", "firmware", "hardware", "serial", "os", "mac_vendor"];
+/// Pieces of evidence in a request: the vault's people read it, and can follow each to its packet.
+const EVIDENCE_MAX: usize = 16;
 
-/// Classes whose names tend to be those of people ("Anna's phone").
-const PERSONAL: &[&str] = &["mobile", "office"];
-
-/// Pieces of evidence an attribute: the first ones say what there is to say.
-const PROOFS_MAX: usize = 4;
-
-/// A request for every candidate, in the order of the document.
-#[must_use]
-pub fn propose(document: &Document, policy: &Policy, sensor: &str) -> Vec<Request> {
-    let requests = document.devices.iter().filter_map(|device| match policy.judge(device) {
-        Verdict::Candidate(rule, method) => request(device, rule, method, sensor),
-        Verdict::Not(_) => None,
-    });
-    requests.collect()
+/// A device that a rule names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// The device's id.
+    pub device: String,
+    /// How people call it.
+    pub label: String,
+    /// By which rule.
+    pub rule: String,
+    /// What would be proposed, or why nothing is.
+    pub outcome: Result<Box<Request>, String>,
 }
 
-/// The request of one device; none if a name that the rule asks for cannot be formed.
+/// Every device that a rule names, in the document's order.
 #[must_use]
-pub fn request(device: &Device, rule: &Rule, method: &str, sensor: &str) -> Option<Request> {
+pub fn candidates(document: &Document, policy: &Policy) -> Vec<Candidate> {
+    document.devices.iter().filter_map(|device| candidate(device, policy)).collect()
+}
+
+fn candidate(device: &Device, policy: &Policy) -> Option<Candidate> {
+    // What is no device, what is not ours and what nobody recognised is never proposed.
+    if device.kind != "device" || device.reach == "external" || device.class == "unknown" || device.replaced_by.is_some() {
+        return None;
+    }
+    let rule = policy.rule.iter().find(|rule| fits(rule, device))?;
+    let outcome = request(device, rule).map(Box::new);
+    let label = device.hostnames.first().or_else(|| device.ips.first()).or_else(|| device.macs.first());
+    Some(Candidate { device: device.id.clone(), label: label.unwrap_or(&device.id).clone(), rule: rule.name.clone(), outcome })
+}
+
+fn fits(rule: &Rule, device: &Device) -> bool {
+    let among = |list: &[String], value: &str| list.is_empty() || list.iter().any(|one| one == value);
+    let finding = rule.finding.is_empty()
+        || device.findings.iter().any(|finding| finding.status == "open" && finding.suppressed.is_none() && rule.finding.contains(&finding.rule));
+    among(&rule.site, &device.site)
+        && among(&rule.class, &device.class)
+        && among(&rule.kind, &device.kind_of_device)
+        && among(&rule.reach, &device.reach)
+        && among(&rule.managed, &device.managed.state)
+        && finding
+}
+
+fn request(device: &Device, rule: &Rule) -> Result<Request, String> {
+    if device.managed.state == "conflict" {
+        return Err(format!("its identity is in conflict: {}", device.managed.reason));
+    }
     let identifiers = identifiers(device);
+    if identifiers.mac.is_empty() && identifiers.serial.is_empty() && identifiers.cert_sha256.is_empty() {
+        return Err("nothing identifies it but an address, which another may have tomorrow".to_owned());
+    }
+    let confidence = device.attributes.get("type").map_or(0, |record| record.confidence);
+    if confidence < rule.confidence {
+        return Err(format!("its type is sure to {confidence} %, and the rule asks for {}", rule.confidence));
+    }
+    let method = method(device, rule)?;
     let evidence = evidence(device);
-    let mut device_keys: Vec<String> = std::iter::once(&device.id).chain(&device.aliases).cloned().collect();
+    let mut device_keys: Vec<String> = device.aliases.iter().chain([&device.id]).cloned().collect();
     device_keys.sort();
-    device_keys.dedup();
-    let name = |template: &String| filled(template, device, &identifiers);
+    let common_name = common_name(&rule.common_name, device, &identifiers);
     let requested = Requested {
-        credentials: rule.credentials.clone(),
+        credentials: if method == "none" { Vec::new() } else { vec!["x509-client".to_owned()] },
         csr_pem: None,
         ttl: rule.ttl.clone(),
-        common_name: name(&rule.common_name)?,
-        sans: rule.sans.iter().map(name).collect::<Option<_>>()?,
+        sans: vec![format!("uri:urn:uuid:{}", device.id)],
+        common_name,
     };
-    let known = ATTRIBUTES.iter().filter_map(|name| Some(((*name).to_owned(), device.attributes.get(*name)?.value.clone())));
-    let mut attributes: BTreeMap<String, String> = known.collect();
+    let attribute = |name: &&str| Some(((*name).to_owned(), device.attributes.get(*name)?.value.clone()));
+    let mut attributes: std::collections::BTreeMap<String, String> = SHOWN.iter().filter_map(attribute).collect();
     attributes.insert("class".to_owned(), device.class.clone());
     attributes.insert("type".to_owned(), device.kind_of_device.clone());
-    Some(Request {
+    Ok(Request {
         schema: SCHEMA.to_owned(),
-        id: id(&device.site, &device.id, &rule.target, &rule.profile),
+        id: id(&device_keys, &rule.target, &rule.profile),
         device_id: device.id.clone(),
         device_keys,
         site: device.site.clone(),
-        sensor: sensor.to_owned(),
+        sensor: String::new(),
         target: rule.target.clone(),
         identity_profile: rule.profile.clone(),
-        method: method.to_owned(),
+        method,
         identifiers,
         attributes,
-        confidence: confidence(device),
+        confidence,
         evidence_digest: digest(&canonical(&evidence)),
         evidence,
         requested,
-        justification: format!("rule {} of the policy; method {method}", rule.name),
+        justification: format!("rule {}: {} {}, {}", rule.name, device.class, device.kind_of_device, device.managed.state),
         requested_by: format!("policy:{}", rule.name),
     })
 }
 
-/// UUIDv5 over site, key, target and profile; lengths in front, so that no two lists of texts read alike.
-fn id(site: &str, key: &str, target: &str, profile: &str) -> String {
-    let name: String = [site, key, target, profile].iter().map(|part| format!("{}:{part}", part.len())).collect();
-    Uuid::new_v5(&REQUESTS, name.as_bytes()).to_string()
+/// The same for the same device, target and profile: a UUIDv5 over the least of its keys.
+fn id(keys: &[String], target: &str, profile: &str) -> String {
+    let name = format!("{}\u{1f}{target}\u{1f}{profile}", keys.first().map_or("", String::as_str));
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("urn:wirecensus:enrollment-request:{name}").as_bytes()).to_string()
 }
 
 fn identifiers(device: &Device) -> Identifiers {
-    let sorted = |values: &[String]| {
-        let mut values = values.to_vec();
-        values.sort();
-        values.dedup();
-        values
+    let sorted = |mut all: Vec<String>| {
+        all.sort();
+        all.dedup();
+        all
     };
-    let personal = PERSONAL.contains(&device.class.as_str());
-    let certificates = device.identities.iter().filter(|one| one.kind == "x509" && one.unique).map(|one| one.value.clone());
+    let certificates = device.identities.iter().filter(|identity| identity.kind == "x509" && identity.unique);
     Identifiers {
-        mac: sorted(&device.macs),
-        ip: sorted(&device.ips),
-        serial: device.attributes.get("serial").map(|serial| serial.value.clone()).into_iter().collect(),
-        hostnames: if personal { Vec::new() } else { sorted(&device.hostnames) },
-        cert_sha256: sorted(&certificates.collect::<Vec<_>>()),
+        mac: sorted(device.macs.clone()),
+        ip: sorted(device.ips.clone()),
+        serial: device.attributes.get("serial").filter(|record| !record.conflict).map(|record| record.value.clone()).into_iter().collect(),
+        hostnames: sorted(device.hostnames.clone()),
+        cert_sha256: sorted(certificates.map(|identity| identity.value.clone()).collect()),
+    }
+}
+
+fn method(device: &Device, rule: &Rule) -> Result<String, String> {
+    let ways = || device.enrollability.iter().filter(|way| rule.method.as_ref().is_none_or(|method| *method == way.method));
+    let refused = |way: &inventory::document::Enrollability| format!("{}: {}", way.method, way.blockers.join(", "));
+    match ways().find(|way| way.blockers.is_empty() && way.target_supports != Some(false)) {
+        Some(way) => Ok(way.method.clone()),
+        None => {
+            let blocked: Vec<String> = ways().filter(|way| !way.blockers.is_empty()).map(refused).collect();
+            Err(format!("no way to an identity is open: {}", if blocked.is_empty() { "none is known".to_owned() } else { blocked.join("; ") }))
+        }
     }
 }
 
 fn evidence(device: &Device) -> Vec<Proof> {
-    let named = ATTRIBUTES.iter().filter_map(|name| Some((*name, device.attributes.get(*name)?)));
-    let proofs = named.flat_map(|(name, attribute)| {
-        attribute.evidence.iter().take(PROOFS_MAX).map(move |evidence| Proof {
-            attribute: name.to_owned(),
-            value: attribute.value.clone(),
-            class: attribute.class.clone(),
-            confidence: attribute.confidence,
+    let of = |name: &&str| {
+        let record = device.attributes.get(*name)?;
+        let evidence = record.evidence.first()?;
+        Some(Proof {
+            attribute: (*name).to_owned(),
+            value: record.value.clone(),
+            class: record.class.to_string(),
+            confidence: record.confidence,
             protocol: evidence.protocol.clone(),
             field: evidence.field.clone(),
             observed_at: evidence.time.clone().unwrap_or_default(),
@@ -109,62 +152,21 @@ fn evidence(device: &Device) -> Vec<Proof> {
             packet: evidence.spans.first().map_or(0, |span| span.packet),
             frame_sha256: evidence.frame_sha256.clone(),
         })
-    });
-    proofs.collect()
+    };
+    SHOWN.iter().filter_map(of).take(EVIDENCE_MAX).collect()
 }
 
-/// Fills a template; none if a value is missing or a placeholder is not known.
-fn filled(template: &str, device: &Device, names: &Identifiers) -> Option<String> {
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, behind) = after.split_once('}')?;
-        out.push_str(before);
-        out.push_str(&match name {
-            "id" => device.id.clone(),
-            "site" => device.site.clone(),
-            "mac" => names.mac.first()?.replace(':', "-"),
-            "ip" => names.ip.first()?.clone(),
-            "serial" => names.serial.first()?.clone(),
-            "hostname" => names.hostnames.first()?.clone(),
-            _ => return None,
-        });
-        rest = behind;
-    }
-    out.push_str(rest);
-    Some(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::tests::{camera, policy, rule};
-
-    fn made(device: Device) -> Vec<Request> {
-        propose(&Document { devices: vec![device], ..Document::default() }, &policy(), "s")
-    }
-
-    #[test]
-    fn proposing_again_is_the_same_request() {
-        let (one, again) = (made(camera()), made(camera()));
-        assert_eq!((one.len(), &one), (1, &again));
-        assert_eq!(one[0].requested.common_name, "cam-44-19-b6-0a-00-22");
-        assert_ne!(id("a", "bc", "t", "p"), id("ab", "c", "t", "p"));
-    }
-
-    #[test]
-    fn users_and_quotes_stay_behind_and_so_do_names_of_personal_devices() {
-        let text = String::from_utf8(made(camera())[0].canonical()).unwrap();
-        assert!(!text.contains("alice") && !text.contains("secret") && text.contains("cam-1"), "{text}");
-        let phone = Device { class: "mobile".to_owned(), ..camera() };
-        let request = request(&phone, &rule(), "manual CSR", "s").unwrap();
-        assert!(request.identifiers.hostnames.is_empty());
-    }
-
-    #[test]
-    fn a_name_that_cannot_be_formed_makes_no_request() {
-        let mut device = camera();
-        device.macs.clear();
-        assert_eq!(made(device), []);
-    }
+/// The name with its places filled; what a name of a certificate cannot hold becomes a dash.
+fn common_name(template: &str, device: &Device, identifiers: &Identifiers) -> String {
+    let first = |all: &[String]| all.first().cloned().unwrap_or_default();
+    let places = [
+        ("{id}", device.id.clone()),
+        ("{mac}", first(&identifiers.mac).replace(':', "-")),
+        ("{serial}", first(&identifiers.serial)),
+        ("{hostname}", first(&identifiers.hostnames)),
+        ("{site}", device.site.clone()),
+    ];
+    let filled = places.iter().fold(template.to_owned(), |name, (place, value)| name.replace(place, value));
+    // 64 characters: the upper bound of a common name (RFC 5280, appendix A.1).
+    filled.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' }).take(64).collect()
 }

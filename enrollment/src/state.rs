@@ -1,94 +1,116 @@
-//! Where an enrollment stands, and which step may follow which: one table.
+//! Where a request stands, and where it may go from there: one table, for every process that moves one.
+
+use std::fmt;
 
 macro_rules! states {
-    ($($name:ident = $text:literal => [$($next:ident),*];)*) => {
-        /// Where an enrollment stands.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum State { $(#[doc = $text] $name,)* }
+    ($($(#[$doc:meta])* $name:ident $text:literal to [$($next:ident)*],)*) => {
+        /// Where a request stands.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum State { $($(#[$doc])* $name,)* }
 
         impl State {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
+            /// Every state.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// As it is written.
+            /// Its name in databases, documents and messages.
             #[must_use]
-            pub const fn text(self) -> &'static str {
-                match self { $(Self::$name => $text),* }
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
             }
 
-            /// What may follow.
+            /// Where it may go.
             #[must_use]
             pub const fn next(self) -> &'static [Self] {
-                match self { $(Self::$name => &[$(Self::$next),*]),* }
+                match self { $(Self::$name => &[$(Self::$next,)*],)* }
             }
         }
     };
 }
 
 states! {
-    Observed = "observed" => [Candidate];
-    Candidate = "candidate" => [AwaitingApproval, Delegated, Compensated];
-    AwaitingApproval = "awaiting approval" => [Requested, Rejected, Delegated, Compensated];
-    // Back to approval: the device changed, and what was approved is no more.
-    Requested = "requested" => [Accepted, AwaitingApproval, Rejected, Failed, DeadLetter];
-    Accepted = "accepted" => [Enrolled, Rejected, Failed, Suspended, Replaced];
-    Enrolled = "enrolled" => [Verified, Expiring, Expired, Suspended, Replaced, DeactivationProposed];
-    Verified = "verified" => [Expiring, Expired, Stale, Suspended, Replaced, DeactivationProposed];
-    Expiring = "expiring" => [Renewed, Expired, Suspended, Replaced];
-    Renewed = "renewed" => [Verified, Expiring, Suspended, Replaced];
-    Expired = "expired" => [Renewed, Stale, DeactivationProposed];
-    Stale = "stale" => [Verified, DeactivationProposed];
-    DeactivationProposed = "deactivation proposed" => [Retired, Verified];
-    Retired = "retired" => [];
-    Rejected = "rejected" => [AwaitingApproval];
-    Failed = "failed" => [Requested, AwaitingApproval];
-    DeadLetter = "dead letter" => [Requested, AwaitingApproval];
-    Suspended = "suspended" => [Verified, DeactivationProposed];
-    Replaced = "replaced" => [DeactivationProposed];
-    Delegated = "delegated" => [Candidate];
-    Compensated = "compensated" => [Candidate];
+    /// Waits for people; also what changed after they had agreed.
+    AwaitingApproval "awaiting-approval" to [Requested Rejected Replaced Delegated Compensated],
+    /// Approved, and on its way to the target.
+    Requested "requested" to [AwaitingApproval Accepted Rejected Failed DeadLetter Suspended Replaced],
+    /// The target knows the device.
+    Accepted "accepted" to [Enrolled Rejected Failed DeadLetter Suspended Replaced Delegated Compensated DeactivationProposed],
+    /// It was given an identity.
+    Enrolled "enrolled" to [Verified Expiring Expired Failed DeadLetter Suspended Replaced Stale DeactivationProposed],
+    /// The wire shows it.
+    Verified "verified" to [Expiring Renewed Expired Stale Suspended Replaced DeactivationProposed],
+    /// Its certificate ends soon, and no other was issued.
+    Expiring "expiring" to [Renewed Expired Suspended Replaced Stale DeactivationProposed],
+    /// A new certificate of the same device.
+    Renewed "renewed" to [Verified Expiring Expired Suspended Replaced Stale DeactivationProposed],
+    /// Its certificate has ended.
+    Expired "expired" to [Renewed Stale Suspended Replaced DeactivationProposed],
+    /// Silent, where the wire was watched.
+    Stale "stale" to [Verified Renewed Expired Suspended Replaced DeactivationProposed],
+    /// The target was told that it may be taken back.
+    DeactivationProposed "deactivation-proposed" to [Retired Verified],
+    /// It was taken back.
+    Retired "retired" to [Suspended],
+    /// People said no.
+    Rejected "rejected" to [AwaitingApproval],
+    /// The target refused it as it stands.
+    Failed "failed" to [Requested AwaitingApproval Rejected],
+    /// It could not be delivered for too long.
+    DeadLetter "dead-letter" to [Requested AwaitingApproval Rejected],
+    /// Its identity is used by two devices.
+    Suspended "suspended" to [Verified DeactivationProposed Retired Rejected],
+    /// Another device took its place.
+    Replaced "replaced" to [],
+    /// A gateway holds the identity for it.
+    Delegated "delegated" to [AwaitingApproval],
+    /// It can hold none; a zone protects it.
+    Compensated "compensated" to [AwaitingApproval],
 }
 
 impl State {
-    /// Reads what [`Self::text`] writes.
+    /// By its name.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|state| state.text() == text)
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|state| state.name() == name)
     }
 
-    /// Whether a request that stands here still is one: its device is not requested again.
+    /// Whether another request for the same device would be one too many.
     #[must_use]
-    pub const fn holds(self) -> bool {
-        !matches!(self, Self::Observed | Self::Retired | Self::Replaced)
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::Rejected | Self::Retired | Self::Replaced)
+    }
+
+    /// Whether the target may know the device already: then nothing is taken back by proposing it again.
+    #[must_use]
+    pub const fn is_before_delivery(self) -> bool {
+        matches!(self, Self::AwaitingApproval | Self::Requested | Self::Failed | Self::DeadLetter)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::State::{self, *};
-
-    fn may(from: State, to: State) -> bool {
-        from.next().contains(&to)
-    }
+    use super::*;
 
     #[test]
-    fn the_way_of_a_device_that_is_enrolled_renewed_and_retired_is_open() {
-        let way = [Observed, Candidate, AwaitingApproval, Requested, Accepted, Enrolled, Verified, Expiring, Renewed, Verified, Stale];
-        let end = [Stale, DeactivationProposed, Retired];
-        for pair in way.windows(2).chain(end.windows(2)) {
-            assert!(may(pair[0], pair[1]), "{pair:?}");
+    fn every_state_has_a_name_of_its_own_and_can_be_reached() {
+        for state in State::ALL {
+            assert_eq!(State::from_name(state.name()), Some(*state));
+            let reached = State::ALL.iter().any(|from| from.next().contains(state));
+            assert!(reached, "{state}");
         }
     }
 
     #[test]
-    fn no_step_leaves_out_an_approval_or_a_proposal() {
-        for &from in State::ALL {
-            assert!(!may(from, Requested) || matches!(from, AwaitingApproval | Failed | DeadLetter), "{from:?}");
-            assert!(!may(from, Accepted) || from == Requested, "{from:?}");
-            assert!(!may(from, Retired) || from == DeactivationProposed, "{from:?}");
-            assert_eq!(State::parse(from.text()), Some(from));
-            assert!(!may(from, from));
+    fn nothing_is_delivered_that_was_rejected_and_nobody_is_verified_who_was_given_nothing() {
+        assert!(!State::Rejected.next().contains(&State::Requested));
+        for state in [State::AwaitingApproval, State::Requested, State::Accepted] {
+            assert!(!state.next().contains(&State::Verified), "{state}");
         }
-        assert!(Retired.next().is_empty());
+        assert!(State::Replaced.next().is_empty());
     }
 }
