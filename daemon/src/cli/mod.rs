@@ -3,11 +3,13 @@
 //! Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, and the gate that was asked for found something.
 
 mod annotate;
+mod audit;
 mod check_config;
 mod decide;
 mod derive;
 mod devices;
 mod diff;
+mod enroll;
 mod explain;
 mod export;
 mod find;
@@ -62,6 +64,9 @@ enum Command {
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
     ProposeFingerprint(propose_fingerprint::ProposeFingerprint),
+    Enroll(enroll::Enroll),
+    #[command(subcommand)]
+    Audit(audit::Audit),
 }
 
 /// Why a command failed, for people.
@@ -114,6 +119,8 @@ pub fn main() -> ExitCode {
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
         Command::ProposeFingerprint(command) => command.run(),
+        Command::Enroll(command) => command.run(),
+        Command::Audit(command) => command.run(),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("wirecensus: {}", failure.message);
