@@ -120,9 +120,10 @@ impl Desk {
         From { db: Some(self.db.clone()), site_key: None, reading: Reading::default() }.document(&[])
     }
 
-    /// This machine's own key, by which it proposes; made when it is first needed.
+    /// This machine's own key, by which it proposes; made when it is first needed, beside the database that we may write.
     fn own_key(&self) -> Result<Key, Failure> {
-        Ok(Key::of_file(&self.beside("sensor.key"))?)
+        let path = self.registrar.as_ref().map_or_else(|| self.beside("sensor.key"), |registrar| registrar.with_extension("sensor.key"));
+        Ok(Key::of_file(&path)?)
     }
 
     /// Takes in every candidate of the inventory as it is now, and looks whether identities are used; ids of what is new or changed.
