@@ -15,29 +15,30 @@ fn two_people_approve_a_plan_and_nobody_else_and_the_devices_are_handed_over() {
     let run = |words: &[&str], beside: &[&str]| wirecensus(folder.path(), words, beside);
     let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../pcaps/ssh/openssh-and-dropbear.pcap");
     assert!(run(&["replay", capture, "--db", "plant.db"], &[]).0);
-    let (anna, bob) = (run(&["enroll", "key", "anna.key"], &[]).1, run(&["enroll", "key", "bob.key"], &[]).1);
+    let key = |file| run(&["enroll", "key", file], &[]).1.trim().to_owned();
+    let (anna, bob) = (key("anna.key"), key("bob.key"));
     let config = format!(
-        "[[enrollment.approver]]\nname = \"anna\"\n{anna}[[enrollment.approver]]\nname = \"bob\"\n{bob}[[enrollment.rule]]\nname = \"all\"\n\
+        "[[enrollment.approver]]\nname = \"anna\"\npublic_key = \"{anna}\"\n[[enrollment.approver]]\nname = \"bob\"\npublic_key = \"{bob}\"\n[[enrollment.rule]]\nname = \"all\"\n\
          confidence = 0\ntarget = \"table\"\nprofile = \"host\"\n[enrollment.targets.table]\nkind = \"file\"\nformat = \"csv\"\nfolder = \"out\"\n"
     );
     std::fs::write(folder.path().join("w.toml"), config).unwrap();
     std::fs::create_dir(folder.path().join("out")).unwrap();
     let place = ["--db", "plant.db", "--config", "w.toml"];
-    assert!(run(&["enroll", "candidates"], &place).1.contains("table as host"));
+    assert!(run(&["enroll", "candidates"], &place).1.contains("at table"));
     assert!(run(&["enroll", "plan", "--output", "plan.json"], &place).0);
-    let approve = |name, key| run(&["enroll", "approve", "plan.json", "--as", name, "--key", key, "--yes"], &place);
-    assert!(approve("anna", "anna.key").1.contains("awaiting-approval"));
-    assert!(approve("anna", "anna.key").1.contains("awaiting-approval"), "one person twice is one");
+    let approve = |name, key| run(&["enroll", "approve", "--plan", "plan.json", "--as", name, "--key", key, "--yes"], &place);
+    assert!(approve("anna", "anna.key").1.contains("1 of 2 agree"));
+    assert!(approve("anna", "anna.key").1.contains("1 of 2 agree"), "one person twice is one");
     assert!(!approve("bob", "anna.key").0, "another's key is refused");
     assert!(run(&["enroll", "dispatch"], &place).1.starts_with("0 registered"));
-    assert!(approve("bob", "bob.key").1.contains("requested"));
+    assert!(approve("bob", "bob.key").1.contains("2 of 2 agree"));
     assert!(!run(&["enroll", "dispatch"], &place).1.starts_with("0 registered"));
     assert!(run(&["enroll", "status"], &place).1.contains("accepted"));
     assert!(folder.path().join("out/devices.csv").exists());
-    let (whole, words) = run(&["audit", "verify"], &place);
+    let (whole, words) = run(&["audit", "verify", "--db", "plant.db"], &[]);
     assert!(whole, "{words}");
-    assert!(!run(&["audit", "verify", "--head", "00"], &place).0, "a head that is not there was taken away");
+    assert!(!run(&["audit", "verify", "--head", "00", "--db", "plant.db"], &[]).0, "a head that is not there was taken away");
     let plan = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
     std::fs::write(folder.path().join("plan.json"), plan.replacen("\"host\"", "\"admin\"", 1)).unwrap();
-    assert!(approve("anna", "anna.key").1.contains("changed after it was written"));
+    assert!(!approve("anna", "anna.key").0, "a plan that was changed is refused");
 }

@@ -61,12 +61,11 @@ enum Command {
     Split(split::Split),
     Annotate(annotate::Annotate),
     Suppress(suppress::Suppress),
+    Enroll(enroll::Enroll),
+    Audit(audit::Audit),
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
     ProposeFingerprint(propose_fingerprint::ProposeFingerprint),
-    Enroll(enroll::Enroll),
-    #[command(subcommand)]
-    Audit(audit::Audit),
 }
 
 /// Why a command failed, for people.
@@ -116,11 +115,11 @@ pub fn main() -> ExitCode {
         Command::Split(command) => command.run(),
         Command::Annotate(command) => command.run(),
         Command::Suppress(command) => command.run(),
+        Command::Enroll(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
         Command::ProposeFingerprint(command) => command.run(),
-        Command::Enroll(command) => command.run(),
-        Command::Audit(command) => command.run(),
     };
     done.unwrap_or_else(|failure| {
         eprintln!("wirecensus: {}", failure.message);

@@ -67,6 +67,7 @@ impl Registrar {
                     Ok(target) => target,
                     Err(failure) => {
                         self.failed_at(&name, &failure, now, &mut report)?;
+                        self.give_up(&due, &failure, now, &mut report)?;
                         continue;
                     }
                 };

@@ -1,149 +1,128 @@
-//! `enroll approve`, `reject`, `retry` and `key`: what a person decides, signed with his key.
+//! `enroll approve` and `enroll reject`: what a person says of requests, signed with his key.
 
-use super::super::{Done, Failure};
-use super::plan::Reviewed;
-use super::{Place, now};
-use enrollment::approval::{Approval, Statement};
+use super::{Desk, Done, Failure, json, now, plan};
+use crate::capture::text::shown;
+use enrollment::approval::{Approval, Statement, agreeing};
 use enrollment::registrar::Registrar;
 use enrollment::request::Request;
 use enrollment::sign::Key;
 use enrollment::state::State;
-use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Whose word it is.
+/// Who says it, and with which key.
 #[derive(clap::Args)]
 struct Person {
-    /// The name in the configuration, [[enrollment.approver]].
+    /// Your name, as the configuration lists it among the approvers.
     #[arg(long = "as", value_name = "NAME")]
     name: String,
-    /// The key.
+    /// Your key (`enroll key FILE` makes one); the public half stands in the configuration.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 }
 
-impl Person {
-    fn say(&self, registrar: &mut Registrar, request: &Request, decision: &str) -> Result<State, Failure> {
-        if !self.key.exists() {
-            return Err(Failure::new(format!("{}: no such key; `wirecensus enroll key` makes one", self.key.display())));
-        }
-        let key = Key::of_file(&self.key)?;
-        let (request, binding) = (request.id.clone(), request.binding_digest());
-        let statement = Statement { request, binding, decision: decision.to_owned(), approver: self.name.clone(), at: now() };
-        Ok(registrar.decide(&Approval::sign(&key, statement), now())?.state)
-    }
-}
-
-/// Shows exactly what would be sent, and with --yes signs it.
+/// Agrees to requests. Shows exactly what would be sent, and agrees only with --yes.
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["requests", "plan", "all"]))]
 pub(super) struct Approve {
-    /// Ids of requests, or a plan.
-    #[arg(value_name = "ID|PLAN", required_unless_present = "all")]
-    what: Vec<String>,
+    /// Ids of requests.
+    #[arg(value_name = "ID")]
+    requests: Vec<String>,
+    /// All of a plan that people have reviewed, as it stood there.
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// All that wait.
-    #[arg(long, conflicts_with = "what")]
+    #[arg(long)]
     all: bool,
-    /// Of those, what goes to this target.
-    #[arg(long, value_name = "NAME", requires = "all")]
-    target: Option<String>,
-    /// Signs; without it nothing is changed.
+    /// With --all: only those of this identity profile.
+    #[arg(long, value_name = "PROFILE", requires = "all")]
+    profile: Option<String>,
+    /// With --all: only those of this site.
+    #[arg(long, value_name = "SITE", requires = "all")]
+    site: Option<String>,
+    /// Agrees; without it is only shown what would be agreed to.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
     person: Person,
     #[command(flatten)]
-    place: Place,
+    desk: Desk,
+}
+
+/// Refuses requests: they are not proposed again.
+#[derive(clap::Args)]
+pub(super) struct Reject {
+    /// Ids of requests.
+    #[arg(value_name = "ID", required = true)]
+    requests: Vec<String>,
+    #[command(flatten)]
+    person: Person,
+    #[command(flatten)]
+    desk: Desk,
 }
 
 impl Approve {
     pub(super) fn run(&self) -> Done {
-        let mut registrar = self.place.registrar()?;
-        let (mut words, mut rows) = (String::new(), Vec::new());
-        for reviewed in self.requests(&registrar)? {
-            // What is signed is what stands there now; a plan says what its reader saw.
-            let request = registrar.held(&reviewed.id)?.request;
-            if request.binding_digest() != reviewed.binding_digest() {
-                return Err(Failure::new(format!("request {}: the device changed since the plan was written; write a new one", request.id)));
-            }
-            if !self.yes {
-                let _ = writeln!(words, "{}", serde_json::to_string_pretty(&request)?);
-                rows.push(json!({ "request": request, "state": "not signed" }));
-                continue;
-            }
-            let state = self.person.say(&mut registrar, &request, "approve")?;
-            let _ = writeln!(words, "{}\t{}", request.id, state.name());
-            rows.push(json!({ "id": request.id, "state": state.name() }));
+        let mut registrar = self.desk.registrar()?;
+        let which = self.which(&registrar)?;
+        if which.is_empty() {
+            return crate::cli::output::answer("Nothing waits for approval.\n");
         }
         if !self.yes {
-            eprintln!("note: nothing was signed; --yes signs what is shown here");
+            eprintln!("this is what would be sent; --yes agrees to it");
+            return crate::cli::output::answer(&json(&which)?);
         }
-        self.place.answer(&json!(rows), &words)
+        say(&mut registrar, &which, &self.person, "approve", &self.desk)
     }
 
-    fn requests(&self, registrar: &Registrar) -> Result<Vec<Request>, Failure> {
-        if self.all {
-            let wanted = |target: &str| self.target.as_deref().is_none_or(|name| name == target);
-            let waiting = registrar.store.all()?.into_iter().filter(|held| held.state == State::AwaitingApproval && wanted(&held.request.target));
-            return Ok(waiting.map(|held| held.request).collect());
+    /// What is meant, as it stood when it was reviewed.
+    fn which(&self, registrar: &Registrar) -> Result<Vec<Request>, Failure> {
+        if let Some(path) = &self.plan {
+            return plan::read(path);
         }
-        let mut requests = Vec::new();
-        for word in &self.what {
-            if Path::new(word).is_file() {
-                requests.extend(Reviewed::read(Path::new(word))?.requests);
-            } else {
-                requests.push(registrar.held(word)?.request);
-            }
+        if !self.all {
+            return self.requests.iter().map(|id| Ok(registrar.held(id)?.request)).collect();
         }
-        Ok(requests)
+        let fits = |request: &Request| {
+            self.profile.as_ref().is_none_or(|profile| request.identity_profile == *profile)
+                && self.site.as_ref().is_none_or(|site| request.site == *site)
+        };
+        let waiting = registrar.store.all()?.into_iter().filter(|held| held.state == State::AwaitingApproval);
+        Ok(waiting.map(|held| held.request).filter(fits).collect())
     }
-}
-
-/// Refuses a request: it is not proposed again.
-#[derive(clap::Args)]
-pub(super) struct Reject {
-    /// Its id.
-    id: String,
-    #[command(flatten)]
-    person: Person,
-    #[command(flatten)]
-    place: Place,
 }
 
 impl Reject {
     pub(super) fn run(&self) -> Done {
-        let mut registrar = self.place.registrar()?;
-        let request = registrar.held(&self.id)?.request;
-        let state = self.person.say(&mut registrar, &request, "reject")?;
-        self.place.answer(&json!({ "id": self.id, "state": state.name() }), &format!("{}\t{}\n", self.id, state.name()))
+        let mut registrar = self.desk.registrar()?;
+        let which: Vec<Request> = self.requests.iter().map(|id| Ok::<_, Failure>(registrar.held(id)?.request)).collect::<Result<_, _>>()?;
+        say(&mut registrar, &which, &self.person, "reject", &self.desk)
     }
 }
 
-/// Sends what failed, or is a dead letter, on its way again, as it was approved.
-#[derive(clap::Args)]
-pub(super) struct Retry {
-    /// Its id.
-    id: String,
-    #[command(flatten)]
-    place: Place,
-}
-
-impl Retry {
-    pub(super) fn run(&self) -> Done {
-        self.place.registrar()?.retry(&self.id, "person:operator", now())?;
-        self.place.answer(&json!({ "id": self.id, "state": "requested" }), &format!("{}\trequested\n", self.id))
+/// Signs and takes in; one that does not count does not keep the others from it.
+fn say(registrar: &mut Registrar, which: &[Request], person: &Person, decision: &str, desk: &Desk) -> Done {
+    if !person.key.exists() {
+        return Err(Failure::new(format!("{}: no such key; `enroll key FILE` makes one", shown(&person.key.to_string_lossy()))));
     }
-}
-
-/// Makes a key that its owner alone can read, and shows the public half for the configuration.
-#[derive(clap::Args)]
-pub(super) struct NewKey {
-    /// The key's file; one that is there is read.
-    file: PathBuf,
-}
-
-impl NewKey {
-    pub(super) fn run(&self) -> Done {
-        super::super::output::answer(&format!("public_key = \"{}\"\n", Key::of_file(&self.file)?.public()))
+    let key = Key::of_file(&person.key)?;
+    let (mut text, mut refused, mut stand) = (String::new(), 0, BTreeMap::new());
+    for request in which {
+        let (id, binding, approver) = (request.id.clone(), request.binding_digest(), person.name.clone());
+        let statement = Statement { request: id.clone(), binding, decision: decision.to_owned(), approver, at: now() };
+        match registrar.decide(&Approval::sign(&key, statement), now()) {
+            Ok(held) => {
+                let agreed = agreeing(&registrar.store.approvals(&id)?, &held.request, &registrar.policy);
+                stand.insert(id.clone(), held.state.name());
+                let _ = writeln!(text, "{id}  {}: {agreed} of {} agree", held.state, registrar.policy.approvals_required);
+            }
+            Err(error) => {
+                refused += 1;
+                eprintln!("wirecensus: {id}: {}", shown(&error.to_string()));
+            }
+        }
     }
+    crate::cli::output::answer(&if desk.json { json(&stand)? } else { text })?;
+    if refused > 0 { Err(Failure::new(format!("{refused} of {} were not taken", which.len()))) } else { Ok(std::process::ExitCode::SUCCESS) }
 }

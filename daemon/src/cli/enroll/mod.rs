@@ -1,34 +1,39 @@
-//! `enroll`: from an unmanaged device to a proposal, its approval and its delivery. Works on a database, without the daemon.
+//! `enroll`: from an unmanaged device to an identity at a vault. One file a subcommand.
 
 mod approve;
 mod candidates;
-mod certificate;
+mod csr;
 mod dispatch;
+mod key;
 mod plan;
+mod serve;
+mod show;
 mod status;
 mod targets;
 
 use super::input::From;
 use super::reading::Reading;
 use super::{Done, Failure};
+use crate::capture::text::shown;
 use crate::clock;
 use crate::store::StoreError;
-use crate::written;
 use clap::Subcommand;
 use enrollment::policy::Policy;
-use enrollment::registrar::Registrar;
+use enrollment::registrar::{Registrar, Taken};
 use enrollment::sign::Key;
 use enrollment::store::Store;
 use inventory::Document;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-/// Proposes devices that no vault manages to one, with their evidence; people approve, and nothing is sent before.
+/// Proposes devices that no vault manages to one, has people approve them, delivers what they agreed to, and says what became of it.
+///
+/// What is known of requests stands in the registrar's own database, beside the inventory's: `plant.db` has `plant.registrar.db`. Nothing
+/// is ever issued because of what was sniffed, and nothing is sent that people did not agree to.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  wirecensus enroll candidates --db plant.db --config wirecensus.toml
-  wirecensus enroll plan --output plan.json --db plant.db --config wirecensus.toml
-  wirecensus enroll approve plan.json --as anna --key anna.key --yes --db plant.db --config wirecensus.toml
+  wirecensus enroll candidates --db plant.db --config wirecensus.toml       who would be proposed, and why others would not
+  wirecensus enroll plan --db plant.db --config wirecensus.toml --output monday.json
+  wirecensus enroll approve --plan monday.json --as anna --key anna.key --yes --db plant.db --config wirecensus.toml
   wirecensus enroll dispatch --db plant.db --config wirecensus.toml")]
 pub(super) struct Enroll {
     #[command(subcommand)]
@@ -39,22 +44,18 @@ pub(super) struct Enroll {
 enum Command {
     Candidates(candidates::Candidates),
     Plan(plan::Plan),
+    Show(show::Show),
     Approve(approve::Approve),
     Reject(approve::Reject),
-    Retry(approve::Retry),
-    Show(status::Show),
+    Retry(dispatch::Retry),
     Status(status::Status),
     Dispatch(dispatch::Dispatch),
-    Serve(dispatch::Serve),
-    Targets(targets::List),
-    TestTarget(targets::Test),
-    /// A CSR that an operator took from the device.
-    #[command(subcommand)]
-    Csr(certificate::Csr),
-    /// A certificate that was issued.
-    #[command(subcommand)]
-    Cert(certificate::Cert),
-    Key(approve::NewKey),
+    Serve(serve::Serve),
+    Targets(targets::Targets),
+    TestTarget(targets::TestTarget),
+    Csr(csr::Csr),
+    Cert(csr::Cert),
+    Key(key::MakeKey),
 }
 
 impl Enroll {
@@ -62,10 +63,10 @@ impl Enroll {
         match &self.command {
             Command::Candidates(command) => command.run(),
             Command::Plan(command) => command.run(),
+            Command::Show(command) => command.run(),
             Command::Approve(command) => command.run(),
             Command::Reject(command) => command.run(),
             Command::Retry(command) => command.run(),
-            Command::Show(command) => command.run(),
             Command::Status(command) => command.run(),
             Command::Dispatch(command) => command.run(),
             Command::Serve(command) => command.run(),
@@ -78,25 +79,38 @@ impl Enroll {
     }
 }
 
-/// Where things are.
+/// Where everything lies.
 #[derive(clap::Args)]
-pub(super) struct Place {
-    /// The inventory; the registrar's own file lies beside it (plant.db: plant.registrar.db).
+pub(super) struct Desk {
+    /// The inventory's database.
     #[arg(long, value_name = "FILE")]
     db: PathBuf,
-    /// The configuration, with its tables [enrollment].
+    /// The configuration; its table [enrollment] says who is proposed, who approves, and where to.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The registrar's database, if it is not beside the inventory's.
+    #[arg(long, value_name = "FILE")]
+    registrar: Option<PathBuf>,
     /// Answers in JSON.
     #[arg(long)]
     json: bool,
 }
 
-impl Place {
+impl Desk {
     fn policy(&self) -> Result<Policy, Failure> {
         let Some(path) = &self.config else { return Ok(Policy::default()) };
-        let (file, text) = written::read(path)?;
-        Policy::of_toml(&text).map_err(|what| Failure::new(format!("{file}: {what}")))
+        let name = shown(&path.to_string_lossy());
+        let text = std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{name}: {error}")))?;
+        Policy::of_toml(&text).map_err(|what| Failure::usage(format!("{name}: {what}")))
+    }
+
+    fn beside(&self, extension: &str) -> PathBuf {
+        self.db.with_extension(extension)
+    }
+
+    fn registrar(&self) -> Result<Registrar, Failure> {
+        let path = self.registrar.clone().unwrap_or_else(|| self.beside("registrar.db"));
+        Ok(Registrar { store: Store::open(&path)?, policy: self.policy()? })
     }
 
     fn document(&self) -> Result<Document, Failure> {
@@ -106,42 +120,33 @@ impl Place {
         From { db: Some(self.db.clone()), site_key: None, reading: Reading::default() }.document(&[])
     }
 
-    pub(super) fn registrar(&self) -> Result<Registrar, Failure> {
-        if !self.db.exists() {
-            return Err(StoreError::Missing { path: self.db.clone() }.into());
-        }
-        Ok(Registrar { store: Store::open(&self.db.with_extension("registrar.db"))?, policy: self.policy()? })
+    /// This machine's own key, by which it proposes; made when it is first needed.
+    fn own_key(&self) -> Result<Key, Failure> {
+        Ok(Key::of_file(&self.beside("sensor.key"))?)
     }
 
-    /// The sensor's key, made at its first use.
-    fn sensor(&self) -> Result<Key, Failure> {
-        Ok(Key::of_file(&self.db.with_extension("sensor.key"))?)
-    }
-
-    /// Takes in what the inventory proposes now. How many were new or changed.
-    fn take_in(&self, registrar: &mut Registrar) -> Result<u32, Failure> {
-        use enrollment::registrar::Taken;
-        let (document, key) = (self.document()?, self.sensor()?);
-        let mut fresh = 0;
+    /// Takes in every candidate of the inventory as it is now; ids of what is new or changed.
+    fn propose(&self, registrar: &mut Registrar) -> Result<Vec<String>, Failure> {
+        let (document, key) = (self.document()?, self.own_key()?);
+        let mut taken = Vec::new();
         for candidate in enrollment::propose::candidates(&document, &registrar.policy) {
             let Ok(request) = candidate.outcome else { continue };
-            let taken = registrar.take_in(&key.propose(*request), &key.public(), now())?;
-            fresh += u32::from(matches!(taken, Taken::New | Taken::Changed));
+            let id = request.id.clone();
+            let outcome = registrar.take_in(&key.propose(*request), &key.public(), now())?;
+            if matches!(outcome, Taken::New | Taken::Changed) {
+                taken.push(id);
+            }
         }
-        Ok(fresh)
-    }
-
-    /// Answers with JSON, or in words.
-    pub(super) fn answer(&self, json: &serde_json::Value, words: &str) -> Done {
-        if self.json {
-            return super::output::answer(&format!("{json:#}\n"));
-        }
-        super::output::answer(words)?;
-        Ok(ExitCode::SUCCESS)
+        Ok(taken)
     }
 }
 
 /// Seconds since 1970.
 fn now() -> i64 {
     clock::now() / 1_000_000_000
+}
+
+/// What a machine reads, indented.
+fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
 }

@@ -1,63 +1,62 @@
-//! `enroll plan`: what waits for approval, as a file that people review.
+//! `enroll plan`: what is to be approved, as a file that people can review.
 
-use super::super::{Done, Failure};
-use super::Place;
+use super::{Desk, Done, Failure, json};
+use crate::capture::text::shown;
 use enrollment::request::{Request, canonical, digest};
 use enrollment::state::State;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a plan; ten thousand requests have a quarter of it.
-const FILE_MAX: u64 = 256 << 20;
+/// The schema's name.
+const SCHEMA: &str = "wirecensus.enrollment-plan/1";
 
-/// Takes in what the inventory proposes, and writes what waits for approval into a file with its digest.
+/// Proposes every candidate, and writes what waits for approval into a file. Its digest says what was reviewed.
 #[derive(clap::Args)]
 pub(super) struct Plan {
-    /// Where to write it.
+    /// Where to.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
-    place: Place,
+    desk: Desk,
 }
 
-/// The file.
+/// What stands in the file.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Reviewed {
-    /// `wirecensus.enrollment-plan/1`.
+struct Written {
     schema: String,
-    /// Of the canonical JSON of `requests`.
+    /// Over the requests' canonical JSON.
     digest: String,
-    /// What would be sent.
-    pub(super) requests: Vec<Request>,
-}
-
-const SCHEMA: &str = "wirecensus.enrollment-plan/1";
-
-impl Reviewed {
-    /// Reads a plan, and checks that it is whole.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let wrong = |what: &str| Failure::new(format!("{}: {what}", path.display()));
-        if std::fs::metadata(path)?.len() > FILE_MAX {
-            return Err(wrong("too large for a plan"));
-        }
-        let plan: Self = serde_json::from_slice(&std::fs::read(path)?)?;
-        if plan.schema != SCHEMA || plan.digest != digest(&canonical(&plan.requests)) {
-            return Err(wrong("its digest is not that of its requests: it was changed after it was written"));
-        }
-        Ok(plan)
-    }
+    requests: Vec<Request>,
 }
 
 impl Plan {
     pub(super) fn run(&self) -> Done {
-        let mut registrar = self.place.registrar()?;
-        self.place.take_in(&mut registrar)?;
+        let mut registrar = self.desk.registrar()?;
+        let taken = self.desk.propose(&mut registrar)?;
         let waiting = registrar.store.all()?.into_iter().filter(|held| held.state == State::AwaitingApproval);
         let requests: Vec<Request> = waiting.map(|held| held.request).collect();
-        let plan = Reviewed { schema: SCHEMA.to_owned(), digest: digest(&canonical(&requests)), requests };
-        std::fs::write(&self.output, serde_json::to_vec_pretty(&plan)?)?;
-        let words = format!("{}: {} requests, {}\n", self.output.display(), plan.requests.len(), plan.digest);
-        self.place.answer(&json!({ "requests": plan.requests.len(), "digest": plan.digest }), &words)
+        let written = Written { schema: SCHEMA.to_owned(), digest: digest(&canonical(&requests)), requests };
+        std::fs::write(&self.output, json(&written)?)?;
+        let name = shown(&self.output.to_string_lossy());
+        let words = format!("{name}: {} to be approved, {} of them new or changed\n{}\n", written.requests.len(), taken.len(), written.digest);
+        crate::cli::output::answer(&words)
     }
+}
+
+/// The requests of a plan.
+///
+/// # Errors
+/// If it cannot be read, or was changed since it was written.
+pub(super) fn read(path: &Path) -> Result<Vec<Request>, Failure> {
+    let name = shown(&path.to_string_lossy());
+    let wrong = |what: String| Failure::new(format!("{name}: {what}"));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let plan: Written = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    if plan.schema != SCHEMA {
+        return Err(wrong(format!("this is no plan: its schema is {}", shown(&plan.schema))));
+    }
+    if digest(&canonical(&plan.requests)) != plan.digest {
+        return Err(wrong("it was changed since it was written: its digest is another".to_owned()));
+    }
+    Ok(plan.requests)
 }

@@ -1,57 +1,47 @@
-//! `enroll status` and `enroll show`: where requests stand, and everything about one.
+//! `enroll status`: how many requests stand where.
 
-use super::super::Done;
-use super::Place;
+use super::{Desk, Done, json};
 use crate::capture::text::shown;
-use serde_json::json;
+use serde_json::json as object;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Where every request stands, and why.
+/// Says how many requests stand where, and what is wrong with those that need somebody.
 #[derive(clap::Args)]
 pub(super) struct Status {
+    /// Each request by itself.
+    #[arg(long)]
+    each: bool,
     #[command(flatten)]
-    place: Place,
+    desk: Desk,
 }
 
 impl Status {
     pub(super) fn run(&self) -> Done {
-        let registrar = self.place.registrar()?;
-        let required = registrar.policy.approvals_required;
-        let mut words = match required {
-            0 => "SINGLE-OPERATOR MODE: approvals_required = 0, nobody is asked\n".to_owned(),
-            number => format!("{number} approvals are required\n"),
-        };
-        if registrar.policy.targets.is_empty() {
-            words.push_str("no target is configured: nothing is sent\n");
+        let registrar = self.desk.registrar()?;
+        let all = registrar.store.all()?;
+        let mut states = BTreeMap::<&str, u32>::new();
+        all.iter().for_each(|held| *states.entry(held.state.name()).or_default() += 1);
+        let (waiting, required) = (registrar.store.waiting()?, registrar.policy.approvals_required);
+        if self.desk.json {
+            let each = |held: &enrollment::store::Held| object!({ "id": held.request.id, "state": held.state.name(), "reason": held.reason });
+            let each: Vec<_> = all.iter().filter(|_| self.each).map(each).collect();
+            return crate::cli::output::answer(&json(&object!({
+                "approvals_required": required, "single_operator": required == 0, "states": states, "outbox": waiting, "requests": each,
+            }))?);
         }
-        let mut rows = Vec::new();
-        for held in registrar.store.all()? {
-            let (id, state, target) = (&held.request.id, held.state.name(), &held.request.target);
-            let _ = writeln!(words, "{id}\t{state}\t{}\t{}", shown(target), shown(&held.reason));
-            rows.push(json!({ "id": id, "device": held.request.device_id, "target": target, "state": state, "reason": held.reason,
-                "external_id": held.external_id, "serial": held.serial }));
+        let mut text = String::new();
+        if required == 0 {
+            text.push_str("SINGLE-OPERATOR MODE: nobody is asked before something is sent (approvals_required = 0)\n");
         }
-        self.place.answer(&json!({ "approvals_required": required, "single_operator": required == 0, "requests": rows }), &words)
-    }
-}
-
-/// One request: exactly what is sent, who agreed, and what became of it.
-#[derive(clap::Args)]
-pub(super) struct Show {
-    /// Its id.
-    id: String,
-    #[command(flatten)]
-    place: Place,
-}
-
-impl Show {
-    pub(super) fn run(&self) -> Done {
-        let registrar = self.place.registrar()?;
-        let held = registrar.held(&self.id)?;
-        let approvals = registrar.store.approvals(&self.id)?;
-        let people: Vec<&str> = approvals.iter().map(|one| one.statement.approver.as_str()).collect();
-        let json = json!({ "state": held.state.name(), "reason": held.reason, "binding": held.request.binding_digest(),
-            "approvals": people, "external_id": held.external_id, "serial": held.serial, "request": held.request });
-        self.place.answer(&json, &format!("{json:#}\n"))
+        for (state, count) in &states {
+            let _ = writeln!(text, "{count:>6}  {state}");
+        }
+        let _ = writeln!(text, "{waiting:>6}  deliveries wait");
+        let needs = |held: &&enrollment::store::Held| self.each || matches!(held.state.name(), "failed" | "dead-letter" | "suspended");
+        for held in all.iter().filter(needs) {
+            let _ = writeln!(text, "{}  {}: {}", held.request.id, held.state, shown(&held.reason));
+        }
+        crate::cli::output::answer(&text)
     }
 }
