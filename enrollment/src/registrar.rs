@@ -3,6 +3,7 @@
 //! Time is handed in: seconds since 1970 of this machine's clock, which is what people, certificates and `Retry-After` go by.
 
 mod dispatch;
+mod observe;
 
 pub use dispatch::{Hook, Report};
 

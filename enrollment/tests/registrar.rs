@@ -17,6 +17,8 @@ struct There {
     /// Every registration that was made, by the request's id: two of one are two devices.
     made: Vec<String>,
     calls: u32,
+    /// What it issues, PEM.
+    certificate: String,
     /// What every call answers instead.
     fails: Option<Failure>,
 }
@@ -57,7 +59,8 @@ impl Target for Fake {
     }
 
     fn sign(&mut self, _: &Request, _: &str) -> Result<Issued, Failure> {
-        Ok(Issued { serial: "0a".into(), certificate_pem: "PEM".into(), ..Issued::default() })
+        let certificate_pem = self.0.lock().unwrap().certificate.clone();
+        Ok(Issued { serial: "0a".into(), certificate_pem, ..Issued::default() })
     }
 
     fn status(&mut self, _: &Registered) -> Result<Status, Failure> {
@@ -296,4 +299,62 @@ fn a_log_that_was_touched_is_found_out() {
     assert_eq!(enrollment::audit::verify(without.into_iter()).unwrap_err().sequence, 3);
     // A log that lost its end follows, and ends with another hash.
     assert_ne!(enrollment::audit::verify(log[..log.len() - 1].iter().cloned()).unwrap().1, head);
+}
+
+/// A device's CSR, the certificate that it is given, and the certificate's SHA-256.
+fn identity(name: &str) -> (String, String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let parameters = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let csr = parameters.serialize_request(&key).unwrap().pem().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap();
+    let digest = enrollment::request::digest(certificate.der());
+    (csr, certificate.pem(), digest.trim_start_matches("sha256:").to_owned())
+}
+
+#[test]
+fn what_was_issued_is_verified_when_the_device_shows_it_and_suspended_when_another_does() {
+    use inventory::document::{Certificate, Device, Document};
+    let scene = Scene::new(0);
+    let mut registrar = scene.registrar();
+    scene.take_in(&mut registrar, scene.request(1), 0);
+    scene.take_in(&mut registrar, scene.request(2), 0);
+    let (csr, certificate, sha256) = identity("plc-1");
+    scene.fake.0.lock().unwrap().certificate = certificate;
+    registrar.attach_csr("r1", &csr, "anna", 1).unwrap();
+    let twice = registrar.attach_csr("r2", &csr, "anna", 1);
+    assert!(matches!(twice, Err(Error::Refused(why)) if why.contains("every device has a key of its own")));
+    for now in [2, 3] {
+        scene.dispatch(&mut registrar, now);
+    }
+    assert_eq!((state(&registrar, "r1"), state(&registrar, "r2")), (State::Enrolled, State::Accepted));
+
+    // Not seen says nothing. The device goes by another of its ids in the meantime.
+    let device = |id: &str, alias: &str| Device { id: id.into(), aliases: vec![alias.into()], ..Device::default() };
+    let mut document = Document { devices: vec![device("new-id", "key-1"), device("stranger", "key-9")], ..Document::default() };
+    assert!(registrar.observe(&document, 4).unwrap().is_empty());
+    document.certificates = vec![Certificate { sha256, presented_by: vec!["new-id".into()], ..Certificate::default() }];
+    assert_eq!(registrar.observe(&document, 5).unwrap().len(), 1);
+    assert_eq!(state(&registrar, "r1"), State::Verified);
+    assert!(registrar.observe(&document, 6).unwrap().is_empty(), "once");
+    document.certificates[0].presented_by.push("stranger".into());
+    registrar.observe(&document, 7).unwrap();
+    assert_eq!(state(&registrar, "r1"), State::Suspended);
+}
+
+#[test]
+fn a_certificate_that_has_ended_is_expired_by_the_time_of_the_last_packet() {
+    use inventory::document::Document;
+    let scene = Scene::new(0);
+    let mut registrar = scene.registrar();
+    scene.take_in(&mut registrar, scene.request(1), 0);
+    let (csr, certificate, _) = identity("plc-1");
+    scene.fake.0.lock().unwrap().certificate = certificate;
+    registrar.attach_csr("r1", &csr, "anna", 1).unwrap();
+    for now in [2, 3] {
+        scene.dispatch(&mut registrar, now);
+    }
+    let at = |time: &str| Document { as_of: Some(time.to_owned()), ..Document::default() };
+    assert!(registrar.observe(&at("2026-11-27T00:00:00.000000000Z"), 4).unwrap().is_empty());
+    registrar.observe(&at("9999-01-01T00:00:00.000000000Z"), 5).unwrap();
+    assert_eq!(state(&registrar, "r1"), State::Expired);
 }

@@ -14,7 +14,7 @@ pub mod vault;
 pub mod webhook;
 mod x509;
 
-pub(crate) use x509::csr_key;
+pub(crate) use x509::{certificate as read_certificate, csr_key};
 
 use crate::target::{Failure, Reason, Target};
 use serde::{Deserialize, Serialize};

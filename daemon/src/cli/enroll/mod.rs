@@ -125,9 +125,12 @@ impl Desk {
         Ok(Key::of_file(&self.beside("sensor.key"))?)
     }
 
-    /// Takes in every candidate of the inventory as it is now; ids of what is new or changed.
+    /// Takes in every candidate of the inventory as it is now, and looks whether identities are used; ids of what is new or changed.
     fn propose(&self, registrar: &mut Registrar) -> Result<Vec<String>, Failure> {
         let (document, key) = (self.document()?, self.own_key()?);
+        for moved in registrar.observe(&document, now())? {
+            eprintln!("registrar: {}", shown(&moved));
+        }
         let mut taken = Vec::new();
         for candidate in enrollment::propose::candidates(&document, &registrar.policy) {
             let Ok(request) = candidate.outcome else { continue };
