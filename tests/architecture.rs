@@ -15,7 +15,7 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// Words that belong into one folder: what is spelt so, and where it may stand.
 const PLACES: &[(&[&str], &[&str])] = &[
-    (&["SystemTime"], &["daemon/src/clock.rs"]),
+    (&["SystemTime"], &["daemon/src/clock.rs", "enrollment/src/targets/mod.rs"]),
     (
         &["rusqlite", "\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE FROM", "CREATE TABLE", "\"PRAGMA "],
         &["daemon/src/store", "enrollment/src/store"],
