@@ -26,6 +26,7 @@ mod replay;
 mod run;
 mod shape;
 mod split;
+mod status;
 mod suppress;
 mod who_had;
 
@@ -59,6 +60,7 @@ enum Command {
     Split(split::Split),
     Annotate(annotate::Annotate),
     Suppress(suppress::Suppress),
+    Status(status::Status),
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
     ProposeFingerprint(propose_fingerprint::ProposeFingerprint),
@@ -111,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Split(command) => command.run(),
         Command::Annotate(command) => command.run(),
         Command::Suppress(command) => command.run(),
+        Command::Status(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
         Command::ProposeFingerprint(command) => command.run(),
