@@ -8,6 +8,8 @@
 //! |---|---|
 //! | [`request`] | what is proposed: the document that is signed, and the digest that an approval binds |
 //! | [`target`] | what a vault, or another counterpart, can do: one trait, one file each below `targets/` |
+//! | [`targets`] | the kinds there are, and their options |
 
 pub mod request;
 pub mod target;
+pub mod targets;
