@@ -9,8 +9,22 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const KEYS: &[&str] =
-    &["db", "site", "site_key", "workers", "bpf", "record", "snaplen", "buffer_mib", "allow_address", "interface", "user", "log", "api"];
+const KEYS: &[&str] = &[
+    "db",
+    "site",
+    "site_key",
+    "workers",
+    "bpf",
+    "record",
+    "snaplen",
+    "buffer_mib",
+    "allow_address",
+    "interface",
+    "user",
+    "log",
+    "api",
+    "enrollment",
+];
 const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
 
 /// Packets shorter than this show no header whole.
@@ -76,7 +90,7 @@ impl Config {
     /// # Errors
     /// If a variable says something that is not understood.
     pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WrittenError> {
-        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !["interface", "log", "api"].contains(key));
+        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !["interface", "log", "api", "enrollment"].contains(key));
         let options = options.chain(settings::LOG_KEYS.iter().map(|key| (Some("log"), *key)));
         let mut whole = Self::default();
         for (table, key) in options.chain(settings::API_KEYS.iter().map(|key| (Some("api"), *key))) {
@@ -212,7 +226,7 @@ mod tests {
         // What is commented out is read as well, so that nothing stands there which is refused.
         let whole: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).flat_map(|line| [line, "\n"]).collect();
         Config::parse("wirecensus.toml", &whole).unwrap();
-        let tables = ["interface", "log", "api"];
+        let tables = ["interface", "log", "api", "enrollment"];
         let keys = KEYS.iter().filter(|key| !tables.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS);
         for key in keys.chain(&["name", "site", "vlans"]) {
             assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");

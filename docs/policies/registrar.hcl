@@ -25,10 +25,19 @@ path "identity/entity/name/dev-*" {
 # No path identity/entity-alias: the vault does not tell making an alias from moving one, and an alias that is moved onto an entity with
 # rights, with a certificate signed below, logs in with them. People link the alias (docs/enrollment.md shows the call).
 
-# A CSR that a device or an operator supplied. The role fixes names, key usage and lifetime.
+# A CSR that a device or an operator supplied. The role fixes names, key usage and lifetime; what else could be asked for is refused.
 path "pki-devices/sign/*" {
   capabilities        = ["update"]
   required_parameters = ["csr"]
+  allowed_parameters = {
+    "csr"         = []
+    "common_name" = []
+    "alt_names"   = []
+    "ip_sans"     = []
+    "uri_sans"    = []
+    "ttl"         = []
+    "format"      = []
+  }
 }
 # What was issued and revoked, and whether a role issues without keeping a copy.
 path "pki-devices/certs" {

@@ -8,6 +8,12 @@
 path "pki-sensors/sign/sensor" {
   capabilities        = ["update"]
   required_parameters = ["csr"]
+  allowed_parameters = {
+    "csr"         = []
+    "common_name" = []
+    "ttl"         = []
+    "format"      = []
+  }
 }
 
 # Before it starts, it is told what it may do.

@@ -67,9 +67,10 @@ fn signed_once(bao: &Bao, vault: &mut dyn Target, wanted: &Request) {
 
     // The answer was lost between the vault and us: the record bears the mark and no serial.
     let path = format!("devices/data/inventory/{DEVICE}");
-    let mut record = bao.admin("GET", &path, &Value::Null)["data"]["data"].clone();
+    let found = bao.admin("GET", &path, &Value::Null)["data"].clone();
+    let mut record = found["data"].clone();
     record["credential"]["serial"] = Value::Null;
-    bao.admin("POST", &path, &json!({ "data": record }));
+    bao.admin("POST", &path, &json!({ "options": { "cas": found["metadata"]["version"] }, "data": record }));
     assert_eq!(vault.sign(wanted, &request_pem).unwrap().serial, issued.serial, "found again by its key");
 
     let list = vault.issued(&|_| false).unwrap();
@@ -79,7 +80,12 @@ fn signed_once(bao: &Bao, vault: &mut dyn Target, wanted: &Request) {
 
     let colons = issued.serial.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap()).collect::<Vec<_>>().join(":");
     bao.admin("POST", "pki-devices/revoke", &json!({ "serial_number": colons }));
-    assert_eq!(vault.issued(&|_| true).unwrap().revoked, [issued.serial]);
+    assert_eq!(vault.issued(&|_| true).unwrap().revoked, [issued.serial.as_str()]);
+    let policy = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policies/registrar.hcl");
+    bao.policy("no-list", &std::fs::read_to_string(policy).unwrap().replace("certs/revoked", "certs/none"));
+    write(&bao.file("token"), &bao.token("no-list"));
+    let mut by_crl = target(&Settings { token_file: Some(bao.file("token")), ..bao.plain_settings() });
+    assert_eq!(by_crl.issued(&|_| true).unwrap().revoked, [issued.serial.as_str()], "by the revocation list, which everybody may read");
     bao.admin("POST", "pki-devices/roles/ghost", &json!({ "allow_any_name": true, "no_store": true }));
     assert!(!vault.issued(&|_| true).unwrap().complete, "a role that stores nothing leaves none to list");
 }
@@ -124,6 +130,9 @@ fn a_stolen_credential_cannot_lift_itself() {
         ("POST", "pki-devices/revoke", json!({ "serial_number": "00:01" })),
         ("POST", "pki-devices/sign-verbatim", json!({ "csr": csr("x") })),
         ("POST", "pki-devices/sign-verbatim/iot-camera", json!({ "csr": csr("x") })),
+        ("POST", "pki-devices/sign/iot-camera", json!({ "csr": csr("x"), "not_after": "9999-12-31T23:59:59Z" })),
+        ("POST", "pki-devices/sign/iot-camera", json!({ "common_name": "dev-x" })),
+        ("POST", "devices/config", json!({ "cas_required": false })),
         ("POST", "pki-devices/roles/iot-camera", json!({ "allow_any_name": true })),
         ("POST", "pki-devices/root/sign-intermediate", json!({ "csr": csr("x"), "common_name": "ca" })),
         ("DELETE", "devices/metadata/inventory/x", none.clone()),
@@ -143,11 +152,18 @@ fn a_stolen_credential_cannot_lift_itself() {
             assert_eq!(status, 403, "the {thief}'s credential: {method} {path} {body}: {answer}");
         }
     }
+    let overwrite = bao.call(&bao.token("registrar"), "POST", "devices/data/inventory/x", &json!({ "data": {} }));
+    assert_eq!(overwrite.0, 400, "nothing is written without check-and-set: {}", overwrite.1);
     let token = bao.token("sensor");
     let body = json!({ "data": {}, "csr": csr("x") });
     for path in ["devices/data/inventory/x", "devices/data/posture/x", "identity/entity/name/dev-x", "pki-devices/sign/iot-camera"] {
         assert_eq!(bao.call(&token, "POST", path, &body).0, 403, "a sensor: {path}");
     }
+    bao.admin("POST", "sys/mounts/pki-sensors", &json!({ "type": "pki" }));
+    bao.admin("POST", "pki-sensors/root/generate/internal", &json!({ "common_name": "Sensors", "key_type": "ec" }));
+    bao.admin("POST", "pki-sensors/roles/sensor", &json!({ "allow_any_name": true, "key_type": "any", "server_flag": false }));
+    let own = json!({ "csr": csr("sensor-1"), "common_name": "sensor-1", "ttl": "24h" });
+    assert_eq!(bao.call(&token, "POST", "pki-sensors/sign/sensor", &own).0, 200, "its own certificate is all that it gets");
     let query = bao.call(&bao.token("registrar"), "POST", "identity/entity/name/dev-query?policies=admins", &json!({})).0;
     let made = bao.admin("GET", "identity/entity/name/dev-query", &Value::Null);
     assert!(query == 403 || made["data"]["policies"] == json!([]), "nor by the query: {made}");
@@ -163,7 +179,15 @@ fn too_wide(bao: &Bao, accessor: &str) {
     let settings = Settings { token_file: Some(bao.file("token")), alias_accessor: Some(accessor.to_owned()), ..bao.plain_settings() };
     let mut vault = target(&settings);
     let excess = vault.probe().unwrap().excess.join("\n");
-    for path in ["pki-devices/issue/", "pki-devices/revoke", "identity/entity-alias", "sys/mounts", "sys/policies/acl/"] {
+    for path in [
+        "pki-devices/issue/",
+        "pki-devices/revoke",
+        "identity/entity-alias",
+        "sys/mounts",
+        "sys/policies/acl/",
+        "pki-devices/roles/",
+        "devices/config",
+    ] {
         assert!(excess.contains(path), "{path} in {excess}");
     }
     vault.register(&request("linked")).unwrap();
@@ -269,4 +293,25 @@ fn certificate(bao: &Bao, why: &dyn Fn(&Settings) -> (Reason, String)) {
     assert!(target(&settings("registrar")).probe().unwrap().register);
     let (reason, text) = why(&settings("somebody"));
     assert!(reason == Reason::Unauthenticated && text.contains("client_cert_file"), "{text}");
+}
+
+/// How long a thousand devices take, and how many requests each. Run by hand: `cargo test -p enrollment --test openbao -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn a_thousand_devices() {
+    let Some(bao) = start() else { return };
+    let mut vault = target(&bao.settings("registrar", false));
+    vault.probe().unwrap();
+    let begun = std::time::Instant::now();
+    for number in 0..1_000 {
+        assert!(!vault.register(&request(&format!("device-{number}"))).unwrap().replayed);
+    }
+    eprintln!("1,000 registered in {:?}", begun.elapsed());
+    let begun = std::time::Instant::now();
+    for number in 0..200 {
+        vault.sign(&request(&format!("device-{number}")), &csr("x")).unwrap();
+    }
+    eprintln!("200 signed in {:?}", begun.elapsed());
+    let listed = bao.admin("LIST", "devices/metadata/inventory", &Value::Null)["data"]["keys"].as_array().unwrap().len();
+    assert_eq!(listed, 1_000);
 }

@@ -191,6 +191,32 @@ fn a_refused_token_is_tried_once_more_and_then_told() {
     assert_eq!(fake.count("POST", "/v1/devices/data/"), 1, "not hammered");
 }
 
+#[test]
+fn a_credential_that_comes_back_in_an_error_is_not_repeated() {
+    let echo = |got: &Got| json(400, &json!({ "errors": [format!("{:?} {}", got.headers, got.json())], "title": format!("{:?}", got.headers) }));
+    let fake = Fake::start(move |got| if got.path == "/v1/sys/health" { json(200, &json!({ "sealed": false })) } else { echo(got) });
+    let failure = vault(&fake.address).probe().unwrap_err();
+    assert!(*reason(&failure) == Reason::Refused && failure.message.contains("x-vault-token"), "{failure}");
+    let failure = contract(&fake.address).register(&request("x")).unwrap_err();
+    assert!(*reason(&failure) == Reason::Refused && failure.message.contains("Bearer …"), "{failure}");
+    let folder = tempfile::tempdir().unwrap();
+    let (role_id_file, secret_id_file) = (folder.path().join("role"), folder.path().join("secret"));
+    write(&role_id_file, "a-role");
+    write(&secret_id_file, TOKEN);
+    let approle = Some(enrollment::targets::AppRole { role_id_file, secret_id_file, wrapped: false });
+    let settings = Settings { approle, token_file: None, ..settings("vault", &fake.address, &folder) };
+    let failure = open("vault", &settings).unwrap().probe().unwrap_err();
+    assert!(*reason(&failure) == Reason::Unauthenticated && failure.message.contains("secret_id"), "{failure}");
+}
+
+#[test]
+fn an_answer_without_end_is_cut_off() {
+    let fake = Fake::start(|_| Do::Answer(200, vec![], "x".repeat(17 << 20)));
+    let folder = tempfile::tempdir().unwrap();
+    let failure = open("vault", &settings("vault", &fake.address, &folder)).unwrap().probe().unwrap_err();
+    assert!(*reason(&failure) == Reason::Garbled && failure.message.contains("more than"), "{failure}");
+}
+
 /// `RustyVault` as it was recorded: KV version 1, errors in the singular, 500 for what it does not have.
 fn rusty(got: &Got, records: &Mutex<BTreeMap<String, Value>>) -> Do {
     let none = || Do::Answer(404, vec![], String::new());

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Most pages of the list of certificates read in one look.
 const MAX_PAGES: usize = 1_000;
+/// Most certificates taken in one look; the next look takes the next ones. One has about 1 kB.
+const MAX_NEW: usize = 10_000;
 
 /// Every operation of the contract: its id there, method and path. A test holds the two together.
 pub const OPERATIONS: &[(&str, &str, &str)] = &[
@@ -78,8 +80,12 @@ impl Contract {
 
     fn judge(&self, operation: &str, answer: &Answer) -> Failure {
         let problem = answer.json();
-        let said = ["title", "detail", "request"].map(|field| problem[field].as_str().unwrap_or_default()).join(" ");
+        let mut said = ["title", "detail", "request"].map(|field| problem[field].as_str().unwrap_or_default()).join(" ");
         let (reason, todo) = meaning(answer);
+        // What was sent may come back in an error's text.
+        if let Ok(Some(bearer)) = self.bearer() {
+            said = said.replace(bearer.reveal().trim_start_matches("Bearer "), "…");
+        }
         self.client.failure(reason, &format!("{operation}: {} {}: {todo}", answer.status, clean(&said)))
     }
 
@@ -202,6 +208,10 @@ impl Target for Contract {
             list.revoked.extend(revoked.iter().filter_map(Value::as_str).map(x509::plain));
             for pem in page.iter().map(|one| one["certificate_pem"].as_str().unwrap_or_default()) {
                 let read = x509::certificate(pem).ok_or_else(|| self.garbled("certificates"))?;
+                if list.new.len() >= MAX_NEW {
+                    list.complete = false;
+                    return Ok(list);
+                }
                 if !known(&read.serial) {
                     list.new.push(Issued {
                         serial: read.serial,

@@ -14,6 +14,8 @@ pub mod vault;
 pub mod webhook;
 mod x509;
 
+pub(crate) use x509::{certificate as read_certificate, csr_key};
+
 use crate::target::{Failure, Reason, Target};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

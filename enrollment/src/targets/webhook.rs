@@ -73,7 +73,7 @@ impl Webhook {
         self.client.failure(reason, &format!("{} {said}: {todo}", answer.status))
     }
 
-    fn event(&self, event: &str, registered: &Registered, body: Value) -> Result<(), Failure> {
+    fn event(&self, event: &str, registered: &Registered, body: &Value) -> Result<(), Failure> {
         if self.template.is_some() {
             return Err(self.client.failure(Reason::Unsupported, &format!("the template makes registrations: there is no form for {event}")));
         }
@@ -125,11 +125,11 @@ impl Target for Webhook {
 
     fn posture(&mut self, registered: &Registered, posture: &Posture) -> Result<(), Failure> {
         let body = json!({ "state": posture.state, "serial": posture.serial, "as_of": posture.as_of, "findings": posture.findings });
-        self.event("posture", registered, body)
+        self.event("posture", registered, &body)
     }
 
     fn propose_deactivation(&mut self, registered: &Registered, why: &str) -> Result<(), Failure> {
-        self.event("deactivation", registered, json!({ "why": why }))
+        self.event("deactivation", registered, &json!({ "why": why }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a target must read of certificates, CSRs and revocation lists itself: serials, ends, keys.
 
+use sha2::{Digest, Sha256};
 use x509_cert::Certificate;
 use x509_cert::crl::CertificateList;
 use x509_cert::der::{Decode, DecodePem, Encode};
@@ -13,6 +14,8 @@ pub(crate) struct Read {
     pub(crate) serial: String,
     /// RFC 3339.
     pub(crate) not_after: String,
+    /// SHA-256 of the DER, lower-case hex.
+    pub(crate) sha256: String,
     /// Whether it is a CA's.
     pub(crate) authority: bool,
 }
@@ -25,6 +28,7 @@ pub(crate) fn certificate(pem: &str) -> Option<Read> {
     Some(Read {
         serial: hex(body.serial_number().as_bytes()),
         not_after: jiff::Timestamp::from_second(end).ok()?.to_string(),
+        sha256: hex(&Sha256::digest(certificate.to_der().ok()?)),
         authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
     })
 }

@@ -53,10 +53,8 @@ impl Vault {
     pub(super) fn judge(&self, answer: &Answer, path: &str) -> Failure {
         let said = words(answer);
         let (reason, todo) = meaning(answer, &said);
-        let mut quoted = clean(&said);
-        for secret in [self.token.as_ref()].into_iter().flatten() {
-            quoted = quoted.replace(secret.reveal(), "…");
-        }
+        // What was sent may come back in an error's text.
+        let quoted = clean(&self.token.as_ref().map_or_else(|| said.clone(), |token| said.replace(token.reveal(), "…")));
         self.failure(reason, &format!("{path}: {} {quoted}: {todo}", answer.status))
     }
 }
@@ -69,6 +67,8 @@ fn meaning(answer: &Answer, said: &str) -> (Reason, &'static str) {
         404 if said.contains("no handler for route") || said.contains("mount not found") => {
             (Reason::Unsupported, "nothing is mounted there: enable it at the vault, or correct kv_mount or pki_mount")
         }
+        // A mount of KV version 2 that was just made or unsealed says so for a moment.
+        400 if said.contains("Upgrading from non-versioned") => (Reason::Unreachable, "the KV mount is being set up; tried again later"),
         _ if unsupported => (Reason::Unsupported, "this server cannot do it"),
         400 | 413 | 422 => (Reason::Refused, "the vault does not take the request as it stands"),
         404 | 405 => (Reason::Unsupported, "this server knows no such path: is the address a vault's, and are the mounts right?"),
@@ -111,6 +111,10 @@ mod tests {
     #[test]
     fn every_recorded_status_has_its_meaning() {
         assert_eq!(reason(400, r#"{"errors":["serial_number not allowed by this role"]}"#), Reason::Refused);
+        assert_eq!(
+            reason(400, r#"{"errors":["Upgrading from non-versioned to versioned data. This backend will be unavailable"]}"#),
+            Reason::Unreachable
+        );
         assert_eq!(reason(403, r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#), Reason::Denied);
         assert_eq!(reason(404, r#"{"errors":["no handler for route \"x/\". route entry not found."]}"#), Reason::Unsupported);
         assert_eq!(reason(404, r#"{"errors":["1 error occurred:\n\t* unsupported path\n\n"]}"#), Reason::Unsupported);

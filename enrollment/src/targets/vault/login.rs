@@ -100,17 +100,10 @@ impl Vault {
                     }
                     _ => "no role of the certificate log-in trusts client_cert_file: has it expired, and does auth/cert/certs know its CA and name?",
                 };
-                // Its own words may quote what we sent; only those that are known to be harmless are repeated.
-                let said = words(&answer);
-                let quoted = if said.contains("invalid role") || said.contains("invalid secret") || said.contains("certificate") {
-                    clean(&said)
-                } else {
-                    String::new()
-                };
-                Err(self.failure(
-                    Reason::Unauthenticated,
-                    &format!("refuses the log-in ({}{}{quoted}): {todo}", answer.status, if quoted.is_empty() { "" } else { ", " }),
-                ))
+                let sent = body.as_object().into_iter().flat_map(|fields| fields.values().filter_map(Value::as_str));
+                // What was sent may come back in an error's text.
+                let quoted = clean(&sent.fold(words(&answer), |text, secret| text.replace(secret, "…")));
+                Err(self.failure(Reason::Unauthenticated, &format!("refuses the log-in ({} {quoted}): {todo}", answer.status)))
             }
             _ => Err(self.judge(&answer, path)),
         }

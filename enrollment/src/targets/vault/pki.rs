@@ -31,9 +31,12 @@ impl Vault {
         let key = x509::csr_key(csr_pem).ok_or_else(|| self.failure(Reason::Refused, "the CSR is no PKCS#10 in PEM"))?;
         let csr_digest = digest(csr_pem.trim().as_bytes());
         let device = super::key(&request.device_id);
-        if let Some(before) = self.asked_before(&mount, &device, request, &csr_digest, &key)? {
+        let mut record = self.own_record(&device, request)?;
+        if let Some(before) = self.asked_before(&mount, &record, &csr_digest, &key)? {
+            self.mark(&device, &mut record, &csr_digest, Some(&before.serial))?;
             return Ok(before);
         }
+        self.mark(&device, &mut record, &csr_digest, None)?;
         let path = format!("{mount}/sign/{}", request.identity_profile);
         let answer = self.ask("POST", &path, Some(&question(request, csr_pem)))?.ok_or_else(|| self.no_role(&request.identity_profile))?;
         let data = &answer["data"];
@@ -44,7 +47,7 @@ impl Vault {
                 self.failure(Reason::Refused, &format!("{path}: the certificate {} bears another key than the CSR: revoke it there", issued.serial))
             );
         }
-        self.mark(&device, request, &csr_digest, Some(&issued.serial))?;
+        self.mark(&device, &mut record, &csr_digest, Some(&issued.serial))?;
         Ok(Issued { chain_pem: strings(&data["ca_chain"]), ..issued })
     }
 
@@ -52,22 +55,18 @@ impl Vault {
         self.failure(Reason::Refused, &format!("there is no role {profile:?}: make one at the vault for this identity profile"))
     }
 
-    /// What an earlier call for the same CSR gave; else marks the record, so that a later one finds out.
-    fn asked_before(&mut self, mount: &str, device: &str, request: &Request, csr: &str, key: &[u8]) -> Result<Option<Issued>, Failure> {
-        let found = self.own_record(device, request)?;
-        let credential = &found.data["credential"];
-        if credential["csr"] == csr {
-            let issued = match credential["serial"].as_str() {
-                Some(serial) => self.fetch(mount, serial)?,
-                None => self.search(mount, key)?,
-            };
-            if let Some(issued) = &issued {
-                self.mark(device, request, csr, Some(&issued.serial))?;
-            }
-            return Ok(issued);
+    /// What an earlier call for the same CSR gave, while it holds.
+    fn asked_before(&mut self, mount: &str, record: &Record, csr: &str, key: &[u8]) -> Result<Option<Issued>, Failure> {
+        let credential = &record.data["credential"];
+        if credential["csr"] != csr {
+            return Ok(None);
         }
-        self.mark(device, request, csr, None)?;
-        Ok(None)
+        let found = match credential["serial"].as_str() {
+            Some(serial) => self.fetch(mount, serial)?,
+            None => self.search(mount, key)?,
+        };
+        let end = |issued: &Issued| issued.not_after.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_second);
+        Ok(found.filter(|issued| end(issued) > super::super::now()))
     }
 
     fn own_record(&mut self, device: &str, request: &Request) -> Result<Record, Failure> {
@@ -80,22 +79,20 @@ impl Vault {
         Err(self.failure(Reason::Conflict, "the device's record is of another request: nothing is signed for it"))
     }
 
-    fn mark(&mut self, device: &str, request: &Request, csr: &str, serial: Option<&str>) -> Result<(), Failure> {
-        let found = self.own_record(device, request)?;
+    /// Notes in the record which CSR was asked for, and what it gave.
+    fn mark(&mut self, device: &str, record: &mut Record, csr: &str, serial: Option<&str>) -> Result<(), Failure> {
         let credential = json!({ "csr": csr, "serial": serial });
-        if found.data["credential"] == credential {
+        if record.data["credential"] == credential {
             return Ok(());
         }
-        let mut data = found.data;
-        data["credential"] = credential;
-        if self.write("inventory", device, &data, found.version)? {
+        record.data["credential"] = credential;
+        if self.write("inventory", device, &record.data, record.version)? {
+            // Check-and-set counts by one.
+            record.version += 1;
             return Ok(());
         }
         // Not lost: the next call reads the record anew.
-        Err(Failure {
-            reason: Reason::Unreachable,
-            ..self.failure(Reason::Unreachable, "the device's record was written by another just now; tried again later")
-        })
+        Err(self.failure(Reason::Unreachable, "the device's record was written by another just now; tried again later"))
     }
 
     /// The issued certificate that bears this key.

@@ -39,6 +39,16 @@ const EXCESS_PKI: &[(&str, &str)] = &[
     ("tidy", "remove certificates from the list"),
 ];
 
+/// Paths below the PKI mount that may be read, and not written.
+const READ_ONLY_PKI: &[(&str, &str)] = &[("roles/preflight", "widen the roles that it signs under")];
+/// Paths below the KV mount that no policy of ours opens.
+const EXCESS_KV: &[(&str, &str)] = &[
+    ("config", "switch check-and-set off"),
+    ("delete/inventory/preflight", "remove records"),
+    ("destroy/inventory/preflight", "remove records for good"),
+    ("metadata/inventory/preflight", "remove records with their history"),
+];
+
 type Rights = BTreeMap<String, Vec<String>>;
 
 impl Vault {
@@ -142,7 +152,9 @@ impl Vault {
         let mut paths = self.record_paths();
         paths.push("identity/entity/name/dev-preflight".to_owned());
         paths.extend(EXCESS.iter().map(|(path, _)| (*path).to_owned()));
+        paths.extend(EXCESS_KV.iter().map(|(path, _)| format!("{}/{path}", self.kv)));
         if let Some(mount) = &self.pki {
+            paths.extend(READ_ONLY_PKI.iter().map(|(path, _)| format!("{mount}/{path}")));
             paths.extend(EXCESS_PKI.iter().map(|(path, _)| format!("{mount}/{path}")));
             paths.extend(["certs", "certs/revoked", "roles"].map(|path| format!("{mount}/{path}")));
             paths.extend(roles.iter().map(|role| format!("{mount}/sign/{role}")));
@@ -188,13 +200,23 @@ impl Vault {
             into.notes.push(format!("{}/ is KV version 1, without check-and-set: two registrars must not write to it at once", self.kv));
         }
         self.judge_pki(rights, roles, &may, into);
-        let excess = EXCESS.iter().map(|(path, what)| ((*path).to_owned(), *what));
-        let pki = EXCESS_PKI.iter().filter_map(|(path, what)| self.pki.as_ref().map(|mount| (format!("{mount}/{path}"), *what)));
-        for (path, what) in excess.chain(pki) {
-            if rights.get(&path).is_some_and(|list| list.iter().any(|right| right != "deny")) {
-                into.excess.push(format!("{path}: who steals this credential can {what}"));
-            }
-        }
+        into.excess = self.excess(rights);
+    }
+
+    /// What this credential may do beyond our policies.
+    fn excess(&self, rights: &Rights) -> Vec<String> {
+        let below = |mount: Option<&String>, list: &'static [(&str, &str)]| -> Vec<(String, &str)> {
+            let one = |(path, what): &(&str, &'static str)| mount.map(|mount| (format!("{mount}/{path}"), *what));
+            list.iter().filter_map(one).collect()
+        };
+        let mut closed: Vec<(String, &str)> = EXCESS.iter().map(|(path, what)| ((*path).to_owned(), *what)).collect();
+        closed.extend(below(Some(&self.kv), EXCESS_KV));
+        closed.extend(below(self.pki.as_ref(), EXCESS_PKI));
+        let open =
+            |path: &String, harmless: &[&str]| rights.get(path).is_some_and(|list| list.iter().any(|right| !harmless.contains(&right.as_str())));
+        let any = closed.into_iter().filter(|(path, _)| open(path, &["deny"]));
+        let written = below(self.pki.as_ref(), READ_ONLY_PKI).into_iter().filter(|(path, _)| open(path, &["deny", "read", "list"]));
+        any.chain(written).map(|(path, what)| format!("{path}: who steals this credential can {what}")).collect()
     }
 
     fn judge_pki(&self, rights: &Rights, roles: &[String], may: &dyn Fn(&str, &str) -> bool, into: &mut Capabilities) {
