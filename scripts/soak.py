@@ -54,7 +54,7 @@ class Port:
         return subprocess.Popen(words + tuple(captures), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def watch(self, program, database, log):
-        words = (program, "run", "-i", "mirror0", "--db", database)
+        words = (program, "run", "-i", "mirror0", "--db", database, "--allow-root")
         return subprocess.Popen(in_namespace(*words), stdout=log, stderr=log)
 
 

@@ -2,6 +2,8 @@
 
 use crate::captures::{folder, root};
 use crate::command::{Ran, run_in};
+#[cfg(feature = "pcap-live")]
+use crate::command::{command, ended};
 
 /// Runs in a folder of the test's own, with this configuration beside it.
 fn run(test: &str, config: &str, words: &[&str]) -> Ran {
@@ -45,5 +47,222 @@ fn what_is_missing_to_listen_is_said_before_anything_is_opened() {
     std::fs::write(folder.join("w.toml"), "db = \"w.db\"\n[[interface]]\nname = \"lo\"").expect("a file");
     let ran = run_in(&folder, &["run", "--config", "w.toml"]);
     assert_ended(&ran, 1, &["lo has an address (127.0.0.1/8", "--allow-address"]);
+    assert!(!folder.join("w.db").exists(), "nothing was made");
+}
+
+/// A daemon on a port of a network of its own, and what hears for systemd.
+#[cfg(all(feature = "pcap-live", target_os = "linux"))]
+mod lonely {
+    use crate::command::command;
+    use std::io::{Read, Write};
+    use std::os::unix::net::{UnixDatagram, UnixStream};
+    use std::path::{Path, PathBuf};
+    use std::process::{Child, Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    /// Makes a port that listens only, then becomes the daemon.
+    const SCRIPT: &str = "ip link add mirror0 type veth peer name switch0 && for port in mirror0 switch0; do \
+                          ip link set $port addrgenmode none && ip link set $port up || exit 1; done; exec \"$@\"";
+
+    pub(super) struct Lonely {
+        pub(super) child: Child,
+        pub(super) folder: tempfile::TempDir,
+        manager: UnixDatagram,
+        heard: String,
+    }
+
+    /// Whether this process may make networks and become others.
+    pub(super) fn possible() -> bool {
+        let made = Command::new("unshare").args(["--net", "sh", "-c", SCRIPT, "sh", "true"]).output();
+        let possible = made.is_ok_and(|output| output.status.success());
+        if !possible {
+            eprintln!("NOT CHECKED: no network of its own can be made here");
+        }
+        possible
+    }
+
+    impl Lonely {
+        /// Starts it as root that becomes nobody, with what `nobody` may write to.
+        pub(super) fn start(words: &[&str]) -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let nobody = Command::new("id").args(["-u", "nobody"]).output().expect("id");
+            let nobody = String::from_utf8_lossy(&nobody.stdout).trim().parse().expect("a number");
+            std::os::unix::fs::chown(folder.path(), Some(nobody), None).expect("root");
+            let manager = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+            std::os::unix::fs::chown(folder.path().join("notify"), Some(nobody), None).expect("root");
+            manager.set_read_timeout(Some(Duration::from_millis(100))).expect("a time");
+            let daemon = command::<&str>(&[]);
+            let child = Command::new("unshare")
+                .args(["--net", "sh", "-c", SCRIPT, "sh"])
+                .arg(daemon.get_program())
+                .args(["run", "-i", "mirror0", "--user", "nobody", "--db"])
+                .arg(folder.path().join("w.db"))
+                .args(words)
+                .env("NOTIFY_SOCKET", folder.path().join("notify"))
+                .env("WATCHDOG_USEC", "600000")
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("it was possible");
+            Self { child, folder, manager, heard: String::new() }
+        }
+
+        pub(super) fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        /// Waits until systemd would have heard this.
+        pub(super) fn wait_for(&mut self, words: &str) {
+            let begun = Instant::now();
+            let mut bytes = [0; 4096];
+            while !self.heard.contains(words) {
+                if let Ok(length) = self.manager.recv(&mut bytes) {
+                    self.heard.push_str(&String::from_utf8_lossy(&bytes[..length]));
+                    self.heard.push('\n');
+                }
+                let ended = self.child.try_wait().expect("a child");
+                if begun.elapsed() < Duration::from_secs(20) && ended.is_none() {
+                    continue;
+                }
+                let said = self.said();
+                panic!("{words:?} not in {} ({ended:?}): {said}", self.heard);
+            }
+        }
+
+        /// What it said on stderr, once it has ended.
+        fn said(&mut self) -> String {
+            let _ = self.child.kill();
+            let mut text = String::new();
+            let _ = self.child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut text));
+            text
+        }
+
+        /// Ends it as systemd does; its status and what it said.
+        pub(super) fn stop(mut self) -> (Option<i32>, String, Duration) {
+            let begun = Instant::now();
+            let pid = self.child.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+            let mut text = String::new();
+            self.child.stderr.take().expect("a pipe").read_to_string(&mut text).expect("text");
+            let status = self.child.wait().expect("a child").code();
+            let mut bytes = [0; 4096];
+            while let Ok(length) = self.manager.recv(&mut bytes) {
+                self.heard.push_str(&String::from_utf8_lossy(&bytes[..length]));
+            }
+            assert!(self.heard.contains("STOPPING=1"), "{}", self.heard);
+            (status, text, begun.elapsed())
+        }
+    }
+
+    pub(super) fn ask(socket: &Path, path: &str) -> String {
+        let mut stream = UnixStream::connect(socket).expect("it listens");
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).expect("it reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("text");
+        text
+    }
+
+    /// A line of what the system says of a process.
+    pub(super) fn status_of(pid: u32, name: &str) -> String {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(all(feature = "pcap-live", target_os = "linux"))]
+#[test]
+fn a_daemon_says_that_it_is_ready_alive_and_ending_and_keeps_one_right() {
+    use std::time::Duration;
+    if !lonely::possible() {
+        return;
+    }
+    let mut daemon = lonely::Lonely::start(&["--api", "unix:/nowhere/api.sock"]);
+    assert_eq!(daemon.child.wait().expect("a child").code(), Some(1), "the socket's folder is not there");
+
+    let mut daemon = lonely::Lonely::start(&["--log-format", "json"]);
+    daemon.wait_for("READY=1");
+    daemon.wait_for("WATCHDOG=1");
+    daemon.wait_for("listening on 1 of 1; 0 packets");
+    let pid = daemon.child.id();
+    // CAP_NET_RAW is bit 13 (capability.h).
+    for (name, expected) in [
+        ("CapEff:", "0000000000002000"),
+        ("CapPrm:", "0000000000002000"),
+        ("CapBnd:", "0000000000002000"),
+        ("CapAmb:", "0000000000000000"),
+        ("NoNewPrivs:", "1"),
+        ("Seccomp:", "2"),
+        ("Groups:", ""),
+    ] {
+        assert_eq!(lonely::status_of(pid, name), expected, "{name}");
+    }
+    assert!(!lonely::status_of(pid, "Uid:").contains("0 0"), "it is no longer root");
+    let db = daemon.path("w.db").to_string_lossy().into_owned();
+    let ran = run_in(daemon.folder.path(), &["status", "--db", &db]);
+    assert_ended(&ran, 0, &["running since ", "mirror0: 0 packets, 0 dropped, none ever came", "MiB of memory"]);
+    let second = run_in(daemon.folder.path(), &["run", "-i", "lo", "--allow-address", "--user", "nobody", "--db", &db]);
+    assert_ended(&second, 1, &["another daemon keeps what it hears in this database"]);
+    let folder = daemon.folder.path().to_owned();
+    let kept = tempfile::tempdir().expect("a folder");
+    let (status, said, took) = {
+        std::fs::copy(folder.join("w.db.status"), kept.path().join("w.db.status")).expect("a copy");
+        daemon.stop()
+    };
+    assert_eq!(status, Some(0), "{said}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(
+        said.lines().any(|line| line.starts_with('{') && line.contains("\"rights were given up\"") && line.contains("\"user\":\"nobody\"")),
+        "{said}"
+    );
+    // The copy says that it runs, but nobody holds it: as after a kill.
+    let ran = run_in(kept.path(), &["status", "--db", "w.db", "--json"]);
+    assert_ended(&ran, 1, &["\"running\": false"]);
+}
+
+#[cfg(all(feature = "pcap-live", target_os = "linux"))]
+#[test]
+fn metrics_and_health_are_told_where_the_configuration_says() {
+    if !lonely::possible() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("a folder");
+    let mut open = std::fs::metadata(place.path()).expect("it is there").permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut open, 0o777);
+    std::fs::set_permissions(place.path(), open).expect("it is ours");
+    let socket = place.path().join("api.sock");
+    let mut daemon = lonely::Lonely::start(&["--api", &format!("unix:{}", socket.display())]);
+    daemon.wait_for("READY=1");
+    daemon.wait_for("listening on 1 of 1");
+    assert!(lonely::ask(&socket, "/health/ready").contains("{\"ready\":true,\"reasons\":[]}"));
+    let metrics = lonely::ask(&socket, "/metrics");
+    for line in [
+        "wirecensus_listening{interface=\"mirror0\"} 1",
+        "wirecensus_packets_total{interface=\"mirror0\"} 0",
+        "# TYPE wirecensus_commit_seconds histogram",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line} is not in {metrics}");
+    }
+    let (status, said, _) = daemon.stop();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(!socket.exists(), "the socket goes with the daemon");
+}
+
+#[cfg(feature = "pcap-live")]
+#[test]
+fn root_is_refused_unless_it_can_become_somebody() {
+    let folder = folder("root");
+    let root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("a process")) == 0;
+    if !root {
+        eprintln!("NOT CHECKED: this is not root");
+        return;
+    }
+    let refused = |words: &[&str]| {
+        let ran = command(words).env_remove("WIRECENSUS_ALLOW_ROOT").current_dir(&folder).output();
+        ended(ran.expect("the command can be run"))
+    };
+    assert_ended(&refused(&["run", "-i", "nowhere0", "--db", "w.db", "--user", "nobody-of-that-name"]), 1, &["there is no user nobody-of-that-name"]);
+    let ran = refused(&["run", "-i", "nowhere0", "--db", "w.db"]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("does not stay root") || ran.stderr.contains("no interface nowhere0"), "{}", ran.stderr);
     assert!(!folder.join("w.db").exists(), "nothing was made");
 }

@@ -3,12 +3,28 @@
 
 use crate::capture::sources::segments;
 use crate::capture::{MAX_SNAPLEN, Segments};
+use crate::operation::settings::{self, Operating};
 use crate::written::{self, Fault, WrittenError, filled, get, number, refuse_strangers, table, tables, yes};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const KEYS: &[&str] = &["db", "site", "site_key", "workers", "bpf", "record", "snaplen", "buffer_mib", "allow_address", "interface", "enrollment"];
+const KEYS: &[&str] = &[
+    "db",
+    "site",
+    "site_key",
+    "workers",
+    "bpf",
+    "record",
+    "snaplen",
+    "buffer_mib",
+    "allow_address",
+    "interface",
+    "user",
+    "log",
+    "api",
+    "enrollment",
+];
 const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
 
 /// Packets shorter than this show no header whole.
@@ -43,6 +59,8 @@ pub struct Config {
     pub allow_address: Option<bool>,
     /// The ports to listen on.
     pub interfaces: Vec<Watched>,
+    /// Logs, rights, metrics.
+    pub operating: Operating,
 }
 
 /// One port to listen on.
@@ -64,6 +82,47 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, WrittenError> {
         let (file, text) = written::read(path)?;
         Self::parse(&file, &text)
+    }
+
+    /// What the environment says: each option that is no table as `WIRECENSUS_` and its name in capitals, those of a table after the
+    /// table's name (`WIRECENSUS_LOG_LEVEL`).
+    ///
+    /// # Errors
+    /// If a variable says something that is not understood.
+    pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WrittenError> {
+        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !["interface", "log", "api", "enrollment"].contains(key));
+        let options = options.chain(settings::LOG_KEYS.iter().map(|key| (Some("log"), *key)));
+        let mut whole = Self::default();
+        for (table, key) in options.chain(settings::API_KEYS.iter().map(|key| (Some("api"), *key))) {
+            let path = table.map_or(key.to_owned(), |table| format!("{table}_{key}"));
+            let name = format!("WIRECENSUS_{}", path.to_uppercase());
+            let Some(value) = variable(&name) else { continue };
+            // What reads as a number or as yes or no is one, where one is asked for; a text is a text.
+            let bare = matches!(key, "workers" | "snaplen" | "buffer_mib" | "allow_address");
+            let value = if bare { value } else { toml::Value::String(value).to_string() };
+            let head = table.map(|table| format!("[{table}]\n")).unwrap_or_default();
+            let one = Self::parse(&name, &format!("{head}{key} = {value}")).map_err(|error| WrittenError { line: 0, ..error })?;
+            whole = whole.or(one);
+        }
+        Ok(whole)
+    }
+
+    /// What this says, and the other where this says nothing.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            db: self.db.or(other.db),
+            site: self.site.or(other.site),
+            site_key: self.site_key.or(other.site_key),
+            workers: self.workers.or(other.workers),
+            bpf: self.bpf.or(other.bpf),
+            record: self.record.or(other.record),
+            snaplen: self.snaplen.or(other.snaplen),
+            buffer_mib: self.buffer_mib.or(other.buffer_mib),
+            allow_address: self.allow_address.or(other.allow_address),
+            interfaces: if self.interfaces.is_empty() { other.interfaces } else { self.interfaces },
+            operating: self.operating.or(other.operating),
+        }
     }
 
     /// Reads a text; `file` stands in messages.
@@ -92,6 +151,7 @@ fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
         buffer_mib: count("buffer_mib", 1, BUFFER_MIB_MAX)?,
         allow_address: get(root, "allow_address").map(|value| yes(value, "allow_address")).transpose()?,
         interfaces: watched(&interfaces)?,
+        operating: Operating::of(root)?,
     })
 }
 
@@ -145,6 +205,20 @@ mod tests {
     }
 
     #[test]
+    fn each_option_can_be_said_by_the_environment() {
+        let known = [("WIRECENSUS_WORKERS", "3"), ("WIRECENSUS_LOG_LEVEL", "debug"), ("WIRECENSUS_BPF", "not port 22")];
+        let read = Config::of_environment(|name| known.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())).unwrap();
+        assert_eq!((read.workers, read.bpf.as_deref(), read.operating.log_level.is_some()), (Some(3), Some("not port 22"), true));
+        let file = Config::parse("w.toml", "workers = 1\nsnaplen = 100").unwrap();
+        let both = read.or(file);
+        assert_eq!((both.workers, both.snaplen), (Some(3), Some(100)));
+        let wrong =
+            |name: &'static str, value: &'static str| Config::of_environment(|key| (key == name).then(|| value.to_owned())).unwrap_err().to_string();
+        assert_eq!(wrong("WIRECENSUS_WORKERS", "many"), "WIRECENSUS_WORKERS: string values must be quoted, expected literal string");
+        assert_eq!(wrong("WIRECENSUS_LOG_FORMAT", "xml"), "WIRECENSUS_LOG_FORMAT: a format is text or json");
+    }
+
+    #[test]
     fn the_example_names_every_option_and_says_nothing_else() {
         let text = include_str!("../../systemd/wirecensus.toml");
         let example = Config::parse("wirecensus.toml", text).unwrap();
@@ -152,7 +226,9 @@ mod tests {
         // What is commented out is read as well, so that nothing stands there which is refused.
         let whole: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).flat_map(|line| [line, "\n"]).collect();
         Config::parse("wirecensus.toml", &whole).unwrap();
-        for key in KEYS.iter().filter(|key| !matches!(**key, "interface" | "enrollment")).chain(&["name", "site", "vlans"]) {
+        let tables = ["interface", "log", "api", "enrollment"];
+        let keys = KEYS.iter().filter(|key| !tables.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS);
+        for key in keys.chain(&["name", "site", "vlans"]) {
             assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }
     }

@@ -10,14 +10,18 @@
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | `wirecensus.toml` |
 //! | [`written`] | TOML files that people write: what is wrong in one |
+//! | [`operation`] | what keeps a daemon trustworthy for weeks: logs, figures, rights given up |
+//! | [`api`] | metrics and health over HTTP |
 //! | [`clock`] | operational time |
 //! | [`tags`] | the site key, under which captured secrets are tagged |
 
+pub mod api;
 pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod export;
+pub mod operation;
 pub mod pipeline;
 pub mod policy;
 pub mod store;

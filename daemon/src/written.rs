@@ -85,6 +85,14 @@ pub(crate) fn table<'a, 'i>(value: &'a Spanned<DeValue<'i>>, name: &str) -> Resu
     }
 }
 
+/// A table that there is once.
+pub(crate) fn section<'a, 'i>(value: &'a Spanned<DeValue<'i>>, name: &str) -> Result<&'a DeTable<'i>, Fault> {
+    match value.get_ref() {
+        DeValue::Table(table) => Ok(table),
+        _ => Err((value.span().start, format!("`{name}` is a table: begin it with [{name}]"))),
+    }
+}
+
 pub(crate) fn text<'a>(value: &'a Spanned<DeValue<'_>>, name: &str) -> Result<&'a str, Fault> {
     match value.get_ref() {
         DeValue::String(text) => Ok(text),

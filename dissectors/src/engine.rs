@@ -440,8 +440,18 @@ impl Engine {
             }
             said.tallies = tallies.pairs(&self.registry);
             said.bound_peers(Tally::add);
+            self.tell_troubles(&mut said);
         }
         said
+    }
+
+    /// What broke a rule, and which limits were hit.
+    fn tell_troubles(&self, said: &mut SourceSaid) {
+        said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();
+        said.source.limits = self.troubles.limits.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        if self.ledger.dropped() > 0 {
+            said.source.limits.insert("observations held".to_owned(), self.ledger.dropped());
+        }
     }
 
     /// Ends every conversation and gives all that was heard. Source-wide figures other than these are the caller's.
@@ -459,11 +469,7 @@ impl Engine {
         (said.observations, said.crowded) = self.ledger.take();
         said.source.duplicates = self.duplicates;
         said.source.cut = self.cut;
-        said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();
-        said.source.limits = self.troubles.limits.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        if self.ledger.dropped() > 0 {
-            said.source.limits.insert("observations held".to_owned(), self.ledger.dropped());
-        }
+        self.tell_troubles(&mut said);
         said
     }
 }

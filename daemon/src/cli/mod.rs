@@ -28,6 +28,7 @@ mod replay;
 mod run;
 mod shape;
 mod split;
+mod status;
 mod suppress;
 mod who_had;
 
@@ -61,6 +62,7 @@ enum Command {
     Split(split::Split),
     Annotate(annotate::Annotate),
     Suppress(suppress::Suppress),
+    Status(status::Status),
     Enroll(enroll::Enroll),
     Audit(audit::Audit),
     Interfaces(interfaces::Interfaces),
@@ -115,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Split(command) => command.run(),
         Command::Annotate(command) => command.run(),
         Command::Suppress(command) => command.run(),
+        Command::Status(command) => command.run(),
         Command::Enroll(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Interfaces(command) => command.run(),

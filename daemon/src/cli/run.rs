@@ -2,6 +2,7 @@
 
 use super::reading::{Database, tagger};
 use super::{Done, Failure};
+use crate::api::Bound;
 use crate::capture::live::{Live, LiveOptions};
 use crate::capture::months::Months;
 use crate::capture::mute::Mute;
@@ -10,7 +11,12 @@ use crate::capture::text::{grouped, shown};
 use crate::capture::{Blocks, Filter, Recorded, interfaces};
 use crate::clock;
 use crate::config::{Config, WORKERS_MAX, Watched};
-use crate::pipeline::keep::Keeper;
+use crate::operation::board::Board;
+use crate::operation::log::{Format, Level, Log};
+use crate::operation::settings::{Listen, Operating};
+use crate::operation::status::StatusFile;
+use crate::operation::{Operation, privileges};
+use crate::pipeline::keep::{Keeper, Watcher};
 use crate::pipeline::{self, Options};
 use crate::store::{Store, Writer};
 use dissectors::context::Tagger;
@@ -64,6 +70,21 @@ pub(super) struct Run {
     /// Listens also on a port that has an address: what this machine sends is listened to as well.
     #[arg(long)]
     allow_address: bool,
+    /// Whom root becomes before anything is opened [default: wirecensus, if there is such a user].
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Stays the user root, without root's rights.
+    #[arg(long, env = "WIRECENSUS_ALLOW_ROOT", value_parser = clap::builder::BoolishValueParser::new())]
+    allow_root: bool,
+    /// How the log on stderr is written: text or json [default: text].
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<Format>,
+    /// How much is logged: error, warn, info, debug or trace [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<Level>,
+    /// Tells metrics and health over HTTP on this address, or on unix:/PATH.
+    #[arg(long, value_name = "ADDRESS")]
+    api: Option<Listen>,
 }
 
 /// What all interfaces share.
@@ -75,6 +96,8 @@ struct Shared {
     sensor: [u8; 16],
     /// When this run began: its sources are its own.
     begun: i64,
+    /// How it fares.
+    board: Arc<Board>,
 }
 
 /// What one interface gave.
@@ -97,6 +120,8 @@ impl Run {
         let fingerprints = Fingerprints::new()?;
         let tagger = tagger(config.site_key.as_deref())?;
         let stop = stop_at_signals()?;
+        let log = Log::begin(config.operating.log_level, config.operating.log_format);
+        let user = privileges::become_user(config.operating.user.as_deref(), self.allow_root)?;
         let options = LiveOptions { bpf: config.bpf.clone(), stop: Arc::clone(&stop), ..LiveOptions::default() };
         let options = LiveOptions {
             snaplen: config.snaplen.unwrap_or(options.snaplen),
@@ -108,12 +133,18 @@ impl Run {
         let live = config.interfaces.iter().map(|one| Ok((one, Live::open(&one.name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
         let live = live.into_iter().map(|(one, live)| Ok((one, recorded(&config, &one.name, live)?))).collect::<Result<Vec<_>, Failure>>()?;
         let store = Store::open(db)?;
+        let file = StatusFile::take(db)?;
+        let api = config.operating.api.as_ref().map(Bound::open).transpose()?;
         let sensor = store.origin()?;
         for (one, _) in &live {
             announce(&config, &one.name, db);
         }
         let database = Arc::new(Mutex::new(Writer::new(store)));
-        let shared = Shared { config: config.clone(), database, tagger, sensor, begun: clock::now() };
+        confine(&config, db, user.as_deref())?;
+        let names: Vec<String> = config.interfaces.iter().map(|one| one.name.clone()).collect();
+        let board = Arc::new(Board::new(&db.to_string_lossy(), &names));
+        let operation = Operation::begin(&board, api, file, log, &stop)?;
+        let shared = Shared { config: config.clone(), database, tagger, sensor, begun: clock::now(), board };
         let heard: Vec<Heard> = std::thread::scope(|scope| {
             let shared = &shared;
             let threads: Vec<_> = live.into_iter().map(|(one, live)| scope.spawn(move || shared.watch(one, live))).collect();
@@ -134,6 +165,7 @@ impl Run {
         if let Some(writer) = Arc::into_inner(shared.database) {
             writer.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
         }
+        operation.end();
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
@@ -152,6 +184,7 @@ impl Run {
         if interfaces.is_empty() {
             return Err(Failure::usage(format!("on which interface? Say -i IFACE, or [[interface]] in the configuration: {}", interfaces::names())));
         }
+        let file = Config::of_environment(|name| std::env::var(name).ok()).map_err(|error| Failure::usage(error.to_string()))?.or(file);
         Ok(Config {
             db: self.db.clone().or(file.db),
             site: self.site.clone().or(file.site),
@@ -161,6 +194,8 @@ impl Run {
             record: self.record.clone().or(file.record),
             allow_address: if self.allow_address { Some(true) } else { file.allow_address },
             interfaces,
+            operating: Operating { user: self.user.clone(), log_level: self.log_level, log_format: self.log_format, api: self.api.clone() }
+                .or(file.operating),
             ..file
         })
     }
@@ -192,10 +227,23 @@ fn recorded(config: &Config, name: &str, live: Live) -> Result<Box<dyn Blocks>, 
     Ok(Box::new(Recorded::new(Box::new(live), link, &path)?))
 }
 
+/// Gives up what is no longer needed, and says what is enforced.
+fn confine(config: &Config, db: &Path, user: Option<&str>) -> Result<(), Failure> {
+    let folder = |path: &Path| path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let socket = match &config.operating.api {
+        Some(Listen::Unix(path)) => Some(folder(path)),
+        _ => None,
+    };
+    let write: Vec<PathBuf> = [Some(folder(db)), config.record.as_deref().map(folder), socket].into_iter().flatten().collect();
+    let confined = privileges::confine(&[], &write)?;
+    tracing::info!(user = user.unwrap_or("unchanged"), landlock = confined.landlock, seccomp = confined.seccomp, "rights were given up");
+    Ok(())
+}
+
 /// Says what is listened to.
 fn announce(config: &Config, name: &str, db: &Path) {
     let filter = config.bpf.as_ref().map(|expression| format!(", only {}", shown(expression))).unwrap_or_default();
-    eprintln!("listening on {}{filter}; what is said goes to {}; Ctrl-C ends it", shown(name), db.display());
+    tracing::info!("listening on {}{filter}; what is said goes to {}; Ctrl-C ends it", shown(name), db.display());
 }
 
 impl Shared {
@@ -212,31 +260,35 @@ impl Shared {
         // A port that has an address is known to send.
         let mut mute = (config.allow_address != Some(true)).then(|| Mute::of(name));
         let mut heard = Heard::default();
+        let gauge = self.board.gauge(name);
+        let watcher = gauge.clone().map(|gauge| -> Arc<dyn Watcher> { gauge });
         loop {
             let month = months.lock().unwrap_or_else(PoisonError::into_inner).end();
             let identity: [&[u8]; 4] = [&self.sensor, &self.begun.to_le_bytes(), name.as_bytes(), &month.to_le_bytes()];
             let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &settings, &identity);
-            let mut keeper = Keeper::new(Arc::clone(&self.database));
+            let mut keeper = Keeper::new(Arc::clone(&self.database)).watched_by(watcher.clone());
             let outcome = pipeline::read(&mut reader, &options, |snapshot| {
+                gauge.iter().for_each(|gauge| gauge.beat());
                 let news = keeper.tick(snapshot).map(|news| news.to_string());
                 for news in news.into_iter().chain(mute.as_mut().and_then(Mute::look)) {
-                    eprintln!("wirecensus: {news}");
+                    tracing::warn!(interface = name, "{news}");
                 }
             });
             for damage in &outcome.damages {
-                eprintln!("wirecensus: {damage}");
+                tracing::error!(interface = name, "{damage}");
                 heard.failed = true;
             }
             heard.packets += outcome.said.source.packets;
             heard.dropped += outcome.said.source.dropped.unwrap_or(0);
             if outcome.said.source.packets > 0 {
                 if let Err(error) = keeper.finish(&outcome.said) {
-                    eprintln!("wirecensus: {error}");
+                    tracing::error!(interface = name, "{error}");
                     heard.failed = true;
                 }
                 heard.said.join(Said::of(outcome.said));
             }
             if !months.lock().unwrap_or_else(PoisonError::into_inner).turn() {
+                gauge.iter().for_each(|gauge| gauge.end());
                 return heard;
             }
         }

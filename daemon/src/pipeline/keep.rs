@@ -13,6 +13,15 @@ pub const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Between two commits of counters and of when something was said last: they touch most rows, and are complete at the end in any case.
 pub const COUNT_EVERY: Duration = Duration::from_secs(30);
 
+/// Looks on, for those who say how a run fares.
+pub trait Watcher: Send + Sync {
+    /// What is new, as it was asked for.
+    fn looked(&self, said: &SourceSaid);
+
+    /// A commit ended after so long, done or failed.
+    fn committed(&self, took: Duration, done: bool);
+}
+
 /// Keeps one source.
 pub struct Keeper {
     writer: Arc<Mutex<Writer>>,
@@ -23,6 +32,7 @@ pub struct Keeper {
     committed: Instant,
     counted: Instant,
     failing: bool,
+    watcher: Option<Arc<dyn Watcher>>,
 }
 
 impl Keeper {
@@ -30,7 +40,13 @@ impl Keeper {
     #[must_use]
     pub fn new(writer: Arc<Mutex<Writer>>) -> Self {
         let now = Instant::now();
-        Self { writer, pending: None, every: [COMMIT_EVERY, COUNT_EVERY], committed: now, counted: now, failing: false }
+        Self { writer, pending: None, every: [COMMIT_EVERY, COUNT_EVERY], committed: now, counted: now, failing: false, watcher: None }
+    }
+
+    /// Lets somebody look on.
+    #[must_use]
+    pub fn watched_by(self, watcher: Option<Arc<dyn Watcher>>) -> Self {
+        Self { watcher, ..self }
     }
 
     /// Commits what changed, if it is time. What fails is tried again with the next commit; only the first failure of several, and the
@@ -42,6 +58,9 @@ impl Keeper {
         }
         let counters = self.counted.elapsed() >= count_every;
         let mut delta = snapshot.changes(counters);
+        if let Some(watcher) = &self.watcher {
+            watcher.looked(&delta);
+        }
         if counters {
             self.counted = Instant::now();
         }
@@ -76,11 +95,19 @@ impl Keeper {
     /// [`StoreError`]; what was committed before stands.
     pub fn finish(mut self, whole: &SourceSaid) -> Result<(), StoreError> {
         self.pending = None;
+        if let Some(watcher) = &self.watcher {
+            watcher.looked(whole);
+        }
         self.commit(whole)
     }
 
     fn commit(&self, said: &SourceSaid) -> Result<(), StoreError> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).commit(said)
+        let begun = Instant::now();
+        let result = self.writer.lock().unwrap_or_else(PoisonError::into_inner).commit(said);
+        if let Some(watcher) = &self.watcher {
+            watcher.committed(begun.elapsed(), result.is_ok());
+        }
+        result
     }
 }
 

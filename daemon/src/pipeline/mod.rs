@@ -103,9 +103,11 @@ impl Snapshot<'_> {
     pub fn changes(&mut self, counters: bool) -> SourceSaid {
         let mut said = (self.heard)(counters);
         let limits = std::mem::take(&mut said.source.limits);
+        let malformed = std::mem::take(&mut said.source.malformed);
         let mut source = self.reader.source();
         source.complete = false;
         source.limits.extend(limits);
+        source.malformed = malformed;
         said.source = source;
         said
     }

@@ -52,7 +52,9 @@ const LOG_BYTES: i64 = 64 << 20;
 pub(super) fn harden(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.pragma_update(None, "cell_size_check", true)
+    connection.pragma_update(None, "cell_size_check", true)?;
+    // A daemon that gave up its rights can write nowhere but beside the database.
+    connection.pragma_update(None, "temp_store", "MEMORY")
 }
 
 /// Makes the tables in an empty file, or brings those of an older version to this one.
