@@ -16,7 +16,10 @@ const CRATES: &[(&str, &[&str])] = &[
 /// Words that belong into one folder: what is spelt so, and where it may stand.
 const PLACES: &[(&[&str], &[&str])] = &[
     (&["SystemTime"], &["daemon/src/clock.rs"]),
-    (&["rusqlite", "\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE FROM", "CREATE TABLE", "\"PRAGMA "], &["daemon/src/store", "enrollment/src/store"]),
+    (
+        &["rusqlite", "\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE FROM", "CREATE TABLE", "\"PRAGMA "],
+        &["daemon/src/store", "enrollment/src/store"],
+    ),
     (&["pcap::Capture", "pcap::Active", "pcap::Device", "pcap::Linktype", "pnet_datalink", "pnet::"], &["daemon/src/capture"]),
     (&["axum"], &["daemon/src/api", "enrollment/src/serve"]),
 ];

@@ -117,15 +117,7 @@ impl Request {
     pub fn binding_digest(&self) -> String {
         #[derive(Serialize)]
         struct Bound<'a>(&'a str, &'a [String], &'a str, &'a str, &'a str, &'a Identifiers, &'a Requested);
-        let bound = Bound(
-            &self.schema,
-            &self.device_keys,
-            &self.target,
-            &self.identity_profile,
-            &self.method,
-            &self.identifiers,
-            &self.requested,
-        );
+        let bound = Bound(&self.schema, &self.device_keys, &self.target, &self.identity_profile, &self.method, &self.identifiers, &self.requested);
         digest(&canonical(&bound))
     }
 }
