@@ -4,12 +4,13 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO   := pcaps/plant-and-office.pcap
 
-# Seconds that each fuzz target runs, and what is passed on to the bench.
+# Seconds that each fuzz target runs, and what is passed on to the bench and the soak.
 FUZZ_SECONDS ?= 600
 BENCH        ?=
+SOAK         ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fuzz golden lab
+.PHONY: help setup demo test check bench fuzz golden lab deb soak
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -38,3 +39,9 @@ golden: ## write tests/golden/ anew from pcaps/; read the difference before you 
 
 lab: ## record the captures of pcaps/ again from real stacks (Debian 12, root)
 	@pcaps/lab/setup.sh && exec pcaps/lab/record.sh
+
+deb: ## the Debian package, in target/debian/
+	@scripts/deb.sh
+
+soak: ## ten minutes on a port and thirty kills: is it flat, is anything lost (Linux, root)? SOAK="--seconds 60" passes options on
+	@features=$$(scripts/setup.sh build) && $(CARGO) build --release --locked $$features --package daemon && exec scripts/soak.py $(TARGET)/release/wirecensus $(SOAK)

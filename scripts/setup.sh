@@ -21,6 +21,7 @@ if [ "${1:-build}" = check ]; then
     for program in make git python3; do
         command -v "$program" > /dev/null || packages+=("$program")
     done
+    python3 -c 'import ensurepip' 2> /dev/null || packages+=(python3-venv)
 elif [ "${1:-build}" = fuzz ]; then
     command -v c++ > /dev/null || packages+=(g++)
     command -v python3 > /dev/null || packages+=(python3)

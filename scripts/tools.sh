@@ -8,6 +8,7 @@ version_of() {
     case $1 in
         cargo-deny) echo 0.20.2 ;;
         cargo-machete) echo 0.9.2 ;;
+        cargo-deb) echo 3.8.0 ;;
         cargo-fuzz) echo 0.13.2 ;;
         *) echo "scripts/tools.sh: no version of $1" >&2 && return 1 ;;
     esac

@@ -16,6 +16,7 @@
 //! | `secrets` | no secret of the lab in anything that comes out |
 //! | `planted` | a secret in every protocol that carries one, and in nothing that comes out |
 //! | `strength` | what counts as protected, and how that changes |
+//! | `enrollment` | from a capture to a delivered proposal, with the keys of two people |
 //! | `units` | what comes for systemd is understood, and grants little |
 //! | `architecture` | which crate and which module may know which |
 //! | `captures`, `command`, `packets` | what the others share |
@@ -27,6 +28,7 @@ mod cli_database;
 mod command;
 mod daemon;
 mod determinism;
+mod enrollment;
 mod evidence;
 mod findings;
 mod golden;

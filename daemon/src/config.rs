@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const KEYS: &[&str] = &["db", "site", "site_key", "workers", "bpf", "record", "snaplen", "buffer_mib", "allow_address", "interface"];
+const KEYS: &[&str] = &["db", "site", "site_key", "workers", "bpf", "record", "snaplen", "buffer_mib", "allow_address", "interface", "enrollment"];
 const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
 
 /// Packets shorter than this show no header whole.
@@ -152,7 +152,7 @@ mod tests {
         // What is commented out is read as well, so that nothing stands there which is refused.
         let whole: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).flat_map(|line| [line, "\n"]).collect();
         Config::parse("wirecensus.toml", &whole).unwrap();
-        for key in KEYS.iter().filter(|key| **key != "interface").chain(&["name", "site", "vlans"]) {
+        for key in KEYS.iter().filter(|key| !matches!(**key, "interface" | "enrollment")).chain(&["name", "site", "vlans"]) {
             assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }
     }

@@ -20,6 +20,16 @@ pub(crate) fn conversation(dissector: &'static dyn Registered, transport: Transp
 
 /// As [`conversation`], with the dissectors that it hands on to.
 pub(crate) fn conversation_of(dissectors: &[&'static dyn Registered], transport: Transport, payloads: &[(u16, u16, &[u8])]) -> Vec<Observation> {
+    conversation_losing(dissectors, transport, payloads, None)
+}
+
+/// As [`conversation_of`], of which the capture lost one packet, counted from one.
+pub(crate) fn conversation_losing(
+    dissectors: &[&'static dyn Registered],
+    transport: Transport,
+    payloads: &[(u16, u16, &[u8])],
+    lost: Option<u64>,
+) -> Vec<Observation> {
     let mut engine = Engine::new(Arc::new(Registry::of(dissectors)), None, None);
     let mut next = std::collections::HashMap::new();
     for (id, (src_port, dst_port, data)) in (1u64..).zip(payloads) {
@@ -39,7 +49,9 @@ pub(crate) fn conversation_of(dissectors: &[&'static dyn Registered], transport:
         frame.ip_id = u16::try_from(id).unwrap();
         frame.payload_len = u32::try_from(data.len()).unwrap();
         let packet = Packet { data, wire_len: frame.payload_len, link: LinkType::ETHERNET, time: i64::try_from(id).unwrap(), id };
-        engine.feed(&[Item { packet, frame: &frame, detached: None }]);
+        if lost != Some(id) {
+            engine.feed(&[Item { packet, frame: &frame, detached: None }]);
+        }
     }
     said(&mut engine)
 }

@@ -7,7 +7,25 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`request`] | what is proposed: the document that is signed, and the digest that an approval binds |
-//! | [`target`] | what a vault, or another counterpart, can do: one trait, one file each below `targets/` |
+//! | [`sign`] | keys and signatures |
+//! | [`policy`] | what an operator lets happen |
+//! | [`propose`] | from an inventory to requests |
+//! | [`state`] | where a request stands, and where it may go |
+//! | [`approval`] | what people sign, and whether it is enough |
+//! | [`store`] | the registrar's database, and the only SQL here |
+//! | [`registrar`] | takes in, asks for approval, delivers through the outbox |
+//! | [`audit`] | a log whose entries carry the hash of the one before |
+//! | [`target`] | what a vault, or another counterpart, can do: one trait |
+//! | [`targets`] | the counterparts that there are, one file each |
 
+pub mod approval;
+pub mod audit;
+pub mod policy;
+pub mod propose;
+pub mod registrar;
 pub mod request;
+pub mod sign;
+pub mod state;
+pub mod store;
 pub mod target;
+pub mod targets;

@@ -3,9 +3,10 @@
 //! and what does not carry a type claims a class only, or nothing.
 
 use crate::claim::{Attribute, Claim, Class};
+use foldhash::HashMap;
 use regex::Regex;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 /// Confidence of a rule that does not say.
@@ -127,8 +128,37 @@ pub(crate) struct Groups {
     pub(crate) patterns: BTreeMap<String, String>,
 }
 
-/// A trait that a rule names.
-type Term = (Verb, Box<str>);
+/// A trait that rules name, by its number in [`Terms`].
+type Term = u32;
+
+/// Every trait that any rule names, numbered: rules name hundreds, a device shows a few.
+#[derive(Default)]
+struct Terms(HashMap<Verb, HashMap<Box<str>, Term>>, Term);
+
+impl Terms {
+    /// Its number, a new one if it has none.
+    fn number(&mut self, verb: Verb, what: &str) -> Term {
+        let known = self.0.entry(verb).or_default();
+        if let Some(number) = known.get(what) {
+            return *number;
+        }
+        known.insert(what.into(), self.1);
+        self.1 += 1;
+        self.1 - 1
+    }
+
+    /// Of those that any rule names, the number and the first place, sorted.
+    fn shown(&self, traits: &[Trait<'_>]) -> Vec<(Term, usize)> {
+        let number = |one: &Trait<'_>| self.0.get(&one.verb)?.get(one.what).copied();
+        let mut shown: Vec<(Term, usize)> = traits.iter().enumerate().filter_map(|(place, one)| Some((number(one)?, place))).collect();
+        shown.sort_unstable();
+        shown.dedup_by_key(|one| one.0);
+        shown
+    }
+}
+
+/// What an attribute is known to be, by its name.
+pub type Known<'f, 'v> = &'f dyn Fn(&str) -> Option<&'v str>;
 
 /// An attribute, the expression that it must match, and the same once it was tried.
 type Look = (String, String, OnceLock<Option<Regex>>);
@@ -137,8 +167,10 @@ type Look = (String, String, OnceLock<Option<Regex>>);
 struct Ready {
     /// `behaviour:` and the rule's id.
     name: String,
-    any: Vec<Term>,
+    /// Sorted, each with its place in the rule, which is the order in which they are shown.
+    any: Vec<(Term, usize)>,
     all: Vec<Term>,
+    /// Sorted.
     none: Vec<Term>,
     has: Vec<Look>,
     unlike: Vec<Look>,
@@ -151,8 +183,9 @@ struct Ready {
 #[derive(Default)]
 pub struct Behaviours {
     rules: Vec<Ready>,
-    /// Rules that a trait can make match.
-    by_term: HashMap<Verb, HashMap<Box<str>, Vec<usize>>>,
+    terms: Terms,
+    /// Rules that a trait can make match, by its number.
+    by_term: Vec<Vec<usize>>,
     /// By protocol the family of controllers that speaks it.
     families: BTreeMap<String, String>,
 }
@@ -182,20 +215,25 @@ impl Behaviours {
             let attribute = Attribute::from_name(name).filter(|attribute| matches!(attribute, Attribute::Class | Attribute::Type));
             Ok((attribute.ok_or_else(|| format!("behaviour shows no {name:?}"))?, value.clone()))
         });
+        let mut any: Vec<(Term, usize)> = self.terms.of(&rule.any, groups)?.into_iter().zip(0..).collect();
+        any.sort_unstable();
+        let mut none = self.terms.of(&rule.none, groups)?;
+        none.sort_unstable();
         let ready = Ready {
             name: format!("behaviour:{}", rule.id),
-            any: terms(&rule.any, groups)?,
-            all: terms(&rule.all, groups)?,
-            none: terms(&rule.none, groups)?,
+            any,
+            all: self.terms.of(&rule.all, groups)?,
+            none,
             has: rule.has.iter().map(pattern).collect::<Result<_, String>>()?,
             unlike: rule.unlike.iter().map(pattern).collect::<Result<_, String>>()?,
             lacks: rule.lacks.clone(),
             claims: claims.collect::<Result<_, String>>()?,
             confidence: rule.confidence.unwrap_or(CONFIDENCE_DEFAULT).min(Class::Inferred.most()),
         };
-        let needs = if ready.any.is_empty() { &ready.all[..1] } else { &ready.any[..] };
-        for (verb, what) in needs {
-            self.by_term.entry(*verb).or_default().entry(what.clone()).or_default().push(self.rules.len());
+        let needs: Vec<Term> = if ready.any.is_empty() { ready.all[..1].to_vec() } else { ready.any.iter().map(|one| one.0).collect() };
+        self.by_term.resize(self.by_term.len().max(self.terms.1 as usize), Vec::new());
+        for term in needs {
+            self.by_term[term as usize].push(self.rules.len());
         }
         self.rules.push(ready);
         Ok(())
@@ -215,14 +253,14 @@ impl Behaviours {
 
     /// What traits say of a device, of which `attribute` tells what is known of it by name.
     #[must_use]
-    pub fn claims(&self, traits: &[Trait<'_>], attribute: &dyn Fn(&str) -> Option<String>) -> Vec<Acts<'_>> {
-        let mut of_interest = BTreeSet::new();
-        for one in traits {
-            of_interest.extend(self.by_term.get(&one.verb).and_then(|by| by.get(one.what)).into_iter().flatten().copied());
-        }
+    pub fn claims(&self, traits: &[Trait<'_>], attribute: Known<'_, '_>) -> Vec<Acts<'_>> {
+        let shown = self.terms.shown(traits);
+        let mut of_interest: Vec<usize> = shown.iter().filter_map(|(term, _)| self.by_term.get(*term as usize)).flatten().copied().collect();
+        of_interest.sort_unstable();
+        of_interest.dedup();
         let mut acts: Vec<Acts<'_>> = self.operates_several(traits);
         for rule in of_interest.into_iter().filter_map(|at| self.rules.get(at)) {
-            let Some(rests_on) = rule.rests_on(traits, attribute) else { continue };
+            let Some(rests_on) = rule.rests_on(&shown, attribute) else { continue };
             acts.extend(rule.claims.iter().map(|(attribute, value)| Acts {
                 claim: Claim {
                     attribute: *attribute,
@@ -281,45 +319,54 @@ impl Behaviours {
     }
 }
 
-/// Traits that a rule names, its groups written out.
-fn terms(texts: &[String], groups: &Groups) -> Result<Vec<Term>, String> {
-    let mut terms = Vec::new();
-    for text in texts {
-        let Trait { verb, what } = Trait::of(text)?;
-        match what.strip_prefix('@') {
-            None => terms.push((verb, what.into())),
-            Some(group) => {
-                let group = groups.protocols.get(group).ok_or_else(|| format!("no group is called {group:?}"))?;
-                terms.extend(group.iter().map(|member| (verb, member.as_str().into())));
+impl Terms {
+    /// Traits that a rule names, its groups written out.
+    fn of(&mut self, texts: &[String], groups: &Groups) -> Result<Vec<Term>, String> {
+        let mut terms = Vec::new();
+        for text in texts {
+            let Trait { verb, what } = Trait::of(text)?;
+            match what.strip_prefix('@') {
+                None => terms.push(self.number(verb, what)),
+                Some(group) => {
+                    let group = groups.protocols.get(group).ok_or_else(|| format!("no group is called {group:?}"))?;
+                    terms.extend(group.iter().map(|member| self.number(verb, member)));
+                }
             }
         }
+        Ok(terms)
     }
-    Ok(terms)
 }
 
 impl Ready {
-    /// The places of the traits that make the rule match.
-    fn rests_on(&self, traits: &[Trait<'_>], attribute: &dyn Fn(&str) -> Option<String>) -> Option<Vec<usize>> {
-        let place = |(verb, what): &Term| traits.iter().position(|one| one.verb == *verb && one.what == &**what);
-        let mut rests_on: Vec<usize> = self.any.iter().filter_map(place).collect();
-        if rests_on.is_empty() && !self.any.is_empty() || self.none.iter().any(|term| place(term).is_some()) {
+    /// The places of the traits that make the rule match, of those that are shown: numbers and places, sorted.
+    fn rests_on(&self, shown: &[(Term, usize)], attribute: Known<'_, '_>) -> Option<Vec<usize>> {
+        if shown.iter().any(|(term, _)| self.none.binary_search(term).is_ok()) {
             return None;
         }
-        for term in &self.all {
-            rests_on.push(place(term)?);
+        let all = |term: &Term| Some(shown[shown.binary_search_by_key(term, |one| one.0).ok()?].1);
+        let all: Vec<usize> = self.all.iter().map(all).collect::<Option<_>>()?;
+        let among = |(term, place): &(Term, usize)| {
+            let from = self.any.partition_point(|one| one.0 < *term);
+            self.any[from..].iter().take_while(|one| one.0 == *term).map(|one| (one.1, *place)).collect::<Vec<_>>()
+        };
+        let mut any: Vec<(usize, usize)> = shown.iter().flat_map(among).collect();
+        if any.is_empty() && !self.any.is_empty() {
+            return None;
         }
+        any.sort_unstable();
+        let rests_on: Vec<usize> = any.into_iter().map(|one| one.1).chain(all).collect();
         let looks = |(name, pattern, regex): &Look| {
             let regex = regex.get_or_init(|| Regex::new(pattern).ok());
-            regex.as_ref().zip(attribute(name)).is_some_and(|(regex, value)| regex.is_match(&value))
+            regex.as_ref().zip(attribute(name)).is_some_and(|(regex, value)| regex.is_match(value))
         };
         let known = self.lacks.iter().any(|name| attribute(name).is_some());
         (!known && !self.unlike.iter().any(looks) && self.has.iter().all(looks)).then_some(rests_on)
     }
 
-    fn matches(&self, example: &[String]) -> Result<bool, String> {
+    fn matches(&self, terms: &Terms, example: &[String]) -> Result<bool, String> {
         let known: BTreeMap<&str, &str> = example.iter().filter_map(|one| one.split_once(": ")).collect();
         let traits = example.iter().filter(|one| !one.contains(": ")).map(|one| Trait::of(one)).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.rests_on(&traits, &|name| known.get(name).map(|value| (*value).to_owned())).is_some())
+        Ok(self.rests_on(&terms.shown(&traits), &|name| known.get(name).copied()).is_some())
     }
 }
 
@@ -331,11 +378,11 @@ pub(crate) fn check(rule: &Written, groups: &Groups) -> Result<(), String> {
     for (_, pattern, _) in ready.has.iter().chain(&ready.unlike) {
         Regex::new(pattern).map_err(|e| format!("regex: {e}"))?;
     }
-    if !ready.matches(&rule.example)? {
+    if !ready.matches(&alone.terms, &rule.example)? {
         return Err(format!("its example {:?} does not match", rule.example));
     }
     for near_miss in &rule.not {
-        if ready.matches(near_miss)? {
+        if ready.matches(&alone.terms, near_miss)? {
             return Err(format!("its near miss {near_miss:?} matches"));
         }
     }
@@ -352,7 +399,7 @@ mod tests {
         let prints = Fingerprints::new().unwrap_or_else(|e| panic!("{e}"));
         let known: BTreeMap<&str, &str> = traits.iter().filter_map(|one| one.split_once(": ")).collect();
         let traits: Vec<Trait<'_>> = traits.iter().filter(|one| !one.contains(": ")).map(|one| Trait::of(one).unwrap()).collect();
-        let claims = prints.behaviours().claims(&traits, &|name| known.get(name).map(|value| (*value).to_owned()));
+        let claims = prints.behaviours().claims(&traits, &|name| known.get(name).copied());
         let best = |attribute| {
             let of = claims.iter().filter(|acts| acts.claim.attribute == attribute);
             of.max_by_key(|acts| acts.claim.confidence).map_or_else(String::new, |acts| acts.claim.value.to_string())

@@ -104,9 +104,36 @@ fn verdict(key: &[u8], said: &Statement<'_>) -> Verdict {
         Some(scheme) => Family::of_scheme(scheme),
         None => Some(Family::OfKey),
     };
-    verify(key, family, signed, signature)
+    match verify(key, family, signed, signature) {
+        // Datagrams are lost unnoticed, a hello among them: the signature may be the answer to another one.
+        Verdict::Bad if said.protocol == "dtls" => Verdict::NotChecked("a datagram may be missing"),
+        verdict => verdict,
+    }
 }
 
 fn bytes<'a>(said: &Statement<'a>, field: Field) -> Option<&'a [u8]> {
     if let Some(ValueRef::Bytes(bytes)) = said.get(field) { Some(bytes) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use observations::SaidRef;
+
+    #[test]
+    fn what_datagrams_may_have_lost_is_held_against_nobody() {
+        let signatures = signature::tests::signatures();
+        let (scheme, key, signed, good) = signatures.iter().find(|row| row.0 == 0x0403).expect("an ECDSA signature");
+        let of = |protocol, signature: &[u8]| {
+            let field = |field, value| SaidRef { field, value };
+            let fields = vec![
+                field(Field::Signature, ValueRef::Bytes(signature)),
+                field(Field::SignedDigest, ValueRef::Bytes(signed)),
+                field(Field::SignatureScheme, ValueRef::Number(*scheme)),
+            ];
+            verdict(key, &Statement { protocol, fields, ..Statement::default() })
+        };
+        assert_eq!((of("tls", good), of("dtls", good)), (Verdict::Good, Verdict::Good));
+        assert_eq!((of("tls", &[]), of("dtls", &[])), (Verdict::Bad, Verdict::NotChecked("a datagram may be missing")));
+    }
 }

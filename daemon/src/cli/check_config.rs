@@ -21,6 +21,8 @@ impl CheckConfig {
         if let Some(expression) = &config.bpf {
             Filter::compile(expression).map_err(|what| Failure::new(format!("{}: `bpf`: {what}", self.file.display())))?;
         }
+        let policy = enrollment::policy::Policy::of_toml(&std::fs::read_to_string(&self.file)?);
+        policy.map_err(|what| Failure::new(format!("{}: {what}", self.file.display())))?;
         let there = interfaces::interfaces();
         for one in &config.interfaces {
             let site = one.site.as_ref().or(config.site.as_ref()).map_or("the default".to_owned(), |site| shown(site));

@@ -3,11 +3,13 @@
 //! Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, and the gate that was asked for found something.
 
 mod annotate;
+mod audit;
 mod check_config;
 mod decide;
 mod derive;
 mod devices;
 mod diff;
+mod enroll;
 mod explain;
 mod export;
 mod find;
@@ -59,6 +61,8 @@ enum Command {
     Split(split::Split),
     Annotate(annotate::Annotate),
     Suppress(suppress::Suppress),
+    Enroll(enroll::Enroll),
+    Audit(audit::Audit),
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
     ProposeFingerprint(propose_fingerprint::ProposeFingerprint),
@@ -111,6 +115,8 @@ pub fn main() -> ExitCode {
         Command::Split(command) => command.run(),
         Command::Annotate(command) => command.run(),
         Command::Suppress(command) => command.run(),
+        Command::Enroll(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
         Command::ProposeFingerprint(command) => command.run(),

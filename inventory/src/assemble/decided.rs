@@ -52,8 +52,8 @@ impl<'a> View<'a> {
         }
         let traits: Vec<Trait<'_>> = doing.acts.iter().map(|act| act.what).collect();
         let known = |name: &str| match name {
-            "mac_vendor" => doing.maker.map(str::to_owned),
-            _ => device.attributes.get(name).map(|record| record.value.clone()),
+            "mac_vendor" => doing.maker,
+            _ => device.attributes.get(name).map(|record| record.value.as_str()),
         };
         let behaviour = self.fingerprints.behaviours().claims(&traits, &known);
         device.class = self.tell(device, Attribute::Class, of(Attribute::Class), &behaviour, &doing);

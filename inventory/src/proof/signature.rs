@@ -191,13 +191,13 @@ fn ed25519(key: &[u8], bytes: &[u8], signature: &[u8]) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Scheme, key, what was signed, signature.
     type Row = (u64, Vec<u8>, Vec<u8>, Vec<u8>);
 
-    fn signatures() -> Vec<Row> {
+    pub(crate) fn signatures() -> Vec<Row> {
         let bytes = |hex: &str| (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
         let lines = include_str!("signatures.txt").lines().filter(|line| !line.starts_with('#'));
         let row = |line: &str| {

@@ -152,7 +152,8 @@ impl Signed {
 
     /// RFC 5246 §7.4.3: both randoms and the parameters.
     fn server(&self, body: &[u8], cx: &mut Context<'_>) {
-        if self.client_random.is_empty() || self.server_random.is_empty() {
+        // Behind a gap it may be the answer to another hello.
+        if self.client_random.is_empty() || self.server_random.is_empty() || self.missed != cx.missed() {
             return;
         }
         let found = [named_curve(body), prime(body)].into_iter().flatten();
@@ -217,7 +218,8 @@ fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::super::tls::Tls;
-    use crate::testing::{conversation, field};
+    use crate::reassembly::PENDING_SEGMENTS_MAX;
+    use crate::testing::{conversation, conversation_losing, field};
     use observations::{Field, Kind, Observation, Transport};
 
     fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -241,11 +243,17 @@ mod tests {
         message(12, &[CURVE, signature].concat())
     }
 
-    fn talk(parts: &[(bool, Vec<u8>)]) -> Vec<Observation> {
+    fn records(parts: &[(bool, Vec<u8>)]) -> Vec<(bool, Vec<u8>)> {
         let record = |body: &[u8]| [&[22, 3, 3][..], &u16::try_from(body.len()).unwrap().to_be_bytes(), body].concat();
-        let records: Vec<_> = parts.iter().map(|(up, body)| (*up, record(body))).collect();
-        let ends: Vec<_> = records.iter().map(|(up, bytes)| if *up { (50000, 443, &bytes[..]) } else { (443, 50000, &bytes[..]) }).collect();
-        conversation(&Tls, Transport::Tcp, &ends)
+        parts.iter().map(|(up, body)| (*up, record(body))).collect()
+    }
+
+    fn ends(records: &[(bool, Vec<u8>)]) -> Vec<(u16, u16, &[u8])> {
+        records.iter().map(|(up, bytes)| if *up { (50000, 443, &bytes[..]) } else { (443, 50000, &bytes[..]) }).collect()
+    }
+
+    fn talk(parts: &[(bool, Vec<u8>)]) -> Vec<Observation> {
+        conversation(&Tls, Transport::Tcp, &ends(&records(parts)))
     }
 
     fn digests(said: &[Observation]) -> Vec<String> {
@@ -288,6 +296,19 @@ mod tests {
         assert_eq!(client(&talk(&without)), 0);
         let turned = [parts[0].clone(), parts[1].clone(), parts[3].clone(), parts[2].clone(), parts[4].clone(), parts[5].clone()];
         assert_eq!(client(&talk(&turned)), 0);
+    }
+
+    #[test]
+    fn behind_a_gap_nothing_is_held_against_a_hello_before_it() {
+        let mut parts = vec![(true, hello(1, 0x0303)), (false, message(0, &[])), (false, message(0, &[]))];
+        parts.extend([(false, hello(2, 0x0303)), (false, chain()), (false, exchange(&[4, 1, 0, 2, 9, 9]))]);
+        // A gap is one when so much has come behind it that it will not close any more.
+        parts.extend(std::iter::repeat_n((false, message(0, &[])), PENDING_SEGMENTS_MAX));
+        let records = records(&parts);
+        let said = |lost| conversation_losing(&[&Tls], Transport::Tcp, &ends(&records), lost);
+        assert_eq!(digests(&said(None)).len(), 1);
+        let behind = said(Some(3));
+        assert_eq!((digests(&behind).len(), field(&behind, Kind::Certificate, Field::CertificateSha256).len()), (0, 1));
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! `enroll dispatch` and `enroll retry`: what is due goes out.
+
+use super::{Desk, Done, Failure, now};
+use crate::capture::text::shown;
+use enrollment::registrar::{Registrar, Report};
+use enrollment::state::State;
+use enrollment::targets;
+use std::fmt::Write;
+use std::process::ExitCode;
+
+/// Delivers what people agreed to and what is due, asks what became of what was delivered, and ends.
+#[derive(clap::Args)]
+pub(super) struct Dispatch {
+    /// Says what would be sent, and sends nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    desk: Desk,
+}
+
+/// Sends a request that failed on its way again, as it was approved.
+#[derive(clap::Args)]
+pub(super) struct Retry {
+    /// Ids of requests.
+    #[arg(value_name = "ID", required = true)]
+    requests: Vec<String>,
+    /// Who does it, for the audit log.
+    #[arg(long = "as", value_name = "NAME", default_value = "operator")]
+    name: String,
+    #[command(flatten)]
+    desk: Desk,
+}
+
+impl Dispatch {
+    pub(super) fn run(&self) -> Done {
+        let mut registrar = self.desk.registrar()?;
+        let dry = self.dry_run || registrar.policy.targets.is_empty();
+        if dry {
+            let due = registrar.store.all()?.into_iter().filter(|held| held.state == State::Requested);
+            let mut text = String::new();
+            for held in due {
+                let _ = writeln!(text, "{}  would go to {}", held.request.id, shown(&held.request.target));
+            }
+            if registrar.policy.targets.is_empty() {
+                text.push_str("No target is configured ([enrollment.targets.NAME]): nothing is sent.\n");
+            }
+            return crate::cli::output::answer(&text);
+        }
+        let report = round(&mut registrar)?;
+        crate::cli::output::answer(&words(&report))?;
+        report.notes.iter().for_each(|note| eprintln!("wirecensus: {}", shown(note)));
+        if report.failed > 0 {
+            Err(Failure::new(format!("{} need somebody: `enroll status` says why", report.failed)))
+        } else {
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+impl Retry {
+    pub(super) fn run(&self) -> Done {
+        let mut registrar = self.desk.registrar()?;
+        for id in &self.requests {
+            registrar.retry(id, &format!("person:{}", self.name), now())?;
+        }
+        crate::cli::output::answer(&format!("{} on their way again\n", self.requests.len()))
+    }
+}
+
+/// One round of deliveries to the targets that the policy names.
+pub(super) fn round(registrar: &mut Registrar) -> Result<Report, Failure> {
+    let settings = registrar.policy.targets.clone();
+    let mut open = |name: &str| targets::open(name, &settings.get(name).cloned().unwrap_or_default());
+    Ok(registrar.dispatch(&mut open, now(), &mut |_| false)?)
+}
+
+pub(super) fn words(report: &Report) -> String {
+    let Report { registered, signed, put_off, failed, held_back, .. } = report;
+    format!("{registered} registered, {signed} certificates signed, {put_off} put off, {failed} failed, {held_back} held back by a quota\n")
+}

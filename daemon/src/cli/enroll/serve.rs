@@ -1,0 +1,58 @@
+//! `enroll serve`: the registrar as a process of its own.
+
+use super::{Desk, Done, dispatch};
+use crate::capture::text::shown;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Takes in what the inventory proposes, delivers what is due, and goes on until it is told to stop. It alone holds the vault's credential:
+/// run it as a user of its own, who may read the inventory's database and not write it.
+#[derive(clap::Args)]
+pub(super) struct Serve {
+    /// Seconds between two looks.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    every: u32,
+    #[command(flatten)]
+    desk: Desk,
+}
+
+impl Serve {
+    pub(super) fn run(&self) -> Done {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&stop))?;
+        }
+        let mut registrar = self.desk.registrar()?;
+        let required = registrar.policy.approvals_required;
+        eprintln!("registrar: {} targets, {required} must agree; looks every {} s", registrar.policy.targets.len(), self.every);
+        while !stop.load(Ordering::Relaxed) {
+            // What fails in one round may go well in the next: a database that is busy, an inventory that is being written.
+            let proposed = self.desk.propose(&mut registrar).map_err(|failure| failure.message);
+            let sent = dispatch::round(&mut registrar).map_err(|failure| failure.message);
+            for told in [proposed.map(|new| (!new.is_empty()).then(|| format!("{} proposed", new.len()))), sent.map(|report| told(&report))] {
+                match told {
+                    Ok(Some(text)) => eprintln!("registrar: {}", shown(text.trim_end())),
+                    Ok(None) => {}
+                    Err(what) => eprintln!("registrar: {}", shown(&what)),
+                }
+            }
+            for _ in 0..self.every * 5 {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What is worth a line.
+fn told(report: &enrollment::registrar::Report) -> Option<String> {
+    let quiet = *report == enrollment::registrar::Report::default();
+    let notes = report.notes.iter().map(|note| format!("; {note}")).collect::<String>();
+    (!quiet).then(|| format!("{}{notes}", dispatch::words(report).trim_end()))
+}

@@ -1,0 +1,180 @@
+//! What an operator lets happen: who becomes a candidate, what is proposed for him, who must agree, how much at a time.
+
+use crate::targets::Settings;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The table `[enrollment]` of the configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// How many people must agree, none of them who proposed. 0: nobody is asked, which every status shows.
+    pub approvals_required: u8,
+    /// Requests that become known to targets in an hour. A slip in a rule then costs an hour's worth, not a plant's.
+    pub per_hour: u32,
+    /// Requests that targets know and that have no identity yet: more wait.
+    pub in_flight: u32,
+    /// Who may approve.
+    pub approver: Vec<Approver>,
+    /// Whose proposals are taken in. Empty: only those of this machine's own key.
+    pub sensor: Vec<Sensor>,
+    /// Who becomes a candidate; the first rule that fits decides.
+    pub rule: Vec<Rule>,
+    /// Where requests go to.
+    pub targets: BTreeMap<String, Settings>,
+}
+
+/// Two people, as IEC 62443-2-1 and every bank ask for what cannot be undone easily.
+const APPROVALS_DEFAULT: u8 = 2;
+const PER_HOUR_DEFAULT: u32 = 100;
+const IN_FLIGHT_DEFAULT: u32 = 500;
+/// What a rule asks of an identifier's confidence: what is told by others or inferred is below.
+const CONFIDENCE_DEFAULT: u8 = 70;
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            approvals_required: APPROVALS_DEFAULT,
+            per_hour: PER_HOUR_DEFAULT,
+            in_flight: IN_FLIGHT_DEFAULT,
+            approver: Vec::new(),
+            sensor: Vec::new(),
+            rule: Vec::new(),
+            targets: BTreeMap::new(),
+        }
+    }
+}
+
+/// A person who may approve.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approver {
+    /// As he stands in the audit log.
+    pub name: String,
+    /// Ed25519, 64 hexadecimal digits.
+    pub public_key: String,
+}
+
+/// A sensor that may propose.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sensor {
+    /// For people.
+    pub name: String,
+    /// Ed25519, 64 hexadecimal digits.
+    pub public_key: String,
+}
+
+/// Who becomes a candidate, and for what. An empty list asks nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rule {
+    /// As it stands in requests.
+    pub name: String,
+    /// Of these sites.
+    pub site: Vec<String>,
+    /// Of these classes. `unknown` is never a candidate, whatever stands here.
+    pub class: Vec<String>,
+    /// Of these types.
+    #[serde(rename = "type")]
+    pub kind: Vec<String>,
+    /// Seen so. `external` is never a candidate.
+    pub reach: Vec<String>,
+    /// In these states of management.
+    pub managed: Vec<String>,
+    /// With one of these findings open, by the rules' ids.
+    pub finding: Vec<String>,
+    /// At least so sure of what identifies it, in percent.
+    pub confidence: u8,
+    /// To which target.
+    pub target: String,
+    /// Which identity profile.
+    pub profile: String,
+    /// How the identity reaches it; else the first way that nothing blocks.
+    pub method: Option<String>,
+    /// How long it should hold.
+    pub ttl: String,
+    /// The common name, with `{id}`, `{mac}`, `{serial}`, `{hostname}`, `{site}`.
+    pub common_name: String,
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        let all = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Self {
+            name: String::new(),
+            site: Vec::new(),
+            class: Vec::new(),
+            kind: Vec::new(),
+            reach: all(&["local", "routed"]),
+            managed: all(&["unmanaged", "unknown"]),
+            finding: Vec::new(),
+            confidence: CONFIDENCE_DEFAULT,
+            target: String::new(),
+            profile: String::new(),
+            method: None,
+            ttl: "720h".to_owned(),
+            common_name: "dev-{id}".to_owned(),
+        }
+    }
+}
+
+impl Policy {
+    /// Reads the table `[enrollment]` of a configuration; without one it is the default, by which nothing is proposed or sent.
+    ///
+    /// # Errors
+    /// What is not understood, with its line, and what cannot be meant.
+    pub fn of_toml(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize, Default)]
+        struct Whole {
+            #[serde(default)]
+            enrollment: Policy,
+        }
+        let policy = toml::from_str::<Whole>(text).map_err(|error| error.to_string())?.enrollment;
+        policy.check()?;
+        Ok(policy)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (at, rule) in self.rule.iter().enumerate() {
+            let number = at + 1;
+            for (option, value) in [("name", &rule.name), ("target", &rule.target), ("profile", &rule.profile)] {
+                if value.is_empty() {
+                    return Err(format!("[[enrollment.rule]] {number}: `{option}` is missing"));
+                }
+            }
+            if !self.targets.contains_key(&rule.target) {
+                let known: Vec<&str> = self.targets.keys().map(String::as_str).collect();
+                return Err(format!("rule {}: there is no target {:?}; there are {known:?}", rule.name, rule.target));
+            }
+        }
+        let mut known = std::collections::BTreeSet::new();
+        for approver in &self.approver {
+            if !known.insert(&approver.name) || !known.insert(&approver.public_key) {
+                return Err(format!("approver {}: the name or the key stands there twice; two people have two keys", approver.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_table_nothing_is_proposed_and_two_people_must_agree() {
+        let policy = Policy::of_toml("db = \"x\"").unwrap();
+        assert_eq!((policy.approvals_required, policy.rule.len(), policy.targets.len()), (2, 0, 0));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told() {
+        let told = |text: &str| Policy::of_toml(text).unwrap_err();
+        assert!(told("[enrollment]\napproval_required = 1").contains("approval_required"));
+        assert!(told("[[enrollment.rule]]\nname = \"r\"\nprofile = \"p\"").contains("`target` is missing"));
+        assert!(told("[[enrollment.rule]]\nname = \"r\"\nprofile = \"p\"\ntarget = \"v\"").contains("no target \"v\""));
+        let twice = "[[enrollment.approver]]\nname = \"a\"\npublic_key = \"1\"\n[[enrollment.approver]]\nname = \"b\"\npublic_key = \"1\"";
+        assert!(told(twice).contains("two people have two keys"));
+    }
+}

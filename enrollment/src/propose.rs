@@ -1,0 +1,172 @@
+//! From an inventory to requests: for each device that a rule names what would be asked for it, or why nothing is.
+
+use crate::policy::{Policy, Rule};
+use crate::request::{Identifiers, Proof, Request, Requested, SCHEMA, canonical, digest};
+use inventory::document::{Device, Document};
+use uuid::Uuid;
+
+/// Attributes that a request shows, with their evidence. Names of people and places are none of them.
+const SHOWN: &[&str] = &["vendor", "model", "order_number", "serial", "firmware", "hardware", "os", "class", "type"];
+
+/// Pieces of evidence in a request: the vault's people read it, and can follow each to its packet.
+const EVIDENCE_MAX: usize = 16;
+
+/// A device that a rule names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// The device's id.
+    pub device: String,
+    /// How people call it.
+    pub label: String,
+    /// By which rule.
+    pub rule: String,
+    /// What would be proposed, or why nothing is.
+    pub outcome: Result<Box<Request>, String>,
+}
+
+/// Every device that a rule names, in the document's order.
+#[must_use]
+pub fn candidates(document: &Document, policy: &Policy) -> Vec<Candidate> {
+    document.devices.iter().filter_map(|device| candidate(device, policy)).collect()
+}
+
+fn candidate(device: &Device, policy: &Policy) -> Option<Candidate> {
+    // What is no device, what is not ours and what nobody recognised is never proposed.
+    if device.kind != "device" || device.reach == "external" || device.class == "unknown" || device.replaced_by.is_some() {
+        return None;
+    }
+    let rule = policy.rule.iter().find(|rule| fits(rule, device))?;
+    let outcome = request(device, rule).map(Box::new);
+    let label = device.hostnames.first().or_else(|| device.ips.first()).or_else(|| device.macs.first());
+    Some(Candidate { device: device.id.clone(), label: label.unwrap_or(&device.id).clone(), rule: rule.name.clone(), outcome })
+}
+
+fn fits(rule: &Rule, device: &Device) -> bool {
+    let among = |list: &[String], value: &str| list.is_empty() || list.iter().any(|one| one == value);
+    let finding = rule.finding.is_empty()
+        || device.findings.iter().any(|finding| finding.status == "open" && finding.suppressed.is_none() && rule.finding.contains(&finding.rule));
+    among(&rule.site, &device.site)
+        && among(&rule.class, &device.class)
+        && among(&rule.kind, &device.kind_of_device)
+        && among(&rule.reach, &device.reach)
+        && among(&rule.managed, &device.managed.state)
+        && finding
+}
+
+fn request(device: &Device, rule: &Rule) -> Result<Request, String> {
+    if device.managed.state == "conflict" {
+        return Err(format!("its identity is in conflict: {}", device.managed.reason));
+    }
+    let identifiers = identifiers(device);
+    if identifiers.mac.is_empty() && identifiers.serial.is_empty() && identifiers.cert_sha256.is_empty() {
+        return Err("nothing identifies it but an address, which another may have tomorrow".to_owned());
+    }
+    let confidence = device.attributes.get("type").map_or(0, |record| record.confidence);
+    if confidence < rule.confidence {
+        return Err(format!("its type is sure to {confidence} %, and the rule asks for {}", rule.confidence));
+    }
+    let method = method(device, rule)?;
+    let evidence = evidence(device);
+    let mut device_keys: Vec<String> = device.aliases.iter().chain([&device.id]).cloned().collect();
+    device_keys.sort();
+    let common_name = common_name(&rule.common_name, device, &identifiers);
+    let requested = Requested {
+        credentials: if method == "none" { Vec::new() } else { vec!["x509-client".to_owned()] },
+        csr_pem: None,
+        ttl: rule.ttl.clone(),
+        sans: vec![format!("uri:urn:uuid:{}", device.id)],
+        common_name,
+    };
+    let attribute = |name: &&str| Some(((*name).to_owned(), device.attributes.get(*name)?.value.clone()));
+    let mut attributes: std::collections::BTreeMap<String, String> = SHOWN.iter().filter_map(attribute).collect();
+    attributes.insert("class".to_owned(), device.class.clone());
+    attributes.insert("type".to_owned(), device.kind_of_device.clone());
+    Ok(Request {
+        schema: SCHEMA.to_owned(),
+        id: id(&device_keys, &rule.target, &rule.profile),
+        device_id: device.id.clone(),
+        device_keys,
+        site: device.site.clone(),
+        sensor: String::new(),
+        target: rule.target.clone(),
+        identity_profile: rule.profile.clone(),
+        method,
+        identifiers,
+        attributes,
+        confidence,
+        evidence_digest: digest(&canonical(&evidence)),
+        evidence,
+        requested,
+        justification: format!("rule {}: {} {}, {}", rule.name, device.class, device.kind_of_device, device.managed.state),
+        requested_by: format!("policy:{}", rule.name),
+    })
+}
+
+/// The same for the same device, target and profile: a UUIDv5 over the least of its keys.
+fn id(keys: &[String], target: &str, profile: &str) -> String {
+    let name = format!("{}\u{1f}{target}\u{1f}{profile}", keys.first().map_or("", String::as_str));
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("urn:wirecensus:enrollment-request:{name}").as_bytes()).to_string()
+}
+
+fn identifiers(device: &Device) -> Identifiers {
+    let sorted = |mut all: Vec<String>| {
+        all.sort();
+        all.dedup();
+        all
+    };
+    let certificates = device.identities.iter().filter(|identity| identity.kind == "x509" && identity.unique);
+    Identifiers {
+        mac: sorted(device.macs.clone()),
+        ip: sorted(device.ips.clone()),
+        serial: device.attributes.get("serial").filter(|record| !record.conflict).map(|record| record.value.clone()).into_iter().collect(),
+        hostnames: sorted(device.hostnames.clone()),
+        cert_sha256: sorted(certificates.map(|identity| identity.value.clone()).collect()),
+    }
+}
+
+fn method(device: &Device, rule: &Rule) -> Result<String, String> {
+    let ways = || device.enrollability.iter().filter(|way| rule.method.as_ref().is_none_or(|method| *method == way.method));
+    let refused = |way: &inventory::document::Enrollability| format!("{}: {}", way.method, way.blockers.join(", "));
+    match ways().find(|way| way.blockers.is_empty() && way.target_supports != Some(false)) {
+        Some(way) => Ok(way.method.clone()),
+        None => {
+            let blocked: Vec<String> = ways().filter(|way| !way.blockers.is_empty()).map(refused).collect();
+            Err(format!("no way to an identity is open: {}", if blocked.is_empty() { "none is known".to_owned() } else { blocked.join("; ") }))
+        }
+    }
+}
+
+fn evidence(device: &Device) -> Vec<Proof> {
+    let of = |name: &&str| {
+        let record = device.attributes.get(*name)?;
+        let evidence = record.evidence.first()?;
+        Some(Proof {
+            attribute: (*name).to_owned(),
+            value: record.value.clone(),
+            class: record.class.to_string(),
+            confidence: record.confidence,
+            protocol: evidence.protocol.clone(),
+            field: evidence.field.clone(),
+            observed_at: evidence.time.clone().unwrap_or_default(),
+            source: evidence.source.clone(),
+            packet: evidence.spans.first().map_or(0, |span| span.packet),
+            frame_sha256: evidence.frame_sha256.clone(),
+        })
+    };
+    SHOWN.iter().filter_map(of).take(EVIDENCE_MAX).collect()
+}
+
+/// The name with its places filled; what a name of a certificate cannot hold becomes a dash.
+fn common_name(template: &str, device: &Device, identifiers: &Identifiers) -> String {
+    let first = |all: &[String]| all.first().cloned().unwrap_or_default();
+    let places = [
+        ("{id}", device.id.clone()),
+        ("{mac}", first(&identifiers.mac).replace(':', "-")),
+        ("{serial}", first(&identifiers.serial)),
+        ("{hostname}", first(&identifiers.hostnames)),
+        ("{site}", device.site.clone()),
+    ];
+    let filled = places.iter().fold(template.to_owned(), |name, (place, value)| name.replace(place, value));
+    // 64 characters: the upper bound of a common name (RFC 5280, appendix A.1).
+    filled.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' }).take(64).collect()
+}

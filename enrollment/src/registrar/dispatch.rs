@@ -1,0 +1,247 @@
+//! The outbox: what people agreed to is delivered at least once, and every call is one that may be made twice.
+//!
+//! A delivery is leased, made, and its outcome written in one transaction. Whoever is killed between two of these leaves a lease that
+//! runs out; the call is then made again and finds what the first one did.
+
+use super::{Error, Registrar};
+use crate::state::State;
+use crate::store::{Due, Held, Note, Step};
+use crate::target::{Failure, Issued, Reason, Status, Target};
+
+/// How long a delivery is ours, seconds: longer than any call may take.
+const LEASE: i64 = 300;
+/// The longest pause between two tries, seconds.
+const PAUSE_MAX: i64 = 900;
+/// After so long a delivery is given up, seconds: a weekend, and a day to notice.
+const AGE_MAX: i64 = 72 * 3600;
+/// So many failures in a row, and a target is left alone …
+const FAILURES_MAX: u32 = 5;
+/// … for so long, seconds; then it is probed first.
+const BREAK: i64 = 60;
+const HOUR: i64 = 3600;
+
+/// Called between two durable steps, with a name; `true` stops there, as a kill would.
+pub type Hook<'h> = &'h mut dyn FnMut(&'static str) -> bool;
+
+/// Opens a target by its name.
+type Open<'o> = &'o mut dyn FnMut(&str) -> Result<Box<dyn Target>, Failure>;
+
+/// What one round did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// Requests that targets know now.
+    pub registered: u32,
+    /// Certificates that were issued.
+    pub signed: u32,
+    /// Deliveries that are tried again later.
+    pub put_off: u32,
+    /// Deliveries that need somebody.
+    pub failed: u32,
+    /// What waits for a quota.
+    pub held_back: u32,
+    /// What else is to be known, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Registrar {
+    /// Delivers what is due, then asks what became of what was delivered.
+    ///
+    /// # Errors
+    /// If the database cannot be read or written. What a target says is no error: it stands in the report.
+    pub fn dispatch(&mut self, open: Open<'_>, now: i64, hook: Hook<'_>) -> Result<Report, Error> {
+        let mut report = Report::default();
+        let targets: Vec<String> = self.policy.targets.keys().cloned().collect();
+        for name in targets {
+            let (failures, open_until) = self.store.breaker(&name)?;
+            let due = self.store.due(&name, now)?;
+            let pending = self.store.all()?.into_iter().any(|held| held.request.target == name && held.state == State::Accepted);
+            if due.is_empty() && !pending {
+                continue;
+            }
+            if open_until > now {
+                report.notes.push(format!("target {name} failed {failures} times in a row and is left alone for {} s more", open_until - now));
+                continue;
+            }
+            let mut target =
+                match open(&name).and_then(|mut target| if failures < FAILURES_MAX { Ok(target) } else { target.probe().map(|_| target) }) {
+                    Ok(target) => target,
+                    Err(failure) => {
+                        self.failed_at(&name, &failure, now, &mut report)?;
+                        self.give_up(&due, &failure, now, &mut report)?;
+                        continue;
+                    }
+                };
+            self.deliver(&name, target.as_mut(), &due, now, hook, &mut report)?;
+            self.ask(&name, target.as_mut(), now, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    /// One target's deliveries, one after the other.
+    fn deliver(&mut self, name: &str, target: &mut dyn Target, due: &[Due], now: i64, hook: Hook<'_>, report: &mut Report) -> Result<(), Error> {
+        for one in due {
+            let held = self.held(&one.request)?;
+            if one.step == Step::Register && self.is_over_quota(now)? {
+                report.held_back += 1;
+                continue;
+            }
+            // Between approval and sending the policy may have lost an approver.
+            if one.step == Step::Register && !self.is_agreed(&held.request)? {
+                let note = Note { actor: "registrar", action: "recall", subject: &one.request, detail: "approvals count no longer" };
+                self.store.advance(&one.request, State::AwaitingApproval, "approvals count no longer", None, now, &note)?;
+                continue;
+            }
+            if !self.store.lease(one, now, now + LEASE)? {
+                continue;
+            }
+            stop(hook, "leased")?;
+            let outcome = call(target, &held, one.step);
+            stop(hook, "called")?;
+            match outcome {
+                Ok(done) => {
+                    self.store.set_breaker(name, 0, 0)?;
+                    self.done(&held, done, now, hook, report)?;
+                }
+                Err(failure) if waits(&failure) && now - one.since < AGE_MAX => {
+                    report.put_off += 1;
+                    let next_at = now + pause(one.attempts, &failure.reason);
+                    let note = Note { actor: "registrar", action: "put-off", subject: &one.request, detail: &failure.message };
+                    self.store.put_off(one, next_at, &failure.message, now, &note)?;
+                    if self.failed_at(name, &failure, now, report)? {
+                        return Ok(());
+                    }
+                }
+                Err(failure) => {
+                    report.failed += 1;
+                    let to = if waits(&failure) { State::DeadLetter } else { State::Failed };
+                    let note = Note { actor: "registrar", action: to.name(), subject: &one.request, detail: &failure.message };
+                    self.store.advance(&one.request, to, &failure.message, None, now, &note)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What waits for too long becomes a dead letter, though the target is not even asked.
+    fn give_up(&mut self, due: &[Due], failure: &Failure, now: i64, report: &mut Report) -> Result<(), Error> {
+        for one in due.iter().filter(|one| now - one.since >= AGE_MAX) {
+            report.failed += 1;
+            let note = Note { actor: "registrar", action: State::DeadLetter.name(), subject: &one.request, detail: &failure.message };
+            self.store.advance(&one.request, State::DeadLetter, &failure.message, None, now, &note)?;
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, held: &Held, done: Done, now: i64, hook: Hook<'_>, report: &mut Report) -> Result<(), Error> {
+        let id = &held.request.id;
+        match done {
+            Done::Registered(external_id) => {
+                report.registered += 1;
+                self.store.known_as(id, &external_id)?;
+                stop(hook, "named")?;
+                let note = Note { actor: "registrar", action: "register", subject: id, detail: &external_id };
+                self.store.advance(id, State::Accepted, "the target knows it", held.csr.as_ref().map(|_| Step::Sign), now, &note)?;
+                stop(hook, "registered")
+            }
+            Done::Signed(issued) => {
+                report.signed += 1;
+                let certificate = std::iter::once(&issued.certificate_pem).chain(&issued.chain_pem).cloned().collect::<Vec<_>>().join("\n");
+                self.store.issued(id, &issued.serial, &certificate)?;
+                stop(hook, "kept")?;
+                let note = Note { actor: "registrar", action: "sign", subject: id, detail: &issued.serial };
+                self.store.advance(id, State::Enrolled, &format!("certificate {}", issued.serial), None, now, &note)?;
+                stop(hook, "signed")
+            }
+        }
+    }
+
+    /// What became of what a target knows.
+    fn ask(&mut self, name: &str, target: &mut dyn Target, now: i64, report: &mut Report) -> Result<(), Error> {
+        for held in self.store.all()?.into_iter().filter(|held| held.request.target == name && held.state == State::Accepted && held.csr.is_none()) {
+            let id = &held.request.id;
+            let registered = crate::target::Registered { external_id: held.external_id.clone().unwrap_or_default(), replayed: false };
+            let (to, why) = match target.status(&registered) {
+                Ok(Status::Enrolled(serial)) => {
+                    (State::Enrolled, serial.map_or_else(|| "it has an identity".to_owned(), |serial| format!("certificate {serial}")))
+                }
+                Ok(Status::Rejected(why)) => (State::Rejected, why),
+                Ok(Status::Gone) => (State::Failed, "the target does not know it any more".to_owned()),
+                Ok(Status::Pending(_) | Status::Registered) => continue,
+                Err(failure) if failure.reason == Reason::Unsupported => continue,
+                Err(failure) => {
+                    report.notes.push(format!("{id}: {failure}"));
+                    continue;
+                }
+            };
+            let note = Note { actor: "registrar", action: to.name(), subject: id, detail: &why };
+            self.store.advance(id, to, &why, None, now, &note)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a failure of the target itself; whether it is left alone from now on.
+    fn failed_at(&mut self, name: &str, failure: &Failure, now: i64, report: &mut Report) -> Result<bool, Error> {
+        let failures = self.store.breaker(name)?.0.saturating_add(1);
+        let open_until = if failures >= FAILURES_MAX { now + BREAK } else { 0 };
+        self.store.set_breaker(name, failures, open_until)?;
+        report.notes.push(format!("target {name}: {failure}"));
+        Ok(open_until > 0)
+    }
+
+    fn is_over_quota(&self, now: i64) -> Result<bool, Error> {
+        let in_flight = self.store.all()?.iter().filter(|held| held.state == State::Accepted).count();
+        Ok(self.store.accepted_since(now - HOUR)? >= self.policy.per_hour || in_flight >= self.policy.in_flight as usize)
+    }
+}
+
+/// Whether it is the target, or our credential there, and not the request: then requests wait and are not failed one by one.
+fn waits(failure: &Failure) -> bool {
+    failure.retry() || matches!(failure.reason, Reason::Unauthenticated | Reason::Denied | Reason::Untrusted)
+}
+
+enum Done {
+    Registered(String),
+    Signed(Issued),
+}
+
+fn call(target: &mut dyn Target, held: &Held, step: Step) -> Result<Done, Failure> {
+    match (step, &held.csr) {
+        (Step::Register, _) => target.register(&held.request).map(|registered| Done::Registered(registered.external_id)),
+        (Step::Sign, Some(csr)) => target.sign(&held.request, csr).map(Done::Signed),
+        (Step::Sign, None) => Err(Failure { reason: Reason::Refused, message: "there is no CSR to be signed".to_owned() }),
+    }
+}
+
+fn stop(hook: Hook<'_>, at: &'static str) -> Result<(), Error> {
+    if hook(at) { Err(Error::Stopped) } else { Ok(()) }
+}
+
+/// Seconds until the next try: what the other side asks for, else twice as long each time, of which a random part, so that many that
+/// failed together do not come back together.
+fn pause(attempts: u32, reason: &Reason) -> i64 {
+    if let Reason::Throttled(Some(after)) = reason {
+        return i64::try_from(after.as_secs()).unwrap_or(PAUSE_MAX).clamp(1, AGE_MAX);
+    }
+    let most = 1i64.checked_shl(attempts.min(10)).unwrap_or(PAUSE_MAX).min(PAUSE_MAX);
+    let mut random = [0; 8];
+    // Without random bytes the pause is whole: later, never sooner.
+    if getrandom::fill(&mut random).is_err() {
+        return most;
+    }
+    1 + i64::from_le_bytes(random).rem_euclid(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn pauses_grow_to_a_quarter_of_an_hour_and_what_the_other_side_asks_for_comes_first() {
+        for attempts in 0..40 {
+            let most = (1i64 << attempts.min(10)).min(PAUSE_MAX);
+            assert!((1..=most).contains(&pause(attempts, &Reason::Unreachable)), "{attempts}");
+        }
+        assert_eq!(pause(0, &Reason::Throttled(Some(Duration::from_secs(77)))), 77);
+    }
+}

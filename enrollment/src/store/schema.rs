@@ -1,0 +1,53 @@
+//! Tables, and the check that a file is a registrar's.
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use rusqlite_migration::{M, Migrations};
+
+/// Says that a database is a registrar's (`file` shows it): "WiRg".
+const APPLICATION: i32 = 0x5769_5267;
+
+/// One step a version; a step that was published never changes.
+const STEPS: &[M<'static>] = &[M::up(
+    "PRAGMA application_id = 1466520167;
+     CREATE TABLE requests (id TEXT PRIMARY KEY, target TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL,
+       external_id TEXT, serial TEXT, certificate TEXT, csr TEXT, created INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;
+     CREATE TABLE keys (key TEXT NOT NULL, request TEXT NOT NULL, PRIMARY KEY (key, request)) STRICT, WITHOUT ROWID;
+     CREATE TABLE approvals (request TEXT NOT NULL, approver TEXT NOT NULL, binding TEXT NOT NULL, decision TEXT NOT NULL, at INTEGER NOT NULL,
+       signature TEXT NOT NULL, PRIMARY KEY (request, approver, binding)) STRICT, WITHOUT ROWID;
+     CREATE TABLE outbox (request TEXT NOT NULL, step TEXT NOT NULL, attempts INTEGER NOT NULL, since INTEGER NOT NULL,
+       next_at INTEGER NOT NULL, lease_until INTEGER NOT NULL, PRIMARY KEY (request, step)) STRICT, WITHOUT ROWID;
+     CREATE TABLE breakers (target TEXT PRIMARY KEY, failures INTEGER NOT NULL, open_until INTEGER NOT NULL) STRICT;
+     CREATE TABLE audit (sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,
+       detail TEXT NOT NULL, before TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+     CREATE INDEX audit_action ON audit (action, at);
+     CREATE TRIGGER audit_stands BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
+     CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;",
+)];
+
+/// Makes the tables, or looks whether they are ours.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(|error| error.to_string())?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(|error| error.to_string())?;
+    if tables > 0 && application != APPLICATION {
+        return Err("this is another program's database, not a registrar's".to_owned());
+    }
+    let set = |name: &str, value: &str| connection.pragma_update(None, name, value);
+    set("journal_mode", "WAL").and_then(|()| set("synchronous", "FULL")).map_err(|error| error.to_string())?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(|error| error.to_string())?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(|error| error.to_string())?;
+    Migrations::from_slice(STEPS).to_latest(connection).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_that_is_written_is_the_one_that_is_asked_for() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        prepare(&mut connection).unwrap();
+        assert_eq!(connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0)).unwrap(), APPLICATION);
+        prepare(&mut connection).unwrap();
+    }
+}

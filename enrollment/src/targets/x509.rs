@@ -1,0 +1,100 @@
+//! What a target must read of certificates, CSRs and revocation lists itself: serials, ends, keys.
+
+use sha2::{Digest, Sha256};
+use x509_cert::Certificate;
+use x509_cert::crl::CertificateList;
+use x509_cert::der::{Decode, DecodePem, Encode};
+use x509_cert::ext::pkix::BasicConstraints;
+use x509_cert::request::CertReq;
+
+/// What is read of a certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Read {
+    /// Lower-case hex without separators.
+    pub(crate) serial: String,
+    /// RFC 3339.
+    pub(crate) not_after: String,
+    /// SHA-256 of the DER, lower-case hex.
+    pub(crate) sha256: String,
+    /// Whether it is a CA's.
+    pub(crate) authority: bool,
+}
+
+pub(crate) fn certificate(pem: &str) -> Option<Read> {
+    let certificate = Certificate::from_pem(pem.trim()).ok()?;
+    let body = certificate.tbs_certificate();
+    let end = i64::try_from(body.validity().not_after.to_unix_duration().as_secs()).ok()?;
+    let constraints = body.get_extension::<BasicConstraints>().ok().flatten();
+    Some(Read {
+        serial: hex(body.serial_number().as_bytes()),
+        not_after: jiff::Timestamp::from_second(end).ok()?.to_string(),
+        sha256: hex(&Sha256::digest(certificate.to_der().ok()?)),
+        authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
+    })
+}
+
+/// The public key (`SubjectPublicKeyInfo`, DER) of a certificate.
+pub(crate) fn certificate_key(pem: &str) -> Option<Vec<u8>> {
+    Certificate::from_pem(pem.trim()).ok()?.tbs_certificate().subject_public_key_info().to_der().ok()
+}
+
+/// The public key of a CSR. Some tools write `NEW CERTIFICATE REQUEST` around it.
+pub(crate) fn csr_key(pem: &str) -> Option<Vec<u8>> {
+    let plain = pem.trim().replace("NEW CERTIFICATE REQUEST", "CERTIFICATE REQUEST");
+    CertReq::from_pem(plain).ok()?.info.public_key.to_der().ok()
+}
+
+/// Serials of a revocation list.
+pub(crate) fn revoked(pem: &str) -> Option<Vec<String>> {
+    let (label, der) = x509_cert::der::pem::decode_vec(pem.trim().as_bytes()).ok()?;
+    if label != "X509 CRL" {
+        return None;
+    }
+    let list = CertificateList::<x509_cert::certificate::Rfc5280>::from_der(&der).ok()?;
+    let entries = list.tbs_cert_list.revoked_certificates.unwrap_or_default();
+    Some(entries.iter().map(|entry| hex(entry.serial_number.as_bytes())).collect())
+}
+
+/// A serial as we write it: lower-case hex without separators, and without the zero octet that DER puts before a set top bit.
+pub(crate) fn plain(serial: &str) -> String {
+    let digits: String = serial.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_lowercase()).collect();
+    match digits.strip_prefix("00") {
+        Some(rest) if !rest.is_empty() && rest.len() % 2 == 0 => rest.to_owned(),
+        _ => digits,
+    }
+}
+
+/// A serial as a vault's paths have it: pairs with colons.
+pub(crate) fn colons(serial: &str) -> String {
+    let digits: Vec<char> = plain(serial).chars().collect();
+    digits.chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(":")
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    plain(&bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_has_one_form() {
+        assert_eq!(plain("00:9A:0b"), "9a0b");
+        assert_eq!(plain("5c:c7:00"), "5cc700");
+        assert_eq!(colons("5cc700"), "5c:c7:00");
+        assert_eq!(hex(&[0, 0x9a, 0x0b]), "9a0b");
+    }
+
+    #[test]
+    fn a_certificate_and_its_request_bear_the_same_key() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let parameters = rcgen::CertificateParams::new(vec!["plc-1".to_owned()]).unwrap();
+        let request = parameters.serialize_request(&key).unwrap().pem().unwrap();
+        let issued = parameters.self_signed(&key).unwrap().pem();
+        assert_eq!(csr_key(&request), certificate_key(&issued));
+        assert!(csr_key(&request).is_some() && csr_key("x").is_none() && certificate("x").is_none());
+        let read = certificate(&issued).unwrap();
+        assert!(!read.authority && read.not_after.ends_with('Z') && !read.serial.is_empty(), "{read:?}");
+    }
+}
