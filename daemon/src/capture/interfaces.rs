@@ -1,6 +1,6 @@
 //! The network interfaces of this machine: what there is to capture on.
 
-use super::text::shown;
+use super::text::{nearest, shown};
 
 /// One interface.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,8 +60,23 @@ pub fn names() -> String {
     if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) }
 }
 
+/// The same, with the one that may be meant first.
+#[must_use]
+pub fn names_near(name: &str) -> String {
+    let known = interfaces();
+    let known: Vec<&str> = known.iter().map(|interface| interface.name.as_str()).collect();
+    let meant = nearest(name, &known).map(|near| format!("did you mean {}? ", shown(near)));
+    meant.unwrap_or_default() + &names()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_slip_in_a_name_is_met_with_the_nearest() {
+        assert!(super::names_near("lo0").starts_with("did you mean lo? there are "));
+        assert!(super::names_near("nowhere0").starts_with("there are "));
+    }
+
     #[test]
     fn this_machine_has_a_loopback_interface() {
         assert!(super::interfaces().iter().any(|interface| interface.loopback));

@@ -81,12 +81,14 @@ pub struct Live {
     interface: String,
     /// The interface's number; none for all interfaces together.
     index: Option<u32>,
-    /// The interface is no longer there. libpcap would wait for it for ever.
-    gone: bool,
+    /// The interface is no longer there, or is switched off. libpcap would wait for it for ever.
+    gone: Option<&'static str>,
     link: LinkType,
     snaplen: usize,
     stop: Arc<AtomicBool>,
     number: u64,
+    /// Packets before it that have their numbers already.
+    from: u64,
     losses: Losses,
     asked: Instant,
     damage: Option<String>,
@@ -116,7 +118,7 @@ impl Live {
     pub fn open(interface: &str, options: &LiveOptions) -> Result<Self, LiveError> {
         let known = interfaces::interfaces();
         match known.iter().find(|known| known.name == interface) {
-            None if interface != "any" => return Err(LiveError::NoInterface(interface.to_owned(), interfaces::names())),
+            None if interface != "any" => return Err(LiveError::NoInterface(interface.to_owned(), interfaces::names_near(interface))),
             Some(known) if !known.up => return Err(LiveError::Down(interface.to_owned())),
             _ => {}
         }
@@ -140,10 +142,11 @@ impl Live {
             capture,
             interface: interface.to_owned(),
             index: known.iter().find(|known| known.name == interface).map(|known| known.index),
-            gone: false,
+            gone: None,
             snaplen: snaplen as usize,
             stop: Arc::clone(&options.stop),
             number: 0,
+            from: 0,
             losses: Losses::default(),
             asked: Instant::now(),
             damage: None,
@@ -155,6 +158,17 @@ impl Live {
     #[must_use]
     pub const fn link(&self) -> LinkType {
         self.link
+    }
+
+    /// Packets captured up to now.
+    #[must_use]
+    pub const fn captured(&self) -> u64 {
+        self.number - self.from
+    }
+
+    /// Numbers packets on after so many: the interface was away and is back.
+    pub(crate) fn go_on_from(&mut self, packets: u64) {
+        (self.number, self.from) = (packets, packets);
     }
 
     /// Copies what the kernel has, until it has no more or the block is full. Returns the bytes filled and whether there may be more.
@@ -186,7 +200,12 @@ impl Live {
         if let Ok(stat) = self.capture.stats() {
             self.losses.see(stat.dropped, stat.if_dropped);
         }
-        self.gone = self.index.is_some_and(|index| interfaces::interfaces().iter().all(|known| known.index != index));
+        let Some(index) = self.index else { return };
+        self.gone = match interfaces::interfaces().iter().find(|known| known.index == index) {
+            None => Some("the interface is gone"),
+            Some(known) if !known.up => Some("the interface is down"),
+            Some(_) => None,
+        };
     }
 
     /// Ends the capture with what libpcap or the system says: the interface is gone, or down.
@@ -209,8 +228,8 @@ impl Blocks for Live {
             return Ok(false);
         }
         self.ask(false);
-        if self.gone {
-            return Err(self.fail("the interface is gone"));
+        if let Some(why) = self.gone {
+            return Err(self.fail(why));
         }
         let mut result = self.drain(block, 0);
         if matches!(result, Ok((0, false))) {
@@ -244,7 +263,10 @@ fn explain(interface: &str, error: &Error) -> LiveError {
     let interface = interface.to_owned();
     match () {
         () if lower.contains("permi") => LiveError::Denied(interface),
-        () if lower.contains("no such device") => LiveError::NoInterface(interface, interfaces::names()),
+        () if lower.contains("no such device") => {
+            let near = interfaces::names_near(&interface);
+            LiveError::NoInterface(interface, near)
+        }
         () if lower.contains("not up") || lower.contains("is down") => LiveError::Down(interface),
         () => LiveError::Other(interface, what),
     }

@@ -16,6 +16,7 @@
 //! | [`record`] | `--record FILE`: a live capture that is also written down |
 //! | [`months`] | a live capture by months of packet time |
 //! | [`interfaces`], `live` | network interfaces |
+//! | `returning` | a live capture that survives its interface |
 //! | [`mute`] | whether a port that only listens sends |
 //! | [`text`] | names, numbers and times for people |
 //!
@@ -39,6 +40,8 @@ pub mod plan;
 pub mod reader;
 pub mod record;
 pub mod report;
+#[cfg(feature = "pcap-live")]
+pub mod returning;
 pub mod segments;
 pub mod sources;
 pub mod text;

@@ -28,9 +28,10 @@ impl Mute {
             return None;
         }
         self.asked = Instant::now();
-        let now = interfaces::transmitted(&self.interface);
-        let more = now?.checked_sub(self.sent?).filter(|more| *more > 0)?;
-        self.sent = now;
+        let now = interfaces::transmitted(&self.interface)?;
+        let before = self.sent.replace(now)?;
+        // A counter that fell is that of an interface which was taken away and came back: it began anew.
+        let more = Some(now.checked_sub(before).unwrap_or(now)).filter(|more| *more > 0)?;
         Some(format!("alarm: this machine sent {} packets on {}, which should only listen", grouped(more), shown(&self.interface)))
     }
 }
@@ -52,5 +53,6 @@ mod tests {
         assert!(one.look().is_some_and(|alarm| alarm.starts_with("alarm: this machine sent ") && alarm.contains(" packets on lo, ")));
         assert_eq!(one.look(), None, "not again within a second");
         assert_eq!(mute(None).look(), None, "nothing is known of before");
+        assert!(mute(Some(u64::MAX)).look().is_some(), "it began anew, and sent");
     }
 }

@@ -3,10 +3,11 @@
 use super::reading::{Database, tagger};
 use super::{Done, Failure};
 use crate::api::Bound;
-use crate::capture::live::{Live, LiveOptions};
+use crate::capture::live::LiveOptions;
 use crate::capture::months::Months;
 use crate::capture::mute::Mute;
 use crate::capture::reader::{Reader, Settings};
+use crate::capture::returning::Returning;
 use crate::capture::text::{grouped, shown};
 use crate::capture::{Blocks, Filter, Recorded, interfaces};
 use crate::clock;
@@ -130,7 +131,7 @@ impl Run {
         };
         refuse_addresses(&config)?;
         // All are opened before any is read: a wrong name ends the command at once.
-        let live = config.interfaces.iter().map(|one| Ok((one, Live::open(&one.name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
+        let live = config.interfaces.iter().map(|one| Ok((one, Returning::open(&one.name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
         let live = live.into_iter().map(|(one, live)| Ok((one, recorded(&config, &one.name, live)?))).collect::<Result<Vec<_>, Failure>>()?;
         let store = Store::open(db)?;
         let file = StatusFile::take(db)?;
@@ -220,7 +221,7 @@ fn refuse_addresses(config: &Config) -> Result<(), Failure> {
 }
 
 /// What is captured, written to a file as well if that is wished.
-fn recorded(config: &Config, name: &str, live: Live) -> Result<Box<dyn Blocks>, Failure> {
+fn recorded(config: &Config, name: &str, live: Returning) -> Result<Box<dyn Blocks>, Failure> {
     let Some(path) = &config.record else { return Ok(Box::new(live)) };
     let path = if config.interfaces.len() > 1 { Recorded::path_of(path, name) } else { path.clone() };
     let link = live.link();

@@ -113,6 +113,10 @@ impl Watchman {
             }
             std::thread::sleep(LOOK);
         }
+        // All may have ended between two looks.
+        if !stopping {
+            notify(&[NotifyState::Stopping]);
+        }
         self.log.say_suppressed();
         self.file.write(&self.board.status().stopped());
     }
