@@ -8,6 +8,9 @@ use uuid::Uuid;
 /// Attributes that a request shows, with their evidence. Names of people and places are none of them.
 const SHOWN: &[&str] = &["vendor", "model", "order_number", "serial", "firmware", "hardware", "os", "class", "type"];
 
+/// Classes whose names are people's, as often as not: "Anna's phone" goes nowhere.
+const PERSONAL: &[&str] = &["mobile", "office"];
+
 /// Pieces of evidence in a request: the vault's people read it, and can follow each to its packet.
 const EVIDENCE_MAX: usize = 16;
 
@@ -119,7 +122,7 @@ fn identifiers(device: &Device) -> Identifiers {
         mac: sorted(device.macs.clone()),
         ip: sorted(device.ips.clone()),
         serial: device.attributes.get("serial").filter(|record| !record.conflict).map(|record| record.value.clone()).into_iter().collect(),
-        hostnames: sorted(device.hostnames.clone()),
+        hostnames: if PERSONAL.contains(&device.class.as_str()) { Vec::new() } else { sorted(device.hostnames.clone()) },
         cert_sha256: sorted(certificates.map(|identity| identity.value.clone()).collect()),
     }
 }
@@ -169,4 +172,80 @@ fn common_name(template: &str, device: &Device, identifiers: &Identifiers) -> St
     let filled = places.iter().fold(template.to_owned(), |name, (place, value)| name.replace(place, value));
     // 64 characters: the upper bound of a common name (RFC 5280, appendix A.1).
     filled.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' }).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inventory::document::{AttributeRecord, Enrollability, Managed};
+
+    fn camera() -> Device {
+        let kind = AttributeRecord { value: "camera".into(), confidence: 90, ..AttributeRecord::default() };
+        Device {
+            id: "b".into(),
+            aliases: vec!["a".into()],
+            kind: "device".into(),
+            site: "north".into(),
+            reach: "local".into(),
+            class: "surveillance".into(),
+            kind_of_device: "camera".into(),
+            macs: vec!["00:80:f4:01:02:03".into()],
+            hostnames: vec!["cam 1/\u{e4}".into()],
+            attributes: [("type".to_owned(), kind)].into(),
+            managed: Managed { state: "unmanaged".into(), ..Managed::default() },
+            enrollability: vec![
+                Enrollability { method: "EST".into(), blockers: vec!["no".into()], ..Enrollability::default() },
+                Enrollability { method: "KV".into(), ..Enrollability::default() },
+            ],
+            ..Device::default()
+        }
+    }
+
+    fn proposed(device: Device, rule: Rule) -> Option<Result<Box<Request>, String>> {
+        let rule = Rule { name: "r".into(), target: "t".into(), profile: "p".into(), ..rule };
+        let document = Document { devices: vec![device], ..Document::default() };
+        candidates(&document, &Policy { rule: vec![rule], ..Policy::default() }).pop().map(|candidate| candidate.outcome)
+    }
+
+    #[test]
+    fn a_camera_that_a_rule_names_is_proposed_by_the_first_way_that_nothing_blocks() {
+        let request = proposed(camera(), Rule { common_name: "{hostname}".into(), ..Rule::default() }).unwrap().unwrap();
+        assert_eq!((request.method.as_str(), request.requested.common_name.as_str()), ("KV", "cam-1--"));
+        // By whichever of its ids it is shown, it is the same request.
+        let renamed = Device { id: "a".into(), aliases: vec!["b".into()], ..camera() };
+        assert_eq!(proposed(renamed, Rule::default()).unwrap().unwrap().id, request.id);
+    }
+
+    #[test]
+    fn what_is_not_ours_not_known_or_not_a_device_is_never_proposed() {
+        let never = |change: fn(&mut Device)| {
+            let mut device = camera();
+            change(&mut device);
+            assert_eq!(proposed(device, Rule { reach: Vec::new(), managed: Vec::new(), confidence: 0, ..Rule::default() }), None);
+        };
+        never(|device| device.reach = "external".into());
+        never(|device| device.class = "unknown".into());
+        never(|device| device.kind = "ghost".into());
+        never(|device| device.kind = "represents_many".into());
+        never(|device| device.replaced_by = Some("c".into()));
+    }
+
+    #[test]
+    fn why_nothing_is_proposed_is_told() {
+        let told = |change: fn(&mut Device)| {
+            let mut device = camera();
+            change(&mut device);
+            proposed(device, Rule::default()).unwrap().unwrap_err()
+        };
+        assert!(told(|device| device.macs.clear()).contains("nothing identifies it but an address"));
+        assert!(told(|device| device.enrollability.truncate(1)).contains("EST: no"));
+        assert!(told(|device| device.attributes.clear()).contains("sure to 0 %"));
+        assert_eq!(proposed(Device { managed: Managed { state: "listed".into(), ..Managed::default() }, ..camera() }, Rule::default()), None);
+    }
+
+    #[test]
+    fn names_of_peoples_devices_go_nowhere() {
+        let phone = Device { class: "mobile".into(), hostnames: vec!["Annas-Phone".into()], ..camera() };
+        assert!(proposed(phone, Rule::default()).unwrap().unwrap().identifiers.hostnames.is_empty());
+    }
 }

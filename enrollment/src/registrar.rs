@@ -16,6 +16,9 @@ use crate::store::{Held, Note, Step, Store, StoreError};
 use crate::targets::csr_key;
 use std::fmt;
 
+/// Seconds by which an approver's clock may be ahead of ours.
+const CLOCKS_APART_MAX: i64 = 300;
+
 /// The registrar: a database, and a policy.
 pub struct Registrar {
     /// Its database.
@@ -121,6 +124,9 @@ impl Registrar {
             return Err(Error::Refused(format!("request {id} waits for nobody: it is {}", held.state)));
         }
         approval.check(&held.request, &self.policy).map_err(Error::Refused)?;
+        if approval.statement.at > now + CLOCKS_APART_MAX {
+            return Err(Error::Refused("it is signed with a time to come: are both clocks right?".to_owned()));
+        }
         let actor = format!("person:{}", approval.statement.approver);
         let note = Note { actor: &actor, action: &approval.statement.decision, subject: id, detail: &approval.statement.binding };
         match approval.statement.decision.as_str() {

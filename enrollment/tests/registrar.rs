@@ -140,6 +140,8 @@ fn two_people_agree_and_the_device_is_registered_once() {
     let mut registrar = scene.registrar();
     assert_eq!(scene.take_in(&mut registrar, scene.request(1), 1), Taken::New);
     assert_eq!(scene.take_in(&mut registrar, scene.request(1), 2), Taken::Same);
+    let early = registrar.decide(&scene.say(&registrar, 0, "r1", "approve"), -1000);
+    assert!(matches!(early, Err(Error::Refused(why)) if why.contains("a time to come")));
     registrar.decide(&scene.say(&registrar, 0, "r1", "approve"), 3).unwrap();
     registrar.decide(&scene.say(&registrar, 0, "r1", "approve"), 3).unwrap();
     assert_eq!(scene.dispatch(&mut registrar, 4).registered, 0, "one person is one");
