@@ -154,7 +154,7 @@ pub struct Confined {
     pub seccomp: bool,
 }
 
-/// No new rights, no writing outside these folders, no reading outside these and what all may read, no system call of [`NEVER`]. A
+/// No new rights, no writing outside these folders, no reading outside these and what all may read, no system call of `NEVER`. A
 /// kernel that lacks one of these enforces the others.
 ///
 /// # Errors
