@@ -60,7 +60,8 @@ impl Target for Fake {
 
     fn sign(&mut self, _: &Request, _: &str) -> Result<Issued, Failure> {
         let certificate_pem = self.0.lock().unwrap().certificate.clone();
-        Ok(Issued { serial: "0a".into(), certificate_pem, ..Issued::default() })
+        let chain_pem = vec![certificate_pem.clone()];
+        Ok(Issued { serial: "0a".into(), certificate_pem, chain_pem, ..Issued::default() })
     }
 
     fn status(&mut self, _: &Registered) -> Result<Status, Failure> {

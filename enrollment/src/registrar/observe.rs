@@ -12,6 +12,9 @@ use inventory::document::{Certificate, Device, Document};
 /// Digits of an RFC 3339 time up to the second.
 const TO_THE_SECOND: usize = 19;
 
+/// The end of one certificate in PEM (RFC 7468 §5.1).
+const END: &str = "-----END CERTIFICATE-----";
+
 impl Registrar {
     /// Moves requests to where the inventory shows that they are: *verified*, *expired*, or *suspended* where two devices use one identity.
     /// A sentence for each that moved.
@@ -36,7 +39,8 @@ impl Registrar {
 
 /// What the wire shows of the identity that a request led to.
 fn seen(held: &Held, document: &Document) -> Option<(State, String)> {
-    let issued = read_certificate(held.certificate.as_deref()?)?;
+    // The leaf stands first; what leads to its root follows.
+    let issued = read_certificate(held.certificate.as_deref()?.split_inclusive(END).next()?)?;
     let shown = document.certificates.iter().find(|one| one.sha256 == issued.sha256);
     if let Some(other) = shown.and_then(|shown| shown.presented_by.iter().find(|id| !is_of(id, held, document))) {
         return Some((State::Suspended, format!("certificate {} is used by {other}, which it was not given to", issued.serial)));
