@@ -25,6 +25,7 @@ fn two_people_approve_a_plan_and_nobody_else_and_the_devices_are_handed_over() {
     std::fs::write(folder.path().join("w.toml"), config).unwrap();
     std::fs::create_dir(folder.path().join("out")).unwrap();
     let place = ["--db", "plant.db", "--config", "w.toml"];
+    assert!(!run(&["enroll", "status", "--db", "slip.db"], &[]).0 && !folder.path().join("slip.registrar.db").exists(), "a slip makes nothing");
     assert!(run(&["enroll", "candidates"], &place).1.contains("host by"));
     assert!(run(&["enroll", "plan", "--output", "plan.json"], &place).0);
     let approve = |name, key| run(&["enroll", "approve", "--plan", "plan.json", "--as", name, "--key", key, "--yes"], &place);

@@ -132,8 +132,7 @@ pub fn canonical(value: &impl Serialize) -> Vec<u8> {
 /// `sha256:` and the hex digest.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+    format!("sha256:{}", crate::sign::hex(&Sha256::digest(bytes)))
 }
 
 #[cfg(test)]

@@ -54,8 +54,7 @@ impl Registrar {
         for name in targets {
             let (failures, open_until) = self.store.breaker(&name)?;
             let due = self.store.due(&name, now)?;
-            let pending = self.store.all()?.into_iter().any(|held| held.request.target == name && held.state == State::Accepted);
-            if due.is_empty() && !pending {
+            if due.is_empty() && self.store.standing(&name, State::Accepted)?.is_empty() {
                 continue;
             }
             if open_until > now {
@@ -157,7 +156,7 @@ impl Registrar {
 
     /// What became of what a target knows.
     fn ask(&mut self, name: &str, target: &mut dyn Target, now: i64, report: &mut Report) -> Result<(), Error> {
-        for held in self.store.all()?.into_iter().filter(|held| held.request.target == name && held.state == State::Accepted && held.csr.is_none()) {
+        for held in self.store.standing(name, State::Accepted)?.into_iter().filter(|held| held.csr.is_none()) {
             let id = &held.request.id;
             let registered = crate::target::Registered { external_id: held.external_id.clone().unwrap_or_default(), replayed: false };
             let (to, why) = match target.status(&registered) {
@@ -189,8 +188,8 @@ impl Registrar {
     }
 
     fn is_over_quota(&self, now: i64) -> Result<bool, Error> {
-        let in_flight = self.store.all()?.iter().filter(|held| held.state == State::Accepted).count();
-        Ok(self.store.accepted_since(now - HOUR)? >= self.policy.per_hour || in_flight >= self.policy.in_flight as usize)
+        let in_flight = self.store.count(State::Accepted)?;
+        Ok(self.store.accepted_since(now - HOUR)? >= self.policy.per_hour || in_flight >= self.policy.in_flight)
     }
 }
 

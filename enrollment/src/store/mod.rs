@@ -144,6 +144,23 @@ impl Store {
         self.read(|c| c.prepare(&format!("{HELD} ORDER BY id"))?.query_map([], held)?.collect())
     }
 
+    /// How many requests stand there.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn count(&self, state: State) -> Result<u32> {
+        self.read(|c| c.query_row("SELECT count(*) FROM requests WHERE state = ?1", [state.name()], |row| row.get(0)))
+    }
+
+    /// Requests to a target that stand there, by id.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn standing(&self, target: &str, state: State) -> Result<Vec<Held>> {
+        let query = format!("{HELD} WHERE target = ?1 AND state = ?2 ORDER BY id");
+        self.read(|c| c.prepare(&query)?.query_map([target, state.name()], held)?.collect())
+    }
+
     /// Requests on a device by any of its keys, to a target.
     ///
     /// # Errors

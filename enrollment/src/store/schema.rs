@@ -12,6 +12,7 @@ const STEPS: &[M<'static>] = &[M::up(
     "PRAGMA application_id = 1466520167;
      CREATE TABLE requests (id TEXT PRIMARY KEY, target TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL,
        external_id TEXT, serial TEXT, certificate TEXT, csr TEXT, created INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;
+     CREATE INDEX requests_state ON requests (target, state);
      CREATE TABLE keys (key TEXT NOT NULL, request TEXT NOT NULL, PRIMARY KEY (key, request)) STRICT, WITHOUT ROWID;
      CREATE TABLE approvals (request TEXT NOT NULL, approver TEXT NOT NULL, binding TEXT NOT NULL, decision TEXT NOT NULL, at INTEGER NOT NULL,
        signature TEXT NOT NULL, PRIMARY KEY (request, approver, binding)) STRICT, WITHOUT ROWID;

@@ -71,7 +71,7 @@ pub(crate) fn colons(serial: &str) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    plain(&bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+    plain(&crate::sign::hex(bytes))
 }
 
 #[cfg(test)]

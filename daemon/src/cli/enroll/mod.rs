@@ -109,6 +109,10 @@ impl Desk {
     }
 
     fn registrar(&self) -> Result<Registrar, Failure> {
+        // A slip in the name must not make a new, empty one.
+        if !self.db.exists() {
+            return Err(StoreError::Missing { path: self.db.clone() }.into());
+        }
         let path = self.registrar.clone().unwrap_or_else(|| self.beside("registrar.db"));
         Ok(Registrar { store: Store::open(&path)?, policy: self.policy()? })
     }
