@@ -21,14 +21,16 @@ pub(crate) struct Read {
 }
 
 pub(crate) fn certificate(pem: &str) -> Option<Read> {
-    let certificate = Certificate::from_pem(pem.trim()).ok()?;
+    // The digest is of the bytes as they are: written anew, they may be others.
+    let (label, der) = x509_cert::der::pem::decode_vec(pem.trim().as_bytes()).ok()?;
+    let certificate = Certificate::from_der(&der).ok().filter(|_| label == "CERTIFICATE")?;
     let body = certificate.tbs_certificate();
     let end = i64::try_from(body.validity().not_after.to_unix_duration().as_secs()).ok()?;
     let constraints = body.get_extension::<BasicConstraints>().ok().flatten();
     Some(Read {
-        serial: hex(body.serial_number().as_bytes()),
+        serial: serial_text(body.serial_number().as_bytes()),
         not_after: jiff::Timestamp::from_second(end).ok()?.to_string(),
-        sha256: hex(&Sha256::digest(certificate.to_der().ok()?)),
+        sha256: crate::sign::hex(&Sha256::digest(&der)),
         authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
     })
 }
@@ -52,7 +54,7 @@ pub(crate) fn revoked(pem: &str) -> Option<Vec<String>> {
     }
     let list = CertificateList::<x509_cert::certificate::Rfc5280>::from_der(&der).ok()?;
     let entries = list.tbs_cert_list.revoked_certificates.unwrap_or_default();
-    Some(entries.iter().map(|entry| hex(entry.serial_number.as_bytes())).collect())
+    Some(entries.iter().map(|entry| serial_text(entry.serial_number.as_bytes())).collect())
 }
 
 /// A serial as we write it: lower-case hex without separators, and without the zero octet that DER puts before a set top bit.
@@ -70,7 +72,8 @@ pub(crate) fn colons(serial: &str) -> String {
     digits.chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(":")
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// A serial number as we write it: no digest, whose zeros count.
+pub(crate) fn serial_text(bytes: &[u8]) -> String {
     plain(&crate::sign::hex(bytes))
 }
 
@@ -83,7 +86,7 @@ mod tests {
         assert_eq!(plain("00:9A:0b"), "9a0b");
         assert_eq!(plain("5c:c7:00"), "5cc700");
         assert_eq!(colons("5cc700"), "5c:c7:00");
-        assert_eq!(hex(&[0, 0x9a, 0x0b]), "9a0b");
+        assert_eq!(serial_text(&[0, 0x9a, 0x0b]), "9a0b");
     }
 
     #[test]
@@ -96,5 +99,18 @@ mod tests {
         assert!(csr_key(&request).is_some() && csr_key("x").is_none() && certificate("x").is_none());
         let read = certificate(&issued).unwrap();
         assert!(!read.authority && read.not_after.ends_with('Z') && !read.serial.is_empty(), "{read:?}");
+    }
+    #[test]
+    fn the_digest_is_of_the_bytes_as_they_stand_its_leading_zeros_included() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        // Every 256th digest begins with a zero octet.
+        let issued = |number: u64| {
+            let mut parameters = rcgen::CertificateParams::new(vec!["plc-1".to_owned()]).unwrap();
+            parameters.serial_number = Some(number.into());
+            let issued = parameters.self_signed(&key).unwrap();
+            (crate::request::digest(issued.der()), issued.pem())
+        };
+        let (digest, pem) = (0..20_000).map(issued).find(|(digest, _)| digest.starts_with("sha256:00")).unwrap();
+        assert_eq!(format!("sha256:{}", certificate(&pem).unwrap().sha256), digest);
     }
 }
