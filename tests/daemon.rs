@@ -1,9 +1,7 @@
 //! The daemon's configuration and what it refuses, as a user sees it.
 
 use crate::captures::{folder, root};
-use crate::command::{Ran, run_in};
-#[cfg(feature = "pcap-live")]
-use crate::command::{command, ended};
+use crate::command::{Ran, command, ended, run_in};
 
 /// Runs in a folder of the test's own, with this configuration beside it.
 fn run(test: &str, config: &str, words: &[&str]) -> Ran {
@@ -48,6 +46,23 @@ fn what_is_missing_to_listen_is_said_before_anything_is_opened() {
     let ran = run_in(&folder, &["run", "--config", "w.toml"]);
     assert_ended(&ran, 1, &["lo has an address (127.0.0.1/8", "--allow-address"]);
     assert!(!folder.join("w.db").exists(), "nothing was made");
+}
+
+#[test]
+fn a_site_key_may_be_a_credential_of_the_service_managers() {
+    let folder = folder("credential");
+    let capture = root().join("pcaps/plant-and-office.pcap").to_string_lossy().into_owned();
+    let words = ["replay", &capture, "--site-key", "credential:site-key"];
+    let refused = run_in(&folder, &words);
+    assert_ended(&refused, 2, &["--site-key credential:site-key: ", "CREDENTIALS_DIRECTORY is not set"]);
+    let key = folder.join("site-key");
+    std::fs::write(&key, [7; 32]).expect("a file");
+    let with = |mode: u32| {
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("it is ours");
+        ended(command(&words).env("CREDENTIALS_DIRECTORY", &folder).output().expect("the command can be run"))
+    };
+    assert_ended(&with(0o644), 2, &["others may read or write the key (mode 0644)"]);
+    assert_ended(&with(0o400), 0, &[]);
 }
 
 /// A daemon on a port of a network of its own, and what hears for systemd.
@@ -126,6 +141,26 @@ mod lonely {
                 let said = self.said();
                 panic!("{words:?} not in {} ({ended:?}): {said}", self.heard);
             }
+        }
+
+        /// Waits until this holds, and hears meanwhile what systemd would: a full queue would hold the daemon up.
+        pub(super) fn wait_until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
+            let begun = Instant::now();
+            let mut bytes = [0; 4096];
+            while !holds() {
+                while let Ok(length) = self.manager.recv(&mut bytes) {
+                    self.heard.push_str(&String::from_utf8_lossy(&bytes[..length]));
+                }
+                if begun.elapsed() > Duration::from_secs(20) || self.child.try_wait().expect("a child").is_some() {
+                    let said = self.said();
+                    panic!("not so: {what}: {said}");
+                }
+            }
+        }
+
+        /// Asks for the configuration to be read again.
+        pub(super) fn hang_up(&self) {
+            assert!(Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().expect("kill").success());
         }
 
         /// What it said on stderr, once it has ended.
@@ -217,6 +252,41 @@ fn a_daemon_says_that_it_is_ready_alive_and_ending_and_keeps_one_right() {
     // The copy says that it runs, but nobody holds it: as after a kill.
     let ran = run_in(kept.path(), &["status", "--db", "w.db", "--json"]);
     assert_ended(&ran, 1, &["\"running\": false"]);
+}
+
+#[cfg(all(feature = "pcap-live", target_os = "linux"))]
+#[test]
+fn a_configuration_is_read_again_and_a_wrong_one_changes_nothing() {
+    if !lonely::possible() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("a folder");
+    std::fs::set_permissions(place.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let file = place.path().join("w.toml");
+    let write = |text: &str| std::fs::write(&file, text).expect("a file");
+    write("site = \"hall 1\"\n[enrollment]\nper_hour = \"many\"\n");
+    let mut daemon = lonely::Lonely::start(&["--config", &file.to_string_lossy()]);
+    daemon.wait_for("listening on 1 of 1");
+    let (folder, db) = (daemon.folder.path().to_owned(), daemon.path("w.db").to_string_lossy().into_owned());
+    let told = |words: &'static str| {
+        let (folder, db) = (folder.clone(), db.clone());
+        move || run_in(&folder, &["status", "--db", &db]).stdout.contains(words)
+    };
+    write("sites = \"hall 2\"\n");
+    daemon.hang_up();
+    daemon.wait_for("RELOADING=1\nMONOTONIC_USEC=");
+    daemon.wait_until("it is wrong", told("the configuration cannot be taken, the one before holds: "));
+    write("site = \"hall 2\"\nbpf = \"arp\"\nsnaplen = 100\n");
+    daemon.hang_up();
+    daemon.wait_until("it is right", told("needs a restart: snaplen"));
+    write("site = \"hall 2\"\n");
+    daemon.hang_up();
+    daemon.wait_until("nothing is open", || !told("needs a restart")());
+    let (status, said, _) = daemon.stop();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("the configuration was read again changed=\"bpf, site\""), "{said}");
+    assert!(said.contains("the daemon does not read it, `wirecensus enroll` refuses it"), "{said}");
+    assert!(said.contains("the configuration is wrong, and the one before goes on to hold"), "{said}");
 }
 
 #[cfg(all(feature = "pcap-live", target_os = "linux"))]
@@ -328,6 +398,48 @@ fn await_words(file: &std::path::Path, words: &str, times: usize) {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     panic!("{words:?} was not said {times} times: {}", std::fs::read_to_string(file).unwrap_or_default());
+}
+
+#[cfg(feature = "pcap-live")]
+#[test]
+fn what_is_heard_after_a_change_of_site_is_a_source_of_its_own() {
+    let Some(space) = Namespace::new("wirecensus-again") else {
+        eprintln!("SKIPPED: needs the right to make a network namespace");
+        return;
+    };
+    let folder = folder("again");
+    let said = folder.join("said");
+    space.connect("02:00:00:00:00:01");
+    let write = |site: &str, bpf: &str| {
+        std::fs::write(folder.join("w.toml"), format!("db = \"w.db\"\nsite = \"{site}\"\nbpf = \"{bpf}\"\n[[interface]]\nname = \"m0\"\n"))
+            .expect("a file");
+    };
+    write("hall 1", "arp");
+    let child = std::process::Command::new("ip")
+        .args(["netns", "exec", &space.0, env!("CARGO_BIN_EXE_wirecensus"), "run", "--config", "w.toml", "--allow-root"])
+        .current_dir(&folder)
+        .stderr(std::fs::File::create(&said).expect("a file"))
+        .spawn();
+    let mut child = Ended(child.expect("the daemon"));
+    await_words(&said, "listening on m0", 1);
+    space.speak();
+    write("hall 2", "udp");
+    let pid = child.0.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill").success());
+    await_words(&said, "the configuration was read again", 1);
+    space.shell("ip neigh flush dev p0; sleep 0.3");
+    space.speak();
+    write("hall 3", "arp");
+    assert!(std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill").success());
+    await_words(&said, "the configuration was read again", 2);
+    space.shell("ip neigh flush dev p0; sleep 0.3");
+    space.speak();
+    let _ = std::process::Command::new("kill").arg(&pid).status();
+    assert!(child.0.wait().expect("it ends").success(), "{}", std::fs::read_to_string(&said).unwrap_or_default());
+    // ARP asks for addresses that nobody has, and no datagram goes out before an answer: under the filter `udp` nothing is heard.
+    let ran = run_in(&folder, &["export", "--db", "w.db", "--format", "json"]);
+    assert_ended(&ran, 0, &["\"site\": \"hall 1\"", "\"site\": \"hall 3\""]);
+    assert!(!ran.stdout.contains("hall 2"), "a source without a packet is none");
 }
 
 #[cfg(feature = "pcap-live")]
