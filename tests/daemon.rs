@@ -442,6 +442,56 @@ fn what_is_heard_after_a_change_of_site_is_a_source_of_its_own() {
     assert!(!ran.stdout.contains("hall 2"), "a source without a packet is none");
 }
 
+/// Waits until what the database shows is so; 20 s are much more than it takes.
+#[cfg(feature = "pcap-live")]
+fn await_shown(folder: &std::path::Path, what: &str, holds: impl Fn(&str) -> bool) {
+    let mut shown = String::new();
+    for _ in 0..100 {
+        shown = run_in(folder, &["export", "--db", "w.db", "--format", "json"]).stdout;
+        if holds(&shown) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    panic!("not so: {what}: {shown}");
+}
+
+#[cfg(feature = "pcap-live")]
+#[test]
+fn who_is_forgotten_while_the_daemon_runs_comes_back_as_somebody_new() {
+    const MAC: &str = "02:00:00:00:00:01";
+    let Some(space) = Namespace::new("wirecensus-forget") else {
+        eprintln!("SKIPPED: needs the right to make a network namespace");
+        return;
+    };
+    let folder = folder("forget");
+    let said = folder.join("said");
+    space.connect(MAC);
+    let child = std::process::Command::new("ip")
+        .args(["netns", "exec", &space.0, env!("CARGO_BIN_EXE_wirecensus"), "run", "-i", "m0", "--allow-root", "--db", "w.db"])
+        .current_dir(&folder)
+        .stderr(std::fs::File::create(&said).expect("a file"))
+        .spawn();
+    let mut child = Ended(child.expect("the daemon"));
+    await_words(&said, "listening on m0", 1);
+    space.speak();
+    await_shown(&folder, "it is heard", |shown| shown.contains(MAC));
+    let forgot = run_in(&folder, &["forget", MAC, "--reason", "asked", "--db", "w.db"]);
+    assert_ended(&forgot, 0, &["are gone: mac:02:00:00:00:00:01", "a daemon is at work"]);
+    await_shown(&folder, "it is gone", |shown| !shown.contains(MAC));
+    // A second and a half: the daemon commits, and would bring back what it holds.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    await_shown(&folder, "it stays gone", |shown| !shown.contains(MAC));
+    space.shell("ip neigh flush dev p0; sleep 0.3");
+    space.speak();
+    await_shown(&folder, "it is heard again", |shown| shown.contains(MAC));
+    let _ = std::process::Command::new("kill").arg(child.0.id().to_string()).status();
+    assert!(child.0.wait().expect("it ends").success(), "{}", std::fs::read_to_string(&said).unwrap_or_default());
+    let ran = run_in(&folder, &["forget", MAC, "--reason", "private", "--keep-out", "--db", "w.db"]);
+    assert_ended(&ran, 0, &["what it says from now on is not kept"]);
+    assert_ended(&run_in(&folder, &["export", "--db", "w.db", "--format", "json"]), 0, &["\"devices\": []"]);
+}
+
 #[cfg(feature = "pcap-live")]
 #[test]
 fn an_interface_that_goes_away_is_captured_again_when_it_is_back() {

@@ -13,6 +13,7 @@ use crate::capture::{Blocks, Filter, Recorded, interfaces};
 use crate::clock;
 use crate::config::{Config, WORKERS_MAX, Watched};
 use crate::operation::board::Board;
+use crate::operation::housekeeping::Housekeeper;
 use crate::operation::log::{Format, Level, Log};
 use crate::operation::reload::{Current, Reload, Written};
 use crate::operation::settings::{Listen, Operating};
@@ -28,7 +29,7 @@ use observations::Said;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Listens on interfaces, and keeps in a database what is said there, until SIGINT (Ctrl-C) or SIGTERM.
@@ -92,6 +93,8 @@ pub(super) struct Run {
 /// What all interfaces share.
 struct Shared {
     current: Arc<Current>,
+    /// How often somebody was forgotten meanwhile.
+    forgettings: Arc<AtomicU64>,
     database: Database,
     tagger: Arc<dyn Tagger>,
     /// The sensor's name.
@@ -147,13 +150,16 @@ impl Run {
         let current = Arc::new(Current::new(config.clone()));
         let reload = again.map(|again| self.reload(again, written, &current));
         let operation = Operation::begin(&board, api, file, log, reload, &stop)?;
-        let shared = Shared { current, database, tagger, sensor, begun: clock::now(), board };
+        let housekeeper = Housekeeper::begin(&database, &current).map_err(|error| Failure::new(error.to_string()))?;
+        let forgettings = locked(&database).forgettings();
+        let shared = Shared { current, forgettings, database, tagger, sensor, begun: clock::now(), board };
         let heard: Vec<Heard> = std::thread::scope(|scope| {
             let shared = &shared;
             let threads: Vec<_> = live.into_iter().map(|(one, live)| scope.spawn(move || shared.watch(one, live))).collect();
             // A thread that panicked has said why; what it had committed stands.
             threads.into_iter().map(|thread| thread.join().unwrap_or(Heard { failed: true, ..Heard::default() })).collect()
         });
+        drop(housekeeper);
         let mut said = Said::default();
         let (mut packets, mut dropped, mut failed) = (0, 0, false);
         for one in heard {
@@ -279,11 +285,12 @@ impl Shared {
         let mut heard = Heard::default();
         let gauge = self.board.gauge(name);
         let watcher = gauge.clone().map(|gauge| -> Arc<dyn Watcher> { gauge });
-        let mut turn = self.current.turn();
+        let (mut turn, mut forgotten) = (self.current.turn(), self.forgettings.load(Ordering::Relaxed));
         let mut plan = self.plan(name);
         loop {
             let month = locked(&months).end();
-            let identity: [&[u8]; 5] = [&self.sensor, &self.begun.to_le_bytes(), name.as_bytes(), &month.to_le_bytes(), &turn.to_le_bytes()];
+            let (begun, month, cuts) = (self.begun.to_le_bytes(), month.to_le_bytes(), (turn + forgotten).to_le_bytes());
+            let identity: [&[u8]; 5] = [&self.sensor, &begun, name.as_bytes(), &month, &cuts];
             let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &plan.settings, &identity);
             let options = Options { workers: plan.workers, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
             let mut keeper = Keeper::new(Arc::clone(&self.database)).watched_by(watcher.clone());
@@ -299,6 +306,11 @@ impl Shared {
                     if self.plan(name) != plan {
                         locked(&months).cut();
                     }
+                }
+                // What is known of who was forgotten ends with this source; whoever is there still is learnt anew.
+                if self.forgettings.load(Ordering::Relaxed) != forgotten {
+                    forgotten = self.forgettings.load(Ordering::Relaxed);
+                    locked(&months).cut();
                 }
             });
             for damage in &outcome.damages {

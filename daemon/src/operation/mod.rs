@@ -4,6 +4,7 @@
 //! | module | is |
 //! |---|---|
 //! | [`board`] | figures of a run: what each port gave, what commits took |
+//! | [`housekeeping`] | once a day: old sources go, space is given back |
 //! | [`log`] | structured logs, limited by message |
 //! | [`privileges`] | rights given up after set-up |
 //! | [`reload`] | the configuration read again while it runs |
@@ -11,6 +12,7 @@
 //! | [`status`] | the figures at one moment, as metrics, as a health report and as a file beside the database |
 
 pub mod board;
+pub mod housekeeping;
 pub mod log;
 pub mod privileges;
 pub mod reload;

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use toml::{Table, Value};
 
 /// Options that change while the daemon runs, beside a port's site and segments.
-const LIVE: &[&str] = &["site", "bpf", "workers", "log.level"];
+const LIVE: &[&str] = &["site", "bpf", "workers", "log.level", "retention.keep"];
 
 /// A table that the daemon does not read.
 const OTHERS: &str = "enrollment";
@@ -91,6 +91,7 @@ fn taken(held: &Config, new: &Config) -> Config {
         site: new.site.clone(),
         bpf: new.bpf.clone(),
         workers: new.workers,
+        keep_days: new.keep_days,
         interfaces: held.interfaces.iter().map(port).collect(),
         operating: Operating { log_level: new.operating.log_level, ..held.operating.clone() },
         ..held.clone()
