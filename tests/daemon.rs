@@ -291,6 +291,19 @@ fn a_configuration_is_read_again_and_a_wrong_one_changes_nothing() {
 
 #[cfg(all(feature = "pcap-live", target_os = "linux"))]
 #[test]
+fn without_a_configuration_a_terminal_that_is_gone_ends_a_run() {
+    if !lonely::possible() {
+        return;
+    }
+    let mut daemon = lonely::Lonely::start(&[]);
+    daemon.wait_for("listening on 1 of 1");
+    daemon.hang_up();
+    daemon.wait_for("STOPPING=1");
+    assert_eq!(daemon.child.wait().expect("a child").code(), Some(0));
+}
+
+#[cfg(all(feature = "pcap-live", target_os = "linux"))]
+#[test]
 fn metrics_and_health_are_told_where_the_configuration_says() {
     if !lonely::possible() {
         return;

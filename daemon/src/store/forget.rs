@@ -13,6 +13,7 @@ use inventory::decision::Decision;
 use observations::rows;
 use observations::{EntryRef, Pair, Source, Tally};
 use rusqlite::{Connection, TransactionBehavior, params};
+use std::net::IpAddr;
 
 /// What went, and what others said of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -65,11 +66,14 @@ impl Writer {
     pub(super) fn forget_again(&mut self) -> Result<(), StoreError> {
         let work = |connection: &mut Connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let forgotten = Forgotten::of(&super::decisions::all(&transaction)?);
-            if !forgotten.is_empty() && sweep(&transaction, &forgotten, &[])?.sources > 0 {
-                return transaction.commit();
+            let decisions = super::decisions::all(&transaction)?;
+            let forgotten = Forgotten::of(&decisions);
+            if forgotten.is_empty() {
+                return Ok(());
             }
-            Ok(())
+            let seen = super::retention::forget_seen(&transaction, &decisions)?;
+            let gone = sweep(&transaction, &forgotten, &[])?;
+            if seen || gone.sources > 0 { transaction.commit() } else { Ok(()) }
         };
         work(&mut self.store.connection).named(&self.store.path)
     }
@@ -190,7 +194,9 @@ impl Sweeping<'_> {
         let Ok(statement) = one.statement() else { return };
         for said in &statement.fields {
             let value = said.value.display().to_lowercase();
-            if !self.words.iter().any(|word| value.contains(word)) {
+            // An address is no part of another one; a name may stand within a text.
+            let names = |word: &String| value == *word || (word.parse::<IpAddr>().is_err() && value.contains(word));
+            if !self.words.iter().any(names) {
                 continue;
             }
             self.gone.mentioned += 1;

@@ -80,7 +80,7 @@ fn later<K: Eq + std::hash::Hash>(map: &mut HashMap<K, i64>, key: Option<K>, unt
 }
 
 /// In nanoseconds since 1970; empty is for ever.
-fn time(text: &str) -> Option<i64> {
+pub(super) fn time(text: &str) -> Option<i64> {
     if text.is_empty() {
         return Some(i64::MAX);
     }

@@ -296,15 +296,18 @@ fn remove(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(false)
 }
 
-/// Of who is forgotten no first time is kept, either.
-pub(super) fn forget_seen(connection: &Connection, decisions: &[Decision]) -> rusqlite::Result<()> {
+/// Of who is forgotten no first time is kept, either. Says whether there was one.
+pub(super) fn forget_seen(connection: &Connection, decisions: &[Decision]) -> rusqlite::Result<bool> {
+    let mut removed = 0;
     for decision in decisions {
-        if let Decision::Forget { site, key, .. } = decision {
+        if let Decision::Forget { site, key, until, .. } = decision
+            && let Some(until) = super::forgotten::time(until)
+        {
             let key = key.replacen("behind:", "ip:", 1);
             // Of an address in a segment, the segment stands between.
-            let sql = "DELETE FROM seen WHERE site = ?1 AND (key = ?2 OR key LIKE 'ip:%/' || substr(?2, 4))";
-            connection.execute(sql, params![site, key])?;
+            let sql = "DELETE FROM seen WHERE site = ?1 AND first <= ?3 AND (key = ?2 OR key LIKE 'ip:%/' || substr(?2, 4))";
+            removed += connection.execute(sql, params![site, key, until])?;
         }
     }
-    Ok(())
+    Ok(removed > 0)
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::retention::Retention;
+use inventory::decision::Decision;
 
 fn keys(writer: &Writer) -> Vec<u8> {
     writer.store().sources().unwrap().iter().map(|source| source.key.0[0]).collect()
@@ -57,6 +58,19 @@ fn when_a_device_was_seen_first_is_remembered_and_merges() {
     writer.store().merge_into(&mut other).unwrap();
     writer.store().merge_into(&mut other).unwrap();
     assert_eq!(other.store().seen().unwrap(), seen);
+    let forget = |until: u64| Decision::Forget {
+        site: String::new(),
+        key: format!("mac:{}", host(2).mac.unwrap()),
+        until: inventory::assemble::time(stamp(until).time).unwrap(),
+        reason: "asked".into(),
+    };
+    let knows = |writer: &Writer| writer.store().seen().unwrap().keys().any(|(_, key)| *key == format!("mac:{}", host(2).mac.unwrap()));
+    other.forget(&[forget(900)], "ada", 5, &[], false).unwrap();
+    assert!(!knows(&other) && knows(&writer));
+    writer.store().merge_into(&mut other).unwrap();
+    assert!(!knows(&other), "an old copy does not bring it back");
+    other.store().merge_into(&mut writer).unwrap();
+    assert!(!knows(&writer));
 }
 
 #[test]
