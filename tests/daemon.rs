@@ -1,7 +1,9 @@
 //! The daemon's configuration and what it refuses, as a user sees it.
 
 use crate::captures::{folder, root};
-use crate::command::{Ran, command, ended, run_in};
+use crate::command::{Ran, run_in};
+#[cfg(feature = "pcap-live")]
+use crate::command::{command, ended};
 
 /// Runs in a folder of the test's own, with this configuration beside it.
 fn run(test: &str, config: &str, words: &[&str]) -> Ran {
@@ -10,7 +12,7 @@ fn run(test: &str, config: &str, words: &[&str]) -> Ran {
     run_in(&folder, words)
 }
 
-fn assert_ended(ran: &Ran, status: i32, said: &[&str]) {
+pub(crate) fn assert_ended(ran: &Ran, status: i32, said: &[&str]) {
     assert_eq!(ran.status, status, "{}", ran.stderr);
     let text = format!("{}{}", ran.stdout, ran.stderr);
     said.iter().for_each(|words| assert!(text.contains(words), "{words:?} is not said: {text}"));
@@ -48,26 +50,9 @@ fn what_is_missing_to_listen_is_said_before_anything_is_opened() {
     assert!(!folder.join("w.db").exists(), "nothing was made");
 }
 
-#[test]
-fn a_site_key_may_be_a_credential_of_the_service_managers() {
-    let folder = folder("credential");
-    let capture = root().join("pcaps/plant-and-office.pcap").to_string_lossy().into_owned();
-    let words = ["replay", &capture, "--site-key", "credential:site-key"];
-    let refused = run_in(&folder, &words);
-    assert_ended(&refused, 2, &["--site-key credential:site-key: ", "CREDENTIALS_DIRECTORY is not set"]);
-    let key = folder.join("site-key");
-    std::fs::write(&key, [7; 32]).expect("a file");
-    let with = |mode: u32| {
-        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("it is ours");
-        ended(command(&words).env("CREDENTIALS_DIRECTORY", &folder).output().expect("the command can be run"))
-    };
-    assert_ended(&with(0o644), 2, &["others may read or write the key (mode 0644)"]);
-    assert_ended(&with(0o400), 0, &[]);
-}
-
 /// A daemon on a port of a network of its own, and what hears for systemd.
 #[cfg(all(feature = "pcap-live", target_os = "linux"))]
-mod lonely {
+pub(crate) mod lonely {
     use crate::command::command;
     use std::io::{Read, Write};
     use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -79,15 +64,15 @@ mod lonely {
     const SCRIPT: &str = "set -e; ip link add mirror0 type veth peer name switch0; for port in mirror0 switch0; do \
                           ip link set $port addrgenmode none; ip link set $port up; done; exec \"$@\"";
 
-    pub(super) struct Lonely {
-        pub(super) child: Child,
-        pub(super) folder: tempfile::TempDir,
+    pub(crate) struct Lonely {
+        pub(crate) child: Child,
+        pub(crate) folder: tempfile::TempDir,
         manager: UnixDatagram,
         heard: String,
     }
 
     /// Whether this process may make networks and become others.
-    pub(super) fn possible() -> bool {
+    pub(crate) fn possible() -> bool {
         let made = Command::new("unshare").args(["--net", "sh", "-c", SCRIPT, "sh", "true"]).output();
         let possible = made.is_ok_and(|output| output.status.success());
         if !possible {
@@ -98,7 +83,7 @@ mod lonely {
 
     impl Lonely {
         /// Starts it as root that becomes nobody, with what `nobody` may write to.
-        pub(super) fn start(words: &[&str]) -> Self {
+        pub(crate) fn start(words: &[&str]) -> Self {
             let folder = tempfile::tempdir().expect("a folder");
             let nobody = Command::new("id").args(["-u", "nobody"]).output().expect("id");
             let nobody = String::from_utf8_lossy(&nobody.stdout).trim().parse().expect("a number");
@@ -121,12 +106,12 @@ mod lonely {
             Self { child, folder, manager, heard: String::new() }
         }
 
-        pub(super) fn path(&self, name: &str) -> PathBuf {
+        pub(crate) fn path(&self, name: &str) -> PathBuf {
             self.folder.path().join(name)
         }
 
         /// Waits until systemd would have heard this.
-        pub(super) fn wait_for(&mut self, words: &str) {
+        pub(crate) fn wait_for(&mut self, words: &str) {
             let begun = Instant::now();
             let mut bytes = [0; 4096];
             while !self.heard.contains(words) {
@@ -144,7 +129,7 @@ mod lonely {
         }
 
         /// Waits until this holds, and hears meanwhile what systemd would: a full queue would hold the daemon up.
-        pub(super) fn wait_until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
+        pub(crate) fn wait_until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
             let begun = Instant::now();
             let mut bytes = [0; 4096];
             while !holds() {
@@ -159,7 +144,7 @@ mod lonely {
         }
 
         /// Asks for the configuration to be read again.
-        pub(super) fn hang_up(&self) {
+        pub(crate) fn hang_up(&self) {
             assert!(Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().expect("kill").success());
         }
 
@@ -172,7 +157,7 @@ mod lonely {
         }
 
         /// Ends it as systemd does; its status and what it said.
-        pub(super) fn stop(mut self) -> (Option<i32>, String, Duration) {
+        pub(crate) fn stop(mut self) -> (Option<i32>, String, Duration) {
             let begun = Instant::now();
             let pid = self.child.id().to_string();
             assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
@@ -188,7 +173,7 @@ mod lonely {
         }
     }
 
-    pub(super) fn ask(socket: &Path, path: &str) -> String {
+    pub(crate) fn ask(socket: &Path, path: &str) -> String {
         let mut stream = UnixStream::connect(socket).expect("it listens");
         stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).expect("it reads");
         let mut text = String::new();
@@ -197,7 +182,7 @@ mod lonely {
     }
 
     /// A line of what the system says of a process.
-    pub(super) fn status_of(pid: u32, name: &str) -> String {
+    pub(crate) fn status_of(pid: u32, name: &str) -> String {
         let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
         let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
         line.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -256,54 +241,6 @@ fn a_daemon_says_that_it_is_ready_alive_and_ending_and_keeps_one_right() {
 
 #[cfg(all(feature = "pcap-live", target_os = "linux"))]
 #[test]
-fn a_configuration_is_read_again_and_a_wrong_one_changes_nothing() {
-    if !lonely::possible() {
-        return;
-    }
-    let place = tempfile::tempdir().expect("a folder");
-    std::fs::set_permissions(place.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
-    let file = place.path().join("w.toml");
-    let write = |text: &str| std::fs::write(&file, text).expect("a file");
-    write("site = \"hall 1\"\n[enrollment]\nper_hour = \"many\"\n");
-    let mut daemon = lonely::Lonely::start(&["--config", &file.to_string_lossy()]);
-    daemon.wait_for("listening on 1 of 1");
-    let (folder, db) = (daemon.folder.path().to_owned(), daemon.path("w.db").to_string_lossy().into_owned());
-    let told = |words: &'static str| {
-        let (folder, db) = (folder.clone(), db.clone());
-        move || run_in(&folder, &["status", "--db", &db]).stdout.contains(words)
-    };
-    write("sites = \"hall 2\"\n");
-    daemon.hang_up();
-    daemon.wait_for("RELOADING=1\nMONOTONIC_USEC=");
-    daemon.wait_until("it is wrong", told("the configuration cannot be taken, the one before holds: "));
-    write("site = \"hall 2\"\nbpf = \"arp\"\nsnaplen = 100\n");
-    daemon.hang_up();
-    daemon.wait_until("it is right", told("needs a restart: snaplen"));
-    write("site = \"hall 2\"\n");
-    daemon.hang_up();
-    daemon.wait_until("nothing is open", || !told("needs a restart")());
-    let (status, said, _) = daemon.stop();
-    assert_eq!(status, Some(0), "{said}");
-    assert!(said.contains("the configuration was read again changed=\"bpf, site\""), "{said}");
-    assert!(said.contains("the daemon does not read it, `wirecensus enroll` refuses it"), "{said}");
-    assert!(said.contains("the configuration is wrong, and the one before goes on to hold"), "{said}");
-}
-
-#[cfg(all(feature = "pcap-live", target_os = "linux"))]
-#[test]
-fn without_a_configuration_a_terminal_that_is_gone_ends_a_run() {
-    if !lonely::possible() {
-        return;
-    }
-    let mut daemon = lonely::Lonely::start(&[]);
-    daemon.wait_for("listening on 1 of 1");
-    daemon.hang_up();
-    daemon.wait_for("STOPPING=1");
-    assert_eq!(daemon.child.wait().expect("a child").code(), Some(0));
-}
-
-#[cfg(all(feature = "pcap-live", target_os = "linux"))]
-#[test]
 fn metrics_and_health_are_told_where_the_configuration_says() {
     if !lonely::possible() {
         return;
@@ -352,24 +289,24 @@ fn root_is_refused_unless_it_can_become_somebody() {
 
 /// A network namespace of the test's own; gone with it.
 #[cfg(feature = "pcap-live")]
-struct Namespace(String);
+pub(crate) struct Namespace(pub(crate) String);
 
 #[cfg(feature = "pcap-live")]
 impl Namespace {
     /// None where this user may not make one.
-    fn new(name: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str) -> Option<Self> {
         let name = format!("{name}-{}", std::process::id());
         let made = std::process::Command::new("ip").args(["netns", "add", &name]).output().is_ok_and(|made| made.status.success());
         made.then_some(Self(name))
     }
 
-    fn shell(&self, script: &str) {
+    pub(crate) fn shell(&self, script: &str) {
         let status = std::process::Command::new("ip").args(["netns", "exec", &self.0, "bash", "-ec", script]).status();
         assert!(status.is_ok_and(|status| status.success()), "{script}");
     }
 
     /// A mirrored port `m0` without address, and a peer with this MAC address that speaks when told.
-    fn connect(&self, mac: &str) {
+    pub(crate) fn connect(&self, mac: &str) {
         self.shell(&format!(
             "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; ip link add m0 type veth peer name p0; \
              ip link set p0 address {mac} up; ip addr add 10.9.9.1/24 dev p0; ip link set m0 arp off up"
@@ -377,7 +314,7 @@ impl Namespace {
     }
 
     /// The peer asks by ARP for an address that nobody has.
-    fn speak(&self) {
+    pub(crate) fn speak(&self) {
         self.shell("for n in 2 3 4; do echo x > /dev/udp/10.9.9.$n/9; done; sleep 0.5");
     }
 }
@@ -391,7 +328,7 @@ impl Drop for Namespace {
 
 /// A program that does not outlive a test that failed.
 #[cfg(feature = "pcap-live")]
-struct Ended(std::process::Child);
+pub(crate) struct Ended(pub(crate) std::process::Child);
 
 #[cfg(feature = "pcap-live")]
 impl Drop for Ended {
@@ -403,7 +340,7 @@ impl Drop for Ended {
 
 /// Waits until this was said so often; 20 s are much more than it takes.
 #[cfg(feature = "pcap-live")]
-fn await_words(file: &std::path::Path, words: &str, times: usize) {
+pub(crate) fn await_words(file: &std::path::Path, words: &str, times: usize) {
     for _ in 0..200 {
         if std::fs::read_to_string(file).is_ok_and(|text| text.matches(words).count() >= times) {
             return;
@@ -411,98 +348,6 @@ fn await_words(file: &std::path::Path, words: &str, times: usize) {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     panic!("{words:?} was not said {times} times: {}", std::fs::read_to_string(file).unwrap_or_default());
-}
-
-#[cfg(feature = "pcap-live")]
-#[test]
-fn what_is_heard_after_a_change_of_site_is_a_source_of_its_own() {
-    let Some(space) = Namespace::new("wirecensus-again") else {
-        eprintln!("SKIPPED: needs the right to make a network namespace");
-        return;
-    };
-    let folder = folder("again");
-    let said = folder.join("said");
-    space.connect("02:00:00:00:00:01");
-    let write = |site: &str, bpf: &str| {
-        std::fs::write(folder.join("w.toml"), format!("db = \"w.db\"\nsite = \"{site}\"\nbpf = \"{bpf}\"\n[[interface]]\nname = \"m0\"\n"))
-            .expect("a file");
-    };
-    write("hall 1", "arp");
-    let child = std::process::Command::new("ip")
-        .args(["netns", "exec", &space.0, env!("CARGO_BIN_EXE_wirecensus"), "run", "--config", "w.toml", "--allow-root"])
-        .current_dir(&folder)
-        .stderr(std::fs::File::create(&said).expect("a file"))
-        .spawn();
-    let mut child = Ended(child.expect("the daemon"));
-    await_words(&said, "listening on m0", 1);
-    space.speak();
-    write("hall 2", "udp");
-    let pid = child.0.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill").success());
-    await_words(&said, "the configuration was read again", 1);
-    space.shell("ip neigh flush dev p0; sleep 0.3");
-    space.speak();
-    write("hall 3", "arp");
-    assert!(std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill").success());
-    await_words(&said, "the configuration was read again", 2);
-    space.shell("ip neigh flush dev p0; sleep 0.3");
-    space.speak();
-    let _ = std::process::Command::new("kill").arg(&pid).status();
-    assert!(child.0.wait().expect("it ends").success(), "{}", std::fs::read_to_string(&said).unwrap_or_default());
-    // ARP asks for addresses that nobody has, and no datagram goes out before an answer: under the filter `udp` nothing is heard.
-    let ran = run_in(&folder, &["export", "--db", "w.db", "--format", "json"]);
-    assert_ended(&ran, 0, &["\"site\": \"hall 1\"", "\"site\": \"hall 3\""]);
-    assert!(!ran.stdout.contains("hall 2"), "a source without a packet is none");
-}
-
-/// Waits until what the database shows is so; 20 s are much more than it takes.
-#[cfg(feature = "pcap-live")]
-fn await_shown(folder: &std::path::Path, what: &str, holds: impl Fn(&str) -> bool) {
-    let mut shown = String::new();
-    for _ in 0..100 {
-        shown = run_in(folder, &["export", "--db", "w.db", "--format", "json"]).stdout;
-        if holds(&shown) {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(200));
-    }
-    panic!("not so: {what}: {shown}");
-}
-
-#[cfg(feature = "pcap-live")]
-#[test]
-fn who_is_forgotten_while_the_daemon_runs_comes_back_as_somebody_new() {
-    const MAC: &str = "02:00:00:00:00:01";
-    let Some(space) = Namespace::new("wirecensus-forget") else {
-        eprintln!("SKIPPED: needs the right to make a network namespace");
-        return;
-    };
-    let folder = folder("forget");
-    let said = folder.join("said");
-    space.connect(MAC);
-    let child = std::process::Command::new("ip")
-        .args(["netns", "exec", &space.0, env!("CARGO_BIN_EXE_wirecensus"), "run", "-i", "m0", "--allow-root", "--db", "w.db"])
-        .current_dir(&folder)
-        .stderr(std::fs::File::create(&said).expect("a file"))
-        .spawn();
-    let mut child = Ended(child.expect("the daemon"));
-    await_words(&said, "listening on m0", 1);
-    space.speak();
-    await_shown(&folder, "it is heard", |shown| shown.contains(MAC));
-    let forgot = run_in(&folder, &["forget", MAC, "--reason", "asked", "--db", "w.db"]);
-    assert_ended(&forgot, 0, &["are gone: mac:02:00:00:00:00:01", "a daemon is at work"]);
-    await_shown(&folder, "it is gone", |shown| !shown.contains(MAC));
-    // A second and a half: the daemon commits, and would bring back what it holds.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    await_shown(&folder, "it stays gone", |shown| !shown.contains(MAC));
-    space.shell("ip neigh flush dev p0; sleep 0.3");
-    space.speak();
-    await_shown(&folder, "it is heard again", |shown| shown.contains(MAC));
-    let _ = std::process::Command::new("kill").arg(child.0.id().to_string()).status();
-    assert!(child.0.wait().expect("it ends").success(), "{}", std::fs::read_to_string(&said).unwrap_or_default());
-    let ran = run_in(&folder, &["forget", MAC, "--reason", "private", "--keep-out", "--db", "w.db"]);
-    assert_ended(&ran, 0, &["what it says from now on is not kept"]);
-    assert_ended(&run_in(&folder, &["export", "--db", "w.db", "--format", "json"]), 0, &["\"devices\": []"]);
 }
 
 #[cfg(feature = "pcap-live")]
