@@ -154,3 +154,33 @@ fn a_copy_is_whole_while_another_writes() {
         assert!(writing.join().unwrap() > 10);
     });
 }
+
+#[test]
+fn a_database_of_the_version_before_is_brought_to_this_one_with_all_that_it_holds() {
+    let (_folder, path) = folder();
+    let mut first = writer(&path);
+    first.commit(&complete(1, 60)).unwrap();
+    let before = read(first.store());
+    first.store.connection.execute_batch("DROP TABLE seen; PRAGMA user_version = 1").unwrap();
+    drop(first.finish().unwrap());
+    assert!(matches!(Store::open_read_only(&path), Err(crate::store::StoreError::Older { found: 1, .. })));
+    let store = Store::open(&path).unwrap();
+    assert!(store.seen().unwrap().is_empty());
+    assert_eq!(read(&store), before);
+    assert!(Store::open_read_only(&path).is_ok());
+}
+
+#[test]
+fn a_file_that_cannot_give_space_back_can_once_it_was_written_anew() {
+    let (_folder, path) = folder();
+    let mut first = writer(&path);
+    first.commit(&large(1)).unwrap();
+    let mut store = first.finish().unwrap();
+    // The mode changes only where the file is written anew (https://www.sqlite.org/pragma.html#pragma_auto_vacuum).
+    store.connection.execute_batch("PRAGMA auto_vacuum = NONE; VACUUM").unwrap();
+    assert!(!store.gives_back().unwrap());
+    let before = read(&store);
+    store.rewrite().unwrap();
+    assert!(store.gives_back().unwrap() && store.check_whole().unwrap().is_empty());
+    assert_eq!(read(&store), before);
+}
