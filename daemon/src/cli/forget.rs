@@ -11,8 +11,9 @@ use inventory::Document;
 use inventory::decision::Decision;
 use inventory::document::Device;
 
-/// Forgets a device: all that was said about it, by it, and counted of it, in every source of the database. The decision stands in the
-/// log, with the addresses, and keeps what was forgotten from coming back: an old capture that is read again, or an old copy of the
+/// Forgets a device: all that was said about it, by it, and counted of it, in every source of a database.
+///
+/// The decision stands in the log, with the addresses, and keeps what was forgotten from coming back: an old capture that is read again, or an old copy of the
 /// database that is merged, brings none of it.
 ///
 /// A device that goes on to speak is a new one, unless it is kept out. What others said that names it stays, and is shown; so do backups,

@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Listens on interfaces, and keeps in a database what is said there, until SIGINT (Ctrl-C) or SIGTERM.
 ///
 /// It never transmits. What was said is on the disk a second later, counters half a minute later. The interface should be one that gets a
-/// mirror of the network's traffic and has no address of its own.
+/// mirror of the network's traffic and has no address of its own. SIGHUP has the file of --config read again.
 #[derive(clap::Args, Clone)]
 #[command(after_help = "Examples:
   wirecensus run -i eth1 --db plant.db
