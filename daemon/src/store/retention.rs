@@ -1,8 +1,8 @@
 //! Retention: sources that ended long ago go as a whole, a bounded step at a time, so that whoever writes meanwhile waits no longer than
 //! for a commit.
 //!
-//! When a device was seen first is kept for addresses that belong to a device or a plant (globally administered MAC addresses, private IP
-//! addresses without one): a device does not become new because a source went. Of addresses that software chose, and of the internet's,
+//! When a device spoke first is kept for addresses that belong to a device or a plant (globally administered MAC addresses; private IP
+//! addresses, which count for a device without one): a device does not become new because a source went. Of addresses that software chose, and of the internet's,
 //! nothing is kept.
 
 use super::error::{Named, StoreError};
@@ -11,7 +11,7 @@ use super::{Store, Writer, schema};
 use inventory::decision::Decision;
 use inventory::key::Key;
 use observations::rows::{self, Host};
-use observations::{Source, SourceKey, Subject};
+use observations::{EntryRef, Source, SourceKey, Subject};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -218,37 +218,44 @@ fn insert(connection: &Connection, seen: &Seen) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// When the hosts of one row were seen first. A damaged row says nothing.
+/// When those who speak in one row were seen first. Who is only spoken of was not seen. A damaged row says nothing.
 fn first_times(source: &Source, table: &Table, subject: &[u8], record: &[u8], seen: &mut Seen) {
     let Ok(body) = unseal(source.key, subject, record) else { return };
     let mut note = |subject: &Subject, first: i64| {
-        if let Some(key) = lasting(source, subject) {
+        for key in lasting(source, subject) {
             let held = seen.entry((source.site.clone(), key)).or_insert(first);
             *held = first.min(*held);
         }
     };
     if table.name == SAID.name {
-        let (Ok(host), Ok(read)) = (rows::subject(subject), rows::read_observations(subject, body)) else { return };
-        if let Some(first) = read.entries.iter().map(|(_, entry)| entry.first.time).min() {
-            note(&host, first);
+        let Ok(read) = rows::read_observations(subject, body) else { return };
+        for (key, entry) in &read.entries {
+            if let Ok(statement) = EntryRef::of(key, entry).statement() {
+                note(&statement.speaker, entry.first.time);
+            }
         }
     } else if let Ok(read) = rows::read_tallies(subject, body) {
         for (pair, tally) in &read {
-            std::iter::once(&pair.client).chain(&pair.server).for_each(|host| note(host, tally.first.time));
+            let ends = [(Some(&pair.client), FROM_CLIENT), (pair.server.as_ref(), TO_CLIENT)];
+            let spoke = ends.into_iter().filter(|(_, way)| tally.directions & way != 0);
+            spoke.filter_map(|(end, _)| end).for_each(|end| note(end, tally.first.time));
         }
     }
 }
 
-/// The key of a host whose address belongs to a device or a plant for years.
-fn lasting(source: &Source, subject: &Subject) -> Option<String> {
-    match (subject.mac, subject.ip) {
-        (Some(mac), _) => (!mac.is_local() && !mac.is_group()).then(|| Key::of_mac(mac).text()),
-        (None, Some(ip)) if is_private(ip) => {
-            let segment = source.segments.get(usize::from(subject.segment.0)).cloned().unwrap_or_default();
-            Some(Key::Ip(segment, ip).text())
-        }
-        _ => None,
-    }
+/// Bits of [`observations::Tally::directions`].
+const FROM_CLIENT: u8 = 1;
+const TO_CLIENT: u8 = 2;
+
+/// Keys of a host whose addresses belong to a device or a plant for years. Whether the MAC address is its own or the next hop's, whoever
+/// derives knows.
+fn lasting(source: &Source, subject: &Subject) -> impl Iterator<Item = String> {
+    let mac = subject.mac.filter(|mac| !mac.is_local() && !mac.is_group()).map(|mac| Key::of_mac(mac).text());
+    let ip = subject.ip.filter(|ip| is_private(*ip)).map(|ip| {
+        let segment = source.segments.get(usize::from(subject.segment.0)).cloned().unwrap_or_default();
+        Key::Ip(segment, ip).text()
+    });
+    mac.into_iter().chain(ip)
 }
 
 /// RFC 1918, and RFC 4193.

@@ -242,8 +242,10 @@ impl<'a> View<'a> {
         if self.decisions.seen.is_empty() {
             return None;
         }
-        let site = self.site(component.site());
-        component.keys.iter().filter_map(|(key, _)| self.decisions.seen.get(&(site.to_owned(), key.text())).copied()).min()
+        let (site, without_mac) = (self.site(component.site()), component.macs().next().is_none());
+        // An IP address is another's tomorrow: it counts where there is nothing better.
+        let own = component.keys.iter().filter(|(key, _)| without_mac || !matches!(key, Key::Ip(..)));
+        own.filter_map(|(key, _)| self.decisions.seen.get(&(site.to_owned(), key.text())).copied()).min()
     }
 
     /// When anybody of a site was.
