@@ -83,11 +83,14 @@ fn what_is_heard_after_a_change_of_site_is_a_source_of_its_own() {
     let folder = folder("again");
     let said = folder.join("said");
     space.connect("02:00:00:00:00:01");
-    let write = |site: &str, bpf: &str| {
-        std::fs::write(folder.join("w.toml"), format!("db = \"w.db\"\nsite = \"{site}\"\nbpf = \"{bpf}\"\n[[interface]]\nname = \"m0\"\n"))
-            .expect("a file");
+    let write = |site: &str, bpf: &str, workers: u8| {
+        std::fs::write(
+            folder.join("w.toml"),
+            format!("workers = {workers}\ndb = \"w.db\"\nsite = \"{site}\"\nbpf = \"{bpf}\"\n[[interface]]\nname = \"m0\"\n"),
+        )
+        .expect("a file");
     };
-    write("hall 1", "arp");
+    write("hall 1", "arp", 1);
     let child = std::process::Command::new("ip")
         .args(["netns", "exec", &space.0, env!("CARGO_BIN_EXE_wirecensus"), "run", "--config", "w.toml", "--allow-root"])
         .current_dir(&folder)
@@ -96,13 +99,13 @@ fn what_is_heard_after_a_change_of_site_is_a_source_of_its_own() {
     let mut child = Ended(child.expect("the daemon"));
     await_words(&said, "listening on m0", 1);
     space.speak();
-    write("hall 2", "udp");
+    write("hall 2", "udp", 1);
     let pid = child.0.id().to_string();
     assert!(std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill").success());
     await_words(&said, "the configuration was read again", 1);
     space.shell("ip neigh flush dev p0; sleep 0.3");
     space.speak();
-    write("hall 3", "arp");
+    write("hall 3", "arp", 2);
     assert!(std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill").success());
     await_words(&said, "the configuration was read again", 2);
     space.shell("ip neigh flush dev p0; sleep 0.3");
