@@ -251,3 +251,46 @@ fn what_our_ca_is_said_to_have_issued_and_did_not_list_counts_only_where_the_lis
     registrar.observe(&shadow, now + DAY).unwrap();
     assert_eq!(findings(&registrar), Vec::new(), "a role that keeps nothing lists nothing");
 }
+
+#[test]
+fn use_that_others_report_keeps_an_identity_from_being_unused_or_stale_and_verifies_nothing() {
+    let scene = Scene::new();
+    let (mut registrar, id, first) = scene.enrolled(1);
+    let now = START + 95 * DAY;
+    let row = |name: &str, day: i64| format!("{},{name},\n", at(START + day * DAY).unwrap());
+    let table = "time,serial,certificate_sha256\n".to_owned() + &row("10", 90) + &row("0010", 20) + &row("99", 90) + &row("10", 900) + "x,10,\n";
+    let imported = registrar.import_csv(&mut table.as_bytes(), "broker.csv", now).unwrap();
+    assert_eq!((imported.lines, imported.uses, imported.matched, imported.broken, imported.requests), (5, 3, 2, 2, 1));
+    let by_digest = format!("time,certificate_sha256\n{},{}\n", at(START + DAY).unwrap(), first.sha256.to_uppercase());
+    assert_eq!(registrar.import_csv(&mut by_digest.as_bytes(), "older.csv", now).unwrap().matched, 1);
+    let watched = registrar.store.watched(&id).unwrap();
+    assert_eq!((watched.reported_at, watched.reported_by.as_str()), (Some(START + 90 * DAY), "broker.csv"));
+    let mut document = document(now, vec![device(1, START + DAY)]);
+    show(&mut document, 0, "another", START + 94 * DAY);
+    registrar.observe(&document, now).unwrap();
+    assert_eq!(
+        (state(&registrar, &id), findings(&registrar)),
+        (State::Expiring, one("CRT-005", "expiring")),
+        "neither verified nor stale nor unused"
+    );
+    let wrong = registrar.import_csv(&mut "when,serial\n".as_bytes(), "x", now).unwrap_err();
+    assert!(wrong.to_string().contains("no column `time`"));
+}
+
+#[test]
+fn who_is_on_a_targets_list_is_managed_by_it_and_a_list_that_is_not_whole_says_so() {
+    let scene = Scene::new();
+    let (mut registrar, _, first) = scene.enrolled(1);
+    assert!(enrollment::listed::lists(&registrar.store).unwrap().is_empty(), "a target that has not answered has no list");
+    let other = given("other", 5, START, 100);
+    scene.fake.there().listed.push(other.issued.clone());
+    scene.poll(&mut registrar, START + DAY);
+    let list = enrollment::listed::lists(&registrar.store).unwrap().remove(0).authority;
+    assert_eq!((list.name.as_str(), list.as_of, list.partial), ("vault", Some((START + DAY) * 1_000_000_000), false));
+    let of = |name: &str| list.entries.iter().find(|one| one.name == name).unwrap();
+    assert!(of("dev-1").certificates.contains(&first.sha256) && of("dev-1").macs.len() == 1);
+    assert!(of("other").certificates.contains(&other.sha256) && of("other").hostnames.is_empty());
+    scene.fake.there().incomplete = true;
+    scene.poll(&mut registrar, START + 2 * DAY);
+    assert!(enrollment::listed::lists(&registrar.store).unwrap()[0].authority.partial);
+}

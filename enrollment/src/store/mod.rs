@@ -38,6 +38,14 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
+impl StoreError {
+    /// What is wrong, without the file's name.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.what
+    }
+}
+
 /// A request and where it stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Held {
@@ -119,7 +127,7 @@ pub struct Note<'n> {
     pub detail: &'n str,
 }
 
-type Result<T> = std::result::Result<T, StoreError>;
+pub(crate) type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
     /// Opens a registrar's database, or makes it.
@@ -131,6 +139,18 @@ impl Store {
         let mut connection = Connection::open(path).map_err(named)?;
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(named)?;
         schema::prepare(&mut connection).map_err(|what| StoreError { path: path.into(), what })?;
+        Ok(Self { connection, path: path.into() })
+    }
+
+    /// Opens a registrar's database to read from it, and makes or changes nothing.
+    ///
+    /// # Errors
+    /// If it is not there, is another program's, or is of another version.
+    pub fn open_read_only(path: &Path) -> Result<Self> {
+        let named = |error: rusqlite::Error| StoreError { path: path.into(), what: error.to_string() };
+        let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(named)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(named)?;
+        schema::look(&connection).map_err(|what| StoreError { path: path.into(), what })?;
         Ok(Self { connection, path: path.into() })
     }
 
@@ -437,8 +457,9 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
 /// Moves a request, and puts into the outbox what follows; what was to be delivered before, and was not, is not any more.
 fn moved(t: &Transaction<'_>, id: &str, to: State, reason: &str, deliver: Option<Step>, now: i64, note: &Note<'_>) -> rusqlite::Result<()> {
     t.execute("UPDATE requests SET state = ?2, reason = ?3, changed = ?4 WHERE id = ?1", params![id, to.name(), reason, now])?;
-    // What the wire shows keeps no renewal from being signed.
-    t.execute("DELETE FROM outbox WHERE request = ?1 AND NOT (step = 'sign' AND ?2)", params![id, to.is_watched()])?;
+    // What the wire shows of an identity keeps no renewal of it from being signed.
+    let may_renew = to.is_watched() && to != State::Enrolled;
+    t.execute("DELETE FROM outbox WHERE request = ?1 AND NOT (step = 'sign' AND ?2)", params![id, may_renew])?;
     if let Some(step) = deliver {
         told::put(t, id, step, now)?;
     }

@@ -54,6 +54,19 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
     Migrations::from_slice(STEPS).to_latest(connection).map_err(|error| error.to_string())
 }
 
+/// Looks whether the tables are ours, and of today.
+pub(super) fn look(connection: &Connection) -> Result<(), String> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| error.to_string());
+    if number("application_id")? != i64::from(APPLICATION) {
+        return Err("this is another program's database, not a registrar's".to_owned());
+    }
+    if usize::try_from(number("user_version")?) == Ok(STEPS.len()) {
+        Ok(())
+    } else {
+        Err("it was written by another version: `enroll status` with it brings an older one up to date".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
