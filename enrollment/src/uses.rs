@@ -169,7 +169,7 @@ impl Imported {
                 self.uses += 1;
                 // The certificate itself before its name: names are given again.
                 let keys = [("d", &one.sha256), ("s", &one.serial), ("n", &one.common_name)];
-                let id = keys.iter().find_map(|(kind, key)| Some(known.get(&format!("{kind}{}", key.as_ref()?))?.clone()?));
+                let id = keys.iter().find_map(|(kind, key)| known.get(&format!("{kind}{}", key.as_ref()?))?.clone());
                 if let Some(id) = id {
                     self.matched += 1;
                     let at = last.entry(id).or_insert(one.at);
