@@ -43,6 +43,13 @@ fn only_what_is_not_known_is_fetched_a_few_at_a_time_and_a_target_that_fails_is_
     let looked = scene.fake.there().looks - looks;
     assert!((5..60).contains(&looked), "{looked} looks in an hour");
     assert_eq!(registrar.store.polled("vault").unwrap().unwrap().polled_at, Some(START + 3000), "its last answer stays");
+    // A right to the lists that is missing keeps nothing from being delivered.
+    registrar.store.set_breaker("vault", 0, 0).unwrap();
+    scene.fake.there().fails = Some(Failure { reason: Reason::Denied, message: "as told".into() });
+    for now in (START + 9000..START + 19_000).step_by(100) {
+        scene.poll(&mut registrar, now);
+    }
+    assert_eq!(registrar.store.breaker("vault").unwrap(), (0, 0));
 }
 
 #[test]

@@ -61,9 +61,15 @@ impl Registrar {
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = looked {
-                self.failed_at(&name, &failure, now, &mut report.notes)?;
+                // A right to the lists that is missing keeps nothing from being delivered.
+                let next_at = if matches!(failure.reason, Reason::Denied | Reason::Refused) {
+                    report.notes.push(format!("target {name}: {failure}"));
+                    now + self.every()
+                } else {
+                    self.failed_at(&name, &failure, now, &mut report.notes)?;
+                    now + pause(polled.failures.saturating_add(1), &failure.reason).max(MORE).min(self.every())
+                };
                 let failures = polled.failures.saturating_add(1);
-                let next_at = now + pause(failures, &failure.reason).max(MORE).min(self.every());
                 self.store.set_polled(&name, &Polled { next_at, failures, reason: failure.message, ..polled })?;
             }
             self.settle(&name, now, &mut report)?;
@@ -181,7 +187,8 @@ impl Registrar {
             _ => (None, String::new()),
         };
         let note = Note { actor: "registrar", action: "listed", subject: id, detail: &one.serial };
-        let one = Listed { request: Some(id.clone()), ..one.clone() };
+        let Some(whole) = self.store.listed_one(&one.target, &one.serial)? else { return Ok(()) };
+        let one = Listed { request: Some(id.clone()), ..whole };
         Ok(self.store.adopt(&one, &one.certificate, to, &reason, now, &note)?)
     }
 
@@ -201,10 +208,16 @@ impl Registrar {
                 Ok(Status::Gone) => Some("the target does not know it any more".to_owned()),
                 Ok(Status::Pending(_) | Status::Registered | Status::Enrolled(_)) => None,
                 Err(failure) if failure.reason == Reason::Unsupported => return Ok(()),
-                Err(failure) => {
-                    // The list was answered: one registration that is not costs nothing but this note.
+                Err(failure) if failure.retry() => {
                     report.notes.push(format!("{id}: {failure}"));
                     return Ok(());
+                }
+                Err(failure) => {
+                    // One that is refused does not keep the others from being asked.
+                    report.notes.push(format!("{id}: {failure}"));
+                    watched.asked_at = now;
+                    self.store.watch(id, &watched)?;
+                    continue;
                 }
             };
             if gone.is_some() != watched.disabled_at.is_some() {

@@ -61,6 +61,9 @@ pub struct Polled {
 
 const LISTED: &str = "SELECT target, serial, sha256, key, subject, issuer, names, certificate, authority, not_before, not_after, first_polled,
                       revoked_at, replaced_at, request FROM issued";
+/// The same, and of all that a vault ever issued the CA's own certificates alone as they are: the others' would fill the memory.
+const LISTED_SHORT: &str = "SELECT target, serial, sha256, key, subject, issuer, names, CASE WHEN authority THEN certificate ELSE '' END, authority,
+                      not_before, not_after, first_polled, revoked_at, replaced_at, request FROM issued";
 
 impl Store {
     /// When a target's lists were asked for, and what they are.
@@ -96,13 +99,22 @@ impl Store {
         self.read(|c| c.prepare("SELECT serial FROM issued WHERE target = ?1")?.query_map([target], |row| row.get(0))?.collect())
     }
 
-    /// Everything that a target listed, the oldest first.
+    /// Everything that a target listed, the oldest first; without the certificates themselves, but for the CA's own.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn listed(&self, target: &str) -> Result<Vec<Listed>> {
-        let query = format!("{LISTED} WHERE target = ?1 ORDER BY not_before, serial");
+        let query = format!("{LISTED_SHORT} WHERE target = ?1 ORDER BY not_before, serial");
         self.read(|c| c.prepare(&query)?.query_map([target], listed)?.collect())
+    }
+
+    /// One certificate of a target's list, as it is.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn listed_one(&self, target: &str, serial: &str) -> Result<Option<Listed>> {
+        let query = format!("{LISTED} WHERE target = ?1 AND serial = ?2");
+        self.read(|c| c.query_row(&query, [target, serial], listed).optional())
     }
 
     /// What was issued for a request, the oldest first.
