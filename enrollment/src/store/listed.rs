@@ -122,7 +122,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub fn issued_for(&self, request: &str) -> Result<Vec<Listed>> {
-        let query = format!("{LISTED} WHERE request = ?1 ORDER BY not_before, serial");
+        let query = format!("{LISTED} WHERE request = ?1 ORDER BY not_before, first_polled, serial");
         self.read(|c| c.prepare(&query)?.query_map([request], listed)?.collect())
     }
 
