@@ -3,7 +3,7 @@
 use enrollment::policy::Policy;
 use enrollment::registrar::Registrar;
 use enrollment::request::Request;
-use enrollment::store::{Listed, Store};
+use enrollment::store::{Listed, Polled, Store};
 use enrollment::target::{Capabilities, Failure, Issued, IssuedList, Posture, Registered, Status, Target};
 use enrollment::targets::Settings;
 use std::path::Path;
@@ -83,11 +83,11 @@ impl Target for Vault {
 }
 
 /// What a vault lists, as the registrar keeps it: its CA, and one certificate.
-fn vault_lists(folder: &Path, sha256: &str, now: i64) {
+fn vault_lists(folder: &Path, sha256: &str, complete: bool, now: i64) {
     let policy = Policy { targets: [("vault".to_owned(), Settings::default())].into(), ..Policy::default() };
     let mut registrar = Registrar { store: Store::open(&folder.join("plant.registrar.db")).unwrap(), policy };
     registrar.poll(&mut |_| Ok(Box::new(Vault)), now, &mut |_| false).unwrap();
-    let polled = registrar.store.polled("vault").unwrap().unwrap();
+    let polled = Polled { complete, ..registrar.store.polled("vault").unwrap().unwrap() };
     let leaf = Listed { target: "vault".into(), serial: "02".into(), sha256: sha256.into(), names: vec!["lathe".into()], ..Listed::default() };
     registrar.store.keep_list("vault", &[leaf], &[], &polled, now).unwrap();
 }
@@ -115,7 +115,10 @@ fn who_is_on_a_vaults_list_is_managed_and_not_proposed() {
     assert!(run(&["enroll", "candidates"], &place).1.contains("lathe.plant.example"));
 
     let as_of = before.as_of.as_deref().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
-    vault_lists(folder.path(), &lathe.sha256, as_of);
+    vault_lists(folder.path(), &lathe.sha256, false, as_of);
+    let unlisted = document(&["--managed", "registrar:plant.registrar.db"]);
+    assert!(unlisted.devices.iter().all(|device| device.managed.state != "unmanaged"), "a list that is not whole makes nobody unmanaged");
+    vault_lists(folder.path(), &lathe.sha256, true, as_of);
     let after = document(&["--managed", "registrar:plant.registrar.db"]);
     let found = managed(&after, &lathe.presented_by[0]);
     assert_eq!((found.state.as_str(), found.authority.as_deref(), found.key_class.as_deref()), ("verified", Some("vault"), Some("certificate")));

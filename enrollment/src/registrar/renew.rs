@@ -50,8 +50,8 @@ impl Registrar {
     pub(super) fn posture_of(&self, held: &Held, now: i64) -> Result<Posture, Error> {
         let id = &held.request.id;
         let watched = self.store.watched(id)?;
-        let own = self.store.findings()?.into_iter().filter(|one| one.request.as_ref() == Some(id)).map(|one| one.rule);
-        let mut findings: Vec<String> = own.chain(watched.findings).collect();
+        let mut findings = self.store.rules_of(id)?;
+        findings.extend(watched.findings);
         findings.sort();
         findings.dedup();
         let clock = || jiff::Timestamp::from_second(now).map(|time| time.to_string()).unwrap_or_default();

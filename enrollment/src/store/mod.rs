@@ -253,11 +253,6 @@ impl Store {
     /// # Errors
     /// If the database cannot be written, or the request may not go there from where it stands.
     pub fn advance(&mut self, id: &str, to: State, reason: &str, deliver: Option<Step>, now: i64, note: &Note<'_>) -> Result<()> {
-        let from = self.get(id)?.map(|held| held.state);
-        if from.is_none_or(|from| !from.next().contains(&to)) {
-            let from = from.map_or("nowhere", State::name);
-            return Err(StoreError { path: self.path.clone(), what: format!("request {id} cannot go from {from} to {to}") });
-        }
         self.write(|t| moved(t, id, to, reason, deliver, now, note))
     }
 
@@ -454,8 +449,19 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
     })
 }
 
+/// What may not be written.
+fn refused(what: String) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(what.into())
+}
+
 /// Moves a request, and puts into the outbox what follows; what was to be delivered before, and was not, is not any more.
 fn moved(t: &Transaction<'_>, id: &str, to: State, reason: &str, deliver: Option<Step>, now: i64, note: &Note<'_>) -> rusqlite::Result<()> {
+    // Looked at where it is written: another process may have moved it since.
+    let from: Option<String> = t.query_row("SELECT state FROM requests WHERE id = ?1", [id], |row| row.get(0)).optional()?;
+    let from = from.as_deref().and_then(State::from_name);
+    if from.is_none_or(|from| !from.next().contains(&to)) {
+        return Err(refused(format!("request {id} cannot go from {} to {to}", from.map_or("nowhere", State::name))));
+    }
     t.execute("UPDATE requests SET state = ?2, reason = ?3, changed = ?4 WHERE id = ?1", params![id, to.name(), reason, now])?;
     // What the wire shows of an identity keeps no renewal of it from being signed.
     let may_renew = to.is_watched() && to != State::Enrolled;

@@ -38,7 +38,8 @@ const LOOP: &str = "CREATE TABLE issued (target TEXT NOT NULL, serial TEXT NOT N
      CREATE TABLE watched (request TEXT PRIMARY KEY, as_of TEXT NOT NULL, serial TEXT, findings TEXT NOT NULL, asked_at INTEGER NOT NULL,
        disabled_at INTEGER, reported_at INTEGER, reported_by TEXT NOT NULL) STRICT, WITHOUT ROWID;
      CREATE TABLE findings (key TEXT PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, what TEXT NOT NULL, request TEXT, device TEXT,
-       text TEXT NOT NULL, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+       text TEXT NOT NULL, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+     CREATE INDEX findings_request ON findings (request);";
 
 /// Makes the tables, or looks whether they are ours.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {

@@ -89,6 +89,15 @@ impl Store {
         self.read(|c| c.prepare(query)?.query_map([], open)?.collect())
     }
 
+    /// Rule ids of what is wrong with a request's identity.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn rules_of(&self, request: &str) -> Result<Vec<String>> {
+        let query = "SELECT DISTINCT rule FROM findings WHERE request = ?1 ORDER BY rule";
+        self.read(|c| c.prepare(query)?.query_map([request], |row| row.get(0))?.collect())
+    }
+
     /// Puts what is wrong now, each with what it is about, in the place of what was wrong before. What stays keeps its time.
     ///
     /// # Errors
