@@ -301,3 +301,48 @@ fn who_is_on_a_targets_list_is_managed_by_it_and_a_list_that_is_not_whole_says_s
     scene.poll(&mut registrar, START + 2 * DAY);
     assert!(enrollment::listed::lists(&registrar.store).unwrap()[0].authority.partial);
 }
+
+/// What a round costs where a vault has issued much. Run by hand: `cargo test -p enrollment --test closing -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn ten_thousand_certificates_and_a_thousand_requests() {
+    let scene = Scene::new();
+    let (mut registrar, key) = (scene.registrar(), enrollment::sign::Key::generate().unwrap());
+    let first = given("dev", 1, START, 100).issued;
+    let row = |number: u32| enrollment::store::Listed {
+        target: "vault".into(),
+        serial: format!("{number:08x}"),
+        sha256: format!("{number:064x}"),
+        key: format!("{number:064x}"),
+        names: vec![format!("dev-{number}")],
+        certificate: first.certificate_pem.clone(),
+        not_before: START,
+        not_after: START + 100 * DAY,
+        ..enrollment::store::Listed::default()
+    };
+    let rows: Vec<_> = (0..10_000).map(row).collect();
+    let polled = enrollment::store::Polled { lists: true, complete: true, ..enrollment::store::Polled::default() };
+    registrar.store.keep_list("vault", &rows, &[], &polled, START).unwrap();
+    for number in 0..1_000 {
+        let requested = enrollment::request::Requested { common_name: format!("dev-{number}"), ..Default::default() };
+        let (id, keys) = (format!("r{number}"), vec![format!("key-{number}")]);
+        let request = enrollment::request::Request { id, target: "vault".into(), device_keys: keys, requested, ..Default::default() };
+        registrar.take_in(&key.propose(request), &key.public(), START).unwrap();
+    }
+    registrar.policy.per_hour = 1_000_000;
+    registrar.policy.in_flight = 1_000_000;
+    let timed = |what: &str, work: &mut dyn FnMut()| {
+        let begun = std::time::Instant::now();
+        work();
+        eprintln!("{what}: {:?}", begun.elapsed());
+    };
+    timed("1,000 registered", &mut || drop(scene.dispatch(&mut registrar, START)));
+    timed("a look that finds 1,000", &mut || assert_eq!(scene.poll(&mut registrar, START + 10).found, 1_000));
+    timed("a look that finds nothing", &mut || assert_eq!(scene.poll(&mut registrar, START + 5_000).found, 0));
+    let mut document = document(START + DAY, (0..100).map(|number| device(number, START + DAY)).collect());
+    for number in 0..100 {
+        show(&mut document, number, &format!("{number:064x}"), START + DAY);
+    }
+    timed("the first look at the wire", &mut || drop(registrar.observe(&document, START + DAY).unwrap()));
+    timed("the next one", &mut || assert!(registrar.observe(&document, START + DAY).unwrap().is_empty()));
+}

@@ -63,8 +63,8 @@ impl Registrar {
     }
 
     pub(super) fn sight<'s>(&self, held: &'s Held, certificates: &'s [Listed], scene: &Scene<'_>) -> Result<Sight<'s>, Error> {
-        let known = held.certificate.as_deref().and_then(super::renew::digest);
-        let current = certificates.iter().find(|one| Some(&one.sha256) == known.as_ref());
+        let known = held.certificate.as_deref().map(super::renew::leaf);
+        let current = certificates.iter().find(|one| Some(one.certificate.as_str()) == known);
         let devices = scene.devices_of(&held.request.device_keys);
         Ok(Sight { held, certificates, current, devices, watched: self.store.watched(&held.request.id)? })
     }

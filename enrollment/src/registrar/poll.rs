@@ -4,7 +4,7 @@
 //! asked for a few at a time, and a target that dispatch leaves alone is left alone here too.
 
 use super::dispatch::{Open, opened, pause, stop};
-use super::renew::{digest, listed};
+use super::renew::{leaf, listed};
 use super::{Error, Hook, Registrar};
 use crate::state::State;
 use crate::store::{Held, Listed, Note, Polled};
@@ -126,9 +126,8 @@ impl Registrar {
     pub(super) fn keep_own(&mut self, now: i64) -> Result<(), Error> {
         for held in self.store.all()? {
             let Some(certificate) = &held.certificate else { continue };
-            let Some(known) = digest(certificate) else { continue };
             let id = &held.request.id;
-            if self.store.issued_for(id)?.iter().all(|one| one.sha256 != known) {
+            if self.store.issued_for(id)?.iter().all(|one| one.certificate != leaf(certificate)) {
                 let issued = Issued { certificate_pem: certificate.clone(), ..Issued::default() };
                 if let Some(one) = listed(&held.request.target, &issued, Some(id), now) {
                     self.store.keep_own(&one, now)?;
