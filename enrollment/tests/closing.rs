@@ -201,6 +201,24 @@ fn a_device_that_comes_back_before_it_was_taken_back_is_verified_again() {
 }
 
 #[test]
+fn an_identity_whose_device_was_replaced_is_proposed_and_one_that_comes_back_is_not() {
+    let scene = Scene::new();
+    let (mut registrar, id, first) = scene.enrolled(1);
+    let now = START + DAY;
+    let mut document = document(now, vec![device(1, now), device(2, now)]);
+    show(&mut document, 0, &first.sha256, now);
+    document.devices[0].replaced_by = Some("key-2".into());
+    registrar.observe(&document, now).unwrap();
+    scene.dispatch(&mut registrar, now);
+    assert_eq!(state(&registrar, &id), State::Replaced);
+    assert!(scene.fake.there().proposals["e-r1"][0].starts_with("key-2 took its place"));
+    assert_eq!((registrar.observe(&document, now).unwrap().len(), registrar.store.waiting().unwrap()), (0, 0));
+    document.devices[0].replaced_by = None;
+    registrar.observe(&document, now).unwrap();
+    assert_eq!(state(&registrar, &id), State::Verified);
+}
+
+#[test]
 fn never_used_is_said_only_where_use_would_have_been_seen() {
     let scene = Scene::new();
     let (mut registrar, _, _) = scene.enrolled(1);

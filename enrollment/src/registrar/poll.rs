@@ -77,7 +77,7 @@ impl Registrar {
         Ok(report)
     }
 
-    fn every(&self) -> i64 {
+    pub(super) fn every(&self) -> i64 {
         i64::from(self.policy.poll_every)
     }
 
@@ -256,5 +256,5 @@ impl Registrar {
 
 /// Whether an identity was given, and may be taken back.
 pub(super) const fn is_given(state: State) -> bool {
-    state.is_watched() || matches!(state, State::DeactivationProposed | State::Suspended)
+    state.is_watched() || matches!(state, State::DeactivationProposed | State::Suspended | State::Replaced)
 }

@@ -37,7 +37,7 @@ impl Registrar {
 
     /// What was to be said to the target of an identity, and was not: a renewal, or a proposal to take it back.
     pub(super) fn unsaid(&self, held: &Held) -> Result<Option<Step>, Error> {
-        if held.state == State::Stale {
+        if matches!(held.state, State::Stale | State::Replaced) && held.external_id.is_some() {
             return Ok(Some(Step::Deactivate));
         }
         let Some(csr) = held.csr.as_deref().and_then(csr_key).filter(|_| held.state.is_watched()) else { return Ok(None) };
