@@ -153,10 +153,18 @@ fn a_device_that_was_silent_while_its_segment_was_watched_is_proposed_and_people
     let mut later = seen.clone();
     later.as_of = at(day(200));
     later.sources[0].last_seen = at(day(40));
-    later.sources.push(SourceRecord { key: "elsewhere".into(), first_seen: at(START), last_seen: at(day(200)), ..SourceRecord::default() });
+    let elsewhere = |key: &str, name: &str, from, to| SourceRecord {
+        key: key.into(),
+        name: name.into(),
+        first_seen: at(day(from)),
+        last_seen: at(day(to)),
+        ..SourceRecord::default()
+    };
+    later.sources.push(elsewhere("another port", "eth2", 0, 200));
     registrar.observe(&later, day(200)).unwrap();
     assert_eq!(state(&registrar, &id), State::Expired);
-    later.sources[0].last_seen = at(day(96));
+    // The same port heard others for the rest: two months are two sources.
+    later.sources.push(elsewhere("next month", "eth1", 140, 196));
     assert_eq!(registrar.observe(&later, day(200)).unwrap().len(), 1);
     assert_eq!(state(&registrar, &id), State::Stale);
     assert!(registrar.observe(&later, day(200)).unwrap().is_empty(), "it stays there");
@@ -236,6 +244,10 @@ fn never_used_is_said_only_where_use_would_have_been_seen() {
     assert_eq!(judged(&document), Vec::new(), "TLS 1.3 may hide it");
     document.coverage.tls13_share = Some(0);
     assert_eq!(judged(&document), one("CRT-016", "never-used"));
+    let mut again = scene.registrar();
+    scene.dispatch(&mut again, now);
+    let told = scene.fake.there().postures["e-r1"].last().unwrap().clone();
+    assert_eq!((told.state.as_str(), told.findings.as_slice()), ("enrolled", ["CRT-016".to_owned()].as_slice()), "the target is told, too");
     document.coverage.tls13_share = Some(5);
     assert_eq!(judged(&document), Vec::new(), "and it is closed again");
 }
