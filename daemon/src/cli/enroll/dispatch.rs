@@ -47,8 +47,11 @@ impl Dispatch {
             }
             return crate::cli::output::answer(&text);
         }
-        let document = self.desk.document()?;
-        self.desk.observe(&mut registrar, &document)?;
+        // What people agreed to goes out, though the inventory may not be readable just now.
+        match self.desk.document() {
+            Ok(document) => self.desk.observe(&mut registrar, &document)?,
+            Err(failure) => eprintln!("wirecensus: {}", shown(&failure.message)),
+        }
         let (report, polling) = round(&mut registrar, &mut Kept::default())?;
         crate::cli::output::answer(&(words(&report) + &looked(&polling)))?;
         report.notes.iter().chain(&polling.notes).for_each(|note| eprintln!("wirecensus: {}", shown(note)));
