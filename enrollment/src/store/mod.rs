@@ -371,7 +371,8 @@ impl Store {
             )?;
             // Where it stands has a reason of its own; that it could not be told yet is none.
             if matches!(due.step, Step::Register | Step::Sign) {
-                t.execute("UPDATE requests SET reason = ?2 WHERE id = ?1", params![due.request, why])?;
+                let query = "UPDATE requests SET reason = ?2 WHERE id = ?1 AND state IN ('requested', 'accepted')";
+                t.execute(query, params![due.request, why])?;
             }
             audit(t, now, note)
         })
