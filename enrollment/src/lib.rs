@@ -7,6 +7,7 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`request`] | what is proposed: the document that is signed, and the digest that an approval binds |
+//! | [`credential`] | files that hold secrets: where they lie, and who may read them |
 //! | [`sign`] | keys and signatures |
 //! | [`policy`] | what an operator lets happen |
 //! | [`propose`] | from an inventory to requests |
@@ -22,6 +23,7 @@
 
 pub mod approval;
 pub mod audit;
+pub mod credential;
 pub mod listed;
 pub mod policy;
 pub mod propose;
