@@ -15,6 +15,7 @@
 //! | [`store`] | the registrar's database, and the only SQL here |
 //! | [`registrar`] | takes in, asks for approval, delivers through the outbox |
 //! | [`audit`] | a log whose entries carry the hash of the one before |
+//! | [`serve`] | the front: sensors on other hosts propose here |
 //! | [`target`] | what a vault, or another counterpart, can do: one trait |
 //! | [`targets`] | the counterparts that there are, one file each |
 
@@ -24,6 +25,7 @@ pub mod policy;
 pub mod propose;
 pub mod registrar;
 pub mod request;
+pub mod serve;
 pub mod sign;
 pub mod state;
 pub mod store;

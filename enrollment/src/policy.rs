@@ -1,6 +1,8 @@
 //! What an operator lets happen: who becomes a candidate, what is proposed for him, who must agree, how much at a time.
 
+use crate::serve::Front;
 use crate::targets::Settings;
+use crate::targets::proposing::At;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,6 +24,10 @@ pub struct Policy {
     pub rule: Vec<Rule>,
     /// Where requests go to.
     pub targets: BTreeMap<String, Settings>,
+    /// How sensors on other hosts reach this registrar.
+    pub front: Option<Front>,
+    /// Which registrar this sensor proposes to.
+    pub registrar: Option<At>,
 }
 
 /// Two people, as IEC 62443-2-1 and every bank ask for what cannot be undone easily.
@@ -41,6 +47,8 @@ impl Default for Policy {
             sensor: Vec::new(),
             rule: Vec::new(),
             targets: BTreeMap::new(),
+            front: None,
+            registrar: None,
         }
     }
 }
@@ -143,7 +151,8 @@ impl Policy {
                     return Err(format!("[[enrollment.rule]] {number}: `{option}` is missing"));
                 }
             }
-            if !self.targets.contains_key(&rule.target) {
+            // A sensor's rules name targets of its registrar, which knows them.
+            if self.registrar.is_none() && !self.targets.contains_key(&rule.target) {
                 let known: Vec<&str> = self.targets.keys().map(String::as_str).collect();
                 return Err(format!("rule {}: there is no target {:?}; there are {known:?}", rule.name, rule.target));
             }

@@ -106,7 +106,7 @@ fn request(device: &Device, rule: &Rule) -> Result<Request, String> {
 }
 
 /// The same for the same device, target and profile: a UUIDv5 over the least of its keys.
-fn id(keys: &[String], target: &str, profile: &str) -> String {
+pub(crate) fn id(keys: &[String], target: &str, profile: &str) -> String {
     let name = format!("{}\u{1f}{target}\u{1f}{profile}", keys.first().map_or("", String::as_str));
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("urn:wirecensus:enrollment-request:{name}").as_bytes()).to_string()
 }

@@ -10,6 +10,7 @@
 pub mod contract;
 pub mod handoff;
 mod http;
+pub mod proposing;
 pub mod vault;
 pub mod webhook;
 mod x509;
@@ -92,7 +93,7 @@ pub fn open(name: &str, settings: &Settings) -> Result<Box<dyn Target>, Failure>
 
 /// Seconds since 1970, as this machine's clock says: for signatures with a time, and to tell that clocks differ.
 #[allow(clippy::disallowed_methods, reason = "the other side compares it with its own clock")]
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

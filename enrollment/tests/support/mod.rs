@@ -74,7 +74,7 @@ fn start_once(binary: &Path) -> Option<Bao> {
     let mut command = Command::new(binary);
     command.args(["server", "-config=bao.hcl"]).current_dir(folder.path()).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     let child = command.spawn().unwrap();
-    let agent = agent(&ca.pem());
+    let agent = agent(&ca.pem(), None);
     let mut bao = Bao { child, folder, port, agent, root: String::new(), unseal_key: String::new(), ca };
     let begun = std::time::Instant::now();
     while bao.call("", "GET", "sys/health", &Value::Null).0 == 0 {
@@ -89,10 +89,11 @@ fn start_once(binary: &Path) -> Option<Bao> {
     Some(bao)
 }
 
-fn agent(ca: &str) -> ureq::Agent {
+pub fn agent(ca: &str, own: Option<ureq::tls::ClientCert>) -> ureq::Agent {
     let roots = [ureq::tls::Certificate::from_pem(ca.as_bytes()).unwrap()];
     let tls = ureq::tls::TlsConfig::builder()
         .root_certs(ureq::tls::RootCerts::new_with_certs(&roots))
+        .client_cert(own)
         .unversioned_rustls_crypto_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
         .build();
     let config = ureq::Agent::config_builder().tls_config(tls).proxy(None).http_status_as_error(false).allow_non_standard_methods(true);
@@ -233,7 +234,7 @@ impl Bao {
         let root = json!({ "common_name": "Plant Device CA", "ttl": "87600h", "key_type": "ec", "key_bits": 256 });
         self.admin("POST", "pki-devices/root/generate/internal", &root);
         let role = json!({
-            "allow_any_name": true, "enforce_hostnames": false, "allow_ip_sans": true, "allowed_uri_sans": ["urn:dev:*"], "key_type": "any",
+            "allow_any_name": true, "enforce_hostnames": false, "allow_ip_sans": true, "allowed_uri_sans": ["urn:dev:*", "urn:uuid:*"], "key_type": "any",
             "max_ttl": "2160h", "client_flag": true, "server_flag": false, "no_store": false, "use_csr_sans": false, "use_csr_common_name": false,
         });
         self.admin("POST", "pki-devices/roles/iot-camera", &role);
