@@ -61,8 +61,8 @@ mod lonely {
     use std::time::{Duration, Instant};
 
     /// Makes a port that listens only, then becomes the daemon.
-    const SCRIPT: &str = "ip link add mirror0 type veth peer name switch0 && for port in mirror0 switch0; do \
-                          ip link set $port addrgenmode none && ip link set $port up || exit 1; done; exec \"$@\"";
+    const SCRIPT: &str = "set -e; ip link add mirror0 type veth peer name switch0; for port in mirror0 switch0; do \
+                          ip link set $port addrgenmode none; ip link set $port up; done; exec \"$@\"";
 
     pub(super) struct Lonely {
         pub(super) child: Child,

@@ -21,6 +21,8 @@ pub struct Authority {
     pub sites: Vec<String>,
     /// Its devices.
     pub entries: Vec<Entry>,
+    /// There are more than it says: who is not on it may be managed all the same.
+    pub partial: bool,
 }
 
 /// One device of a list. All texts in lower case.
@@ -148,6 +150,9 @@ impl View<'_> {
             None if verified.is_some() => verified.unwrap_or_default(),
             None => match covering.iter().find(|list| list.as_of.is_none_or(|made| as_of.saturating_sub(made) > FRESH)) {
                 Some(stale) => unknown(format!("{} does not know it, and is not fresh", stale.name)),
+                None if let Some(list) = covering.iter().find(|list| list.partial) => {
+                    unknown(format!("{} does not know it, and does not list everybody", list.name))
+                }
                 None => Managed {
                     authority: covering.first().map(|list| list.name.clone()),
                     list_as_of: covering.iter().filter_map(|list| list.as_of).min().and_then(time),

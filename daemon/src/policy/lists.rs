@@ -73,6 +73,7 @@ pub fn read(path: &Path) -> Result<Authority, PolicyError> {
         as_of: modified.and_then(|time| i64::try_from(time.as_nanos()).ok()),
         sites: Vec::new(),
         entries: entries.map_err(wrong)?,
+        partial: false,
     })
 }
 

@@ -67,7 +67,8 @@ fn start_once(binary: &Path) -> Option<Bao> {
     let config = format!(
         "storage \"raft\" {{\n  path = \"./data\"\n  node_id = \"n1\"\n}}\ncluster_addr = \"https://127.0.0.1:{cluster}\"\n\
          api_addr = \"https://127.0.0.1:{port}\"\nlistener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  cluster_address = \"127.0.0.1:{cluster}\"\n  \
-         tls_cert_file = \"server.crt\"\n  tls_key_file = \"server.key\"\n}}\n"
+         tls_cert_file = \"server.crt\"\n  tls_key_file = \"server.key\"\n}}\n\
+         audit \"file\" \"to-file\" {{\n  options {{\n    file_path = \"./audit.log\"\n  }}\n}}\n"
     );
     write(&folder.path().join("bao.hcl"), &config);
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
@@ -129,6 +130,14 @@ pub fn csr(common_name: &str) -> String {
     parameters.serialize_request(&KeyPair::generate().unwrap()).unwrap().pem().unwrap()
 }
 
+/// A device's key, PEM, and its CSR.
+pub fn device_key(common_name: &str) -> (String, String) {
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name.push(DnType::CommonName, common_name);
+    let key = KeyPair::generate().unwrap();
+    (key.serialize_pem(), parameters.serialize_request(&key).unwrap().pem().unwrap())
+}
+
 /// Writes a file that only its owner may read.
 pub fn write(file: &Path, text: &str) {
     std::fs::write(file, text).unwrap();
@@ -184,6 +193,17 @@ impl Bao {
         let Ok(mut answer) = sent else { return (0, Value::Null) };
         let text = answer.body_mut().read_to_vec().unwrap_or_default();
         (answer.status().as_u16(), serde_json::from_slice(&text).unwrap_or_default())
+    }
+
+    /// A device logs in by its certificate; the status.
+    pub fn log_in(&self, certificate: &str, key: &str) -> u16 {
+        let own = ureq::tls::ClientCert::new_with_certs(
+            &[ureq::tls::Certificate::from_pem(certificate.as_bytes()).unwrap()],
+            ureq::tls::PrivateKey::from_pem(key.as_bytes()).unwrap(),
+        );
+        let url = format!("https://127.0.0.1:{}/v1/auth/cert/login", self.port);
+        let sent = agent(&self.ca.pem(), Some(own)).post(url).send(r#"{"name":"iot-camera"}"#).unwrap();
+        sent.status().as_u16()
     }
 
     /// A call of the vault's people, which must succeed.
