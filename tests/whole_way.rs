@@ -15,7 +15,7 @@ use std::sync::Arc;
 use support::{Bao, leaf, start, write};
 
 #[path = "../enrollment/tests/support/mod.rs"]
-mod support;
+pub(crate) mod support;
 
 /// Whom devices talk to.
 const BROKER: End = End { mac: [0x02, 0x42, 0x0a, 0, 0, 9], ip: [10, 0, 0, 9], port: 8883 };

@@ -8,6 +8,8 @@
 //! |---|---|
 //! | [`request`] | what is proposed: the document that is signed, and the digest that an approval binds |
 //! | [`sign`] | keys and signatures |
+//! | [`identity`] | the registrar's or a sensor's own certificate |
+//! | [`people`] | people whom a vault authenticated |
 //! | [`policy`] | what an operator lets happen |
 //! | [`propose`] | from an inventory to requests |
 //! | [`state`] | where a request stands, and where it may go |
@@ -23,7 +25,9 @@
 
 pub mod approval;
 pub mod audit;
+pub mod identity;
 pub mod listed;
+pub mod people;
 pub mod policy;
 pub mod propose;
 pub mod registrar;

@@ -2,14 +2,18 @@
 //!
 //! Time is handed in: seconds since 1970 of this machine's clock, which is what people, certificates and `Retry-After` go by.
 
+mod configured;
 mod dispatch;
+mod exception;
 mod judge;
 mod observe;
+mod people;
 mod poll;
 mod renew;
 mod scene;
 
 pub use dispatch::{Hook, Open, Report};
+pub use people::Decision;
 pub use poll::Polling;
 
 use crate::approval::{Approval, agreeing};

@@ -53,7 +53,8 @@ impl Scene {
         let front = Front { cert_file, key_file, client_ca_file: clients.then_some(ca_file), listen: None };
         let bound = Bound::open("127.0.0.1:0".parse().unwrap(), &front).unwrap();
         let address = format!("https://{}", bound.address());
-        Self { folder, ca, address, server: Some(bound.serve(registrar).unwrap()), keys }
+        let own = Key::of_file(&folder.path().join("own.key")).unwrap();
+        Self { folder, ca, address, server: Some(bound.serve(registrar, own).unwrap()), keys }
     }
 
     fn at(&self) -> At {

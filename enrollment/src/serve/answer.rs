@@ -2,13 +2,14 @@
 
 use super::BASE;
 use super::caller::Shown;
-use super::gate::Gate;
+use super::gate::{Gate, Rate, SENSOR};
 use crate::propose;
 use crate::registrar::{Error, Registrar, Taken};
 use crate::request::{Request, SCHEMA, canonical, digest};
-use crate::sign::Signed;
+use crate::sign::{Key, Signed};
 use crate::state::State;
 use crate::store::{Held, Note};
+use crate::targets::Secret;
 use serde_json::{Value, json};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +31,8 @@ pub(super) struct Asked {
     pub(super) query: String,
     pub(super) signature: Option<String>,
     pub(super) idempotency_key: Option<String>,
+    /// A person's, for one look-up.
+    pub(super) token: Option<Secret>,
     pub(super) body: Vec<u8>,
 }
 
@@ -44,7 +47,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    fn of(status: u16, body: Value) -> Self {
+    pub(super) fn of(status: u16, body: Value) -> Self {
         Self { status, body, ..Self::default() }
     }
 
@@ -56,18 +59,19 @@ impl Reply {
 
 /// The registrar behind the front.
 pub(super) struct Desk {
-    registrar: Mutex<Registrar>,
+    pub(super) registrar: Mutex<Registrar>,
+    pub(super) key: Key,
     gate: Mutex<Gate>,
 }
 
 /// What is held is whole whoever panicked: the database is changed in transactions alone.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Desk {
-    pub(super) fn new(registrar: Registrar) -> Self {
-        Self { registrar: Mutex::new(registrar), gate: Mutex::default() }
+    pub(super) fn new(registrar: Registrar, key: Key) -> Self {
+        Self { registrar: Mutex::new(registrar), key, gate: Mutex::default() }
     }
 
     /// Answers one call.
@@ -79,10 +83,12 @@ impl Desk {
             ("POST", ["onboarding", "requests"]) => self.submit(asked, now),
             ("GET", ["onboarding", "requests"]) => self.list(asked, now),
             ("GET", ["onboarding", "requests", id]) => self.poll(asked, id, now),
+            ("GET", ["onboarding", "requests", id, "proposal"]) => self.proposal(asked, id, now),
+            ("POST", ["onboarding", "decisions"]) => self.decide(asked, now),
             ("PUT", ["onboarding", "requests", _, "certificate" | "posture" | "deactivation"]) | ("GET", ["certificates"]) => {
                 Err(Reply::problem(403, "not a sensor's", "a sensor proposes, and learns what became of it; nothing else is done here for it"))
             }
-            _ => Err(Reply::problem(404, "not found", "openapi/enrollment.yaml has what there is")),
+            _ => Err(Reply::problem(404, "not found", "openapi/registrar.yaml has what there is")),
         };
         done.unwrap_or_else(|refusal| refusal)
     }
@@ -98,7 +104,7 @@ impl Desk {
         let shown = asked.signature.as_deref().and_then(Shown::of_header).filter(|shown| shown.is_of_call(&asked.method, &path, now));
         let listed = shown.filter(|shown| self.lists(&shown.public_key));
         let listed = listed.ok_or_else(|| self.refuse("a call is not signed, now, by a sensor that the policy lists", now))?;
-        self.pass(&listed.public_key, now)?;
+        self.pass(&listed.public_key, SENSOR, now)?;
         Ok(listed.public_key)
     }
 
@@ -106,15 +112,13 @@ impl Desk {
         lock(&self.registrar).policy.sensor.iter().any(|one| one.public_key == public_key)
     }
 
-    fn pass(&self, caller: &str, now: i64) -> Result<(), Reply> {
-        lock(&self.gate).pass(caller, now).map_err(|after| Reply {
-            retry_after: Some(after),
-            ..Reply::problem(429, "too many calls", "a sensor that was never heard of may say a whole plant at once, and then some devices a second")
-        })
+    pub(super) fn pass(&self, caller: &str, rate: Rate, now: i64) -> Result<(), Reply> {
+        let busy = |after| Reply { retry_after: Some(after), ..Reply::problem(429, "too many calls", "more than is let through at a time") };
+        lock(&self.gate).pass(caller, rate, now).map_err(busy)
     }
 
     /// A refusal; the first of a minute stands in the audit log.
-    fn refuse(&self, why: &str, now: i64) -> Reply {
+    pub(super) fn refuse(&self, why: &str, now: i64) -> Reply {
         if lock(&self.gate).tells(now) {
             let note = Note { actor: "registrar", action: "refuse", subject: "front", detail: why };
             // A log that cannot be written is no reason to let anybody in.
@@ -125,7 +129,7 @@ impl Desk {
 
     fn submit(&self, asked: &Asked, now: i64) -> Result<Reply, Reply> {
         let signed = self.signed(asked, now)?;
-        self.pass(&signed.public_key, now)?;
+        self.pass(&signed.public_key, SENSOR, now)?;
         let request = &signed.request;
         let mut registrar = lock(&self.registrar);
         let held = registrar.store.get(&request.id).map_err(|error| trouble(&error.into()))?;
@@ -180,7 +184,7 @@ impl Desk {
 }
 
 /// The database is in trouble, or what was asked makes no sense there.
-fn trouble(error: &Error) -> Reply {
+pub(super) fn trouble(error: &Error) -> Reply {
     match error {
         Error::Refused(why) => Reply::problem(422, "not taken", why),
         Error::Store(_) | Error::Stopped => {

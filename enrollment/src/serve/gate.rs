@@ -2,10 +2,17 @@
 
 use std::collections::BTreeMap;
 
-/// Calls of one sensor at once: a plant of two thousand devices that is proposed for the first time.
-pub(super) const BURST: i64 = 2_000;
-/// Calls of one sensor a second, after that.
-const PER_SECOND: i64 = 5;
+/// So many calls at once, and so many a second after that.
+#[derive(Clone, Copy)]
+pub(super) struct Rate {
+    burst: i64,
+    per_second: i64,
+}
+
+/// Of one sensor: a plant of two thousand devices that is proposed for the first time.
+pub(super) const SENSOR: Rate = Rate { burst: 2_000, per_second: 5 };
+/// Of all people together: each call costs the vault a look-up, and whoever can connect can make it.
+pub(super) const PEOPLE: Rate = Rate { burst: 60, per_second: 1 };
 /// Refusals that stand in the log in a minute: an audit log is no place that strangers may fill.
 const REFUSALS: u32 = 1;
 const MINUTE: i64 = 60;
@@ -20,9 +27,9 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Takes one call of this caller; seconds to wait where it has none left.
-    pub(super) fn pass(&mut self, caller: &str, now: i64) -> Result<(), u32> {
-        let (left, since) = self.left.get(caller).copied().unwrap_or((BURST, now));
-        let left = now.saturating_sub(since).max(0).saturating_mul(PER_SECOND).saturating_add(left).min(BURST);
+    pub(super) fn pass(&mut self, caller: &str, rate: Rate, now: i64) -> Result<(), u32> {
+        let (left, since) = self.left.get(caller).copied().unwrap_or((rate.burst, now));
+        let left = now.saturating_sub(since).max(0).saturating_mul(rate.per_second).saturating_add(left).min(rate.burst);
         if left < 1 {
             return Err(1);
         }
@@ -47,10 +54,11 @@ mod tests {
     #[test]
     fn who_asks_too_much_waits_and_nobody_else() {
         let mut gate = Gate::default();
-        assert!((0..BURST).all(|_| gate.pass("a", 100).is_ok()));
-        assert!(gate.pass("a", 100).is_err() && gate.pass("b", 100).is_ok());
-        assert!((0..PER_SECOND).all(|_| gate.pass("a", 101).is_ok()) && gate.pass("a", 101).is_err());
-        assert!(gate.pass("a", 0).is_err(), "a clock that goes back gives nothing");
+        let mut passes = |caller: &str, now| gate.pass(caller, SENSOR, now).is_ok();
+        assert!((0..SENSOR.burst).all(|_| passes("a", 100)));
+        assert!(!passes("a", 100) && passes("b", 100));
+        assert!((0..SENSOR.per_second).all(|_| passes("a", 101)) && !passes("a", 101));
+        assert!(!passes("a", 0), "a clock that goes back gives nothing");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The registrar's front: sensors on other hosts propose here, over HTTPS and by `openapi/enrollment.yaml`.
+//! The registrar's front: sensors on other hosts propose here by `openapi/enrollment.yaml`, and people whom a vault authenticates say what
+//! they think of it (`openapi/registrar.yaml`). HTTPS alone.
 //!
 //! What counts is the signature: a proposal is taken of a sensor that the policy lists, whoever opened the connection, and of nobody
 //! else. Where `client_ca_file` is given, a connection needs a certificate besides. One thread answers, few connections at a time, each
@@ -8,6 +9,7 @@ mod answer;
 mod caller;
 mod gate;
 mod lasting;
+mod people;
 mod tls;
 
 pub use caller::{SIGNATURE, of_call, of_proposal};
@@ -15,7 +17,8 @@ pub use lasting::Lasting;
 
 use crate::policy::Policy;
 use crate::registrar::Registrar;
-use crate::targets::now;
+use crate::sign::Key;
+use crate::targets::{Secret, now};
 use answer::{Asked, Desk, Reply};
 use axum::Router;
 use axum::body::Body;
@@ -77,16 +80,16 @@ impl Bound {
         self.address
     }
 
-    /// Answers from now on, in a thread of its own, with a registrar of its own on the same database.
+    /// Answers from now on, in a thread of its own, with a registrar of its own on the same database; `key` is the registrar's own.
     ///
     /// # Errors
     /// If there can be no such thread.
-    pub fn serve(self, registrar: Registrar) -> Result<Server, String> {
+    pub fn serve(self, registrar: Registrar, key: Key) -> Result<Server, String> {
         let failed = |error: std::io::Error| format!("a thread for the front: {error}");
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_io().enable_time().max_blocking_threads(WORKERS).build().map_err(failed)?;
         let (end, ended) = oneshot::channel::<()>();
-        let desk = Arc::new(Desk::new(registrar));
+        let desk = Arc::new(Desk::new(registrar, key));
         let answer = move || {
             runtime.block_on(async move {
                 // What is being answered is cut off: whoever asked asks again.
@@ -131,6 +134,7 @@ async fn handle(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         query: parts.uri.query().unwrap_or_default().to_owned(),
         signature: text(SIGNATURE),
         idempotency_key: text("idempotency-key"),
+        token: text("x-vault-token").map(|token| Secret::new(&token)),
         body: body.to_vec(),
     };
     let worked = tokio::task::spawn_blocking(move || desk.answer(&asked, now())).await;
@@ -159,5 +163,5 @@ fn response(reply: Reply) -> Response {
 /// Whether a policy lets anybody in at all: a front without a sensor and without people answers nobody.
 #[must_use]
 pub fn serves_anybody(policy: &Policy) -> bool {
-    !policy.sensor.is_empty()
+    !policy.sensor.is_empty() || policy.people.is_some()
 }

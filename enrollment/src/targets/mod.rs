@@ -8,6 +8,7 @@
 //! | `file` | [`handoff`] | a folder of files for EST, cloud provisioning, SCEP, ACME, BRSKI, or a table |
 
 pub mod contract;
+pub mod deciding;
 pub mod handoff;
 mod http;
 mod kept;
@@ -16,6 +17,7 @@ pub mod vault;
 pub mod webhook;
 mod x509;
 
+pub(crate) use http::Secret;
 pub use kept::Kept;
 pub(crate) use x509::{certificate as read_certificate, csr_key, plain as plain_serial};
 
@@ -45,6 +47,8 @@ pub struct Settings {
     pub kv_mount: Option<String>,
     /// Vault: where PKI is mounted; without it nothing is signed or listed.
     pub pki_mount: Option<String>,
+    /// Vault: the namespace that everything lies in, such as `plant/north` (`X-Vault-Namespace`).
+    pub namespace: Option<String>,
     /// Vault: whether devices become entities, too.
     pub identity: bool,
     /// Vault: accessor of the auth mount by which devices log in, such as `auth_cert_d3960219`: entities get an alias there. Needs rights

@@ -267,6 +267,19 @@ impl Bao {
         }
     }
 
+    /// A person who logs in by password: the token, and the entity's id.
+    pub fn person(&self, name: &str, policies: &[&str]) -> (String, String) {
+        let (status, _) = self.call(&self.root, "GET", "sys/auth/userpass", &Value::Null);
+        if status != 200 {
+            self.admin("POST", "sys/auth/userpass", &json!({ "type": "userpass" }));
+        }
+        self.admin("POST", &format!("auth/userpass/users/{name}"), &json!({ "password": "a long one", "token_policies": policies }));
+        let (status, answer) = self.call("", "POST", &format!("auth/userpass/login/{name}"), &json!({ "password": "a long one" }));
+        assert_eq!(status, 200, "{answer}");
+        let text = |field: &str| answer["auth"][field].as_str().unwrap().to_owned();
+        (text("client_token"), text("entity_id"))
+    }
+
     pub fn policy(&self, name: &str, text: &str) {
         self.admin("PUT", &format!("sys/policies/acl/{name}"), &json!({ "policy": text }));
     }

@@ -47,8 +47,9 @@ impl Dispatch {
             }
             return crate::cli::output::answer(&text);
         }
-        let document = self.desk.document()?;
-        self.desk.observe(&mut registrar, &document)?;
+        if self.desk.db.is_some() {
+            self.desk.observe(&mut registrar, &self.desk.document()?)?;
+        }
         let (report, polling) = round(&mut registrar, &mut Kept::default())?;
         crate::cli::output::answer(&(words(&report) + &looked(&polling)))?;
         report.notes.iter().chain(&polling.notes).for_each(|note| eprintln!("wirecensus: {}", shown(note)));
