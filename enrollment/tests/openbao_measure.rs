@@ -29,8 +29,17 @@ fn a_thousand_candidates_from_proposed_to_registered_and_an_hour_without_the_vau
     let folder = tempfile::tempdir().unwrap();
     let keys = ["anna", "bob"].map(|name| (name, Key::generate().unwrap()));
     let approver = keys.iter().map(|(name, key)| Approver { name: (*name).into(), public_key: key.public(), ..Approver::default() }).collect();
-    let (there, gone) = (bao.settings("registrar", false), Settings { address: format!("https://127.0.0.1:{}", support::free_port()), ..bao.settings("registrar", false) });
-    let policy = Policy { approver, per_hour: 2 * DEVICES, in_flight: 2 * DEVICES, targets: [("vault".to_owned(), there.clone())].into(), ..Policy::default() };
+    let (there, gone) = (
+        bao.settings("registrar", false),
+        Settings { address: format!("https://127.0.0.1:{}", support::free_port()), ..bao.settings("registrar", false) },
+    );
+    let policy = Policy {
+        approver,
+        per_hour: 2 * DEVICES,
+        in_flight: 2 * DEVICES,
+        targets: [("vault".to_owned(), there.clone())].into(),
+        ..Policy::default()
+    };
     let mut registrar = Registrar { store: Store::open(&folder.path().join("r.db")).unwrap(), policy };
     let sensor = Key::generate().unwrap();
     let now = jiff::Timestamp::now().as_second();

@@ -27,12 +27,6 @@ impl Vault {
                 self.failure(Reason::Refused, &format!("{path}: the certificate {} bears another key than ours: revoke it there", read.serial))
             );
         }
-        Ok(Issued {
-            serial: read.serial,
-            certificate_pem: pem.trim().to_owned(),
-            chain_pem: strings(&data["ca_chain"]),
-            not_after: read.not_after,
-            ..Issued::default()
-        })
+        Ok(Issued { serial: read.serial, certificate_pem: pem.trim().to_owned(), chain_pem: strings(&data["ca_chain"]), not_after: read.not_after })
     }
 }
