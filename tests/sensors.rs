@@ -81,8 +81,10 @@ fn a_sensor_proposes_and_people_agree_from_other_hosts() {
     assert_eq!(shown[0]["id"], id);
     let eve = approve("eve", &["--yes"]);
     assert!(eve.status != 0 && eve.stderr.contains("no approver's"), "{}", eve.stderr);
-    assert!(approve("anna", &["--yes"]).stdout.contains("1 of 2 agree"));
-    assert!(approve("bob", &["--yes"]).stdout.contains("2 of 2 agree"));
+    for (name, words) in [("anna", "1 of 2 agree"), ("bob", "2 of 2 agree")] {
+        let said = approve(name, &["--yes"]);
+        assert!(said.stdout.contains(words), "{}{}", said.stdout, said.stderr);
+    }
     delivered(&bao, &registrar, &shown[0]);
     drop(serving);
     for token in &tokens {

@@ -55,7 +55,7 @@ fn an_end_has_an_owner_a_day_to_come_and_a_request_that_may_end_so() {
     assert!(refused(&mut registrar, "1", Exception { owner: " ".into(), ..good() }).contains("owner"));
     assert!(refused(&mut registrar, "1", Exception { by: String::new(), ..good() }).contains("gateway or zone"));
     assert!(refused(&mut registrar, "1", Exception { review: 1_000, ..good() }).contains("past"));
-    assert!(refused(&mut registrar, "1", exception(State::Verified)).contains("cannot be verified"));
+    assert!(refused(&mut registrar, "1", exception(State::Verified)).contains("cannot be verified because"));
     assert!(refused(&mut registrar, "2", good()).contains("there is no request 2"));
     // A device for which nothing could be proposed.
     registrar.except_device(&key.propose(request("3")).request, &good(), "person:anna", 1_000).unwrap();

@@ -16,20 +16,12 @@ impl Registrar {
     /// If there is no such request, it is past that, or something is left out.
     pub fn except(&mut self, id: &str, exception: &Exception, actor: &str, now: i64) -> Result<(), Error> {
         let held = self.held(id)?;
-        let Exception { state, by, owner, review } = exception;
-        if !matches!(state, State::Delegated | State::Compensated) || !held.state.next().contains(state) {
-            return Err(Error::Refused(format!("request {id} cannot be {state}: it is {}", held.state)));
-        }
-        for (what, text) in [("gateway or zone", by), ("owner", owner)] {
-            if text.trim().is_empty() || text.chars().count() > NAME_MAX {
-                return Err(Error::Refused(format!("the {what} is missing, or longer than {NAME_MAX} characters")));
-            }
-        }
-        if *review <= now {
-            return Err(Error::Refused("the day of the review is past: an end without one is none".to_owned()));
+        sound(exception, now)?;
+        if !held.state.next().contains(&exception.state) {
+            return Err(Error::Refused(format!("request {id} cannot be {}: it is {}", exception.state, held.state)));
         }
         let why = words(exception);
-        let note = Note { actor, action: state.name(), subject: id, detail: &why };
+        let note = Note { actor, action: exception.state.name(), subject: id, detail: &why };
         Ok(self.store.except(id, exception, &why, now, &note)?)
     }
 
@@ -38,6 +30,7 @@ impl Registrar {
     /// # Errors
     /// As [`Self::except`].
     pub fn except_device(&mut self, request: &Request, exception: &Exception, actor: &str, now: i64) -> Result<(), Error> {
+        sound(exception, now)?;
         if let Some(other) = self.store.on_device(&request.device_keys, &request.target)?.first() {
             return Err(Error::Refused(format!("request {} stands for this device: name that", other.request.id)));
         }
@@ -63,6 +56,23 @@ impl Registrar {
         }
         Ok(told)
     }
+}
+
+/// Whether it is an end, and nothing of it is left out.
+fn sound(exception: &Exception, now: i64) -> Result<(), Error> {
+    let Exception { state, by, owner, review } = exception;
+    if !matches!(state, State::Delegated | State::Compensated) {
+        return Err(Error::Refused(format!("a request cannot be {state} because people say so")));
+    }
+    for (what, text) in [("gateway or zone", by), ("owner", owner)] {
+        if text.trim().is_empty() || text.chars().count() > NAME_MAX {
+            return Err(Error::Refused(format!("the {what} is missing, or longer than {NAME_MAX} characters")));
+        }
+    }
+    if *review <= now {
+        return Err(Error::Refused("the day of the review is past: an end without one is none".to_owned()));
+    }
+    Ok(())
 }
 
 fn words(exception: &Exception) -> String {

@@ -34,6 +34,8 @@ impl Registrar {
     /// # Errors
     /// If he is no approver, or what he says does not count.
     pub fn decide_as(&mut self, who: &Who, said: Decision, key: &Key, now: i64) -> Result<Held, Error> {
+        // What is attested now is held against the same key.
+        self.policy.attested_by = key.public();
         let approver = self.policy.person(who).map_err(Error::Refused)?;
         let Decision { request, binding, decision } = said;
         let statement = Statement { request, binding, decision, approver, at: now };

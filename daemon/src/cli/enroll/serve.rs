@@ -35,6 +35,8 @@ impl Serve {
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&stop))?;
         }
+        // Made before anybody is attested by it.
+        self.desk.own_key()?;
         let mut registrar = self.desk.registrar()?;
         let required = registrar.policy.approvals_required;
         eprintln!("registrar: {} targets, {required} must agree; looks every {} s", registrar.policy.targets.len(), self.every);
