@@ -136,6 +136,14 @@ fn who_is_on_a_vaults_list_is_managed_and_not_proposed() {
     assert_eq!(not_issued, [("CRT-008".into(), "not-issued".into())]);
     assert!(run(&["enroll", "status"], &place).1.contains("high CRT-008 not-issued"));
 
+    // Taken back before it was seen.
+    let mut store = Store::open(&folder.path().join("plant.registrar.db")).unwrap();
+    let polled = store.polled("vault").unwrap().unwrap();
+    store.keep_list("vault", &[], &["02".into()], &polled, as_of - 60).unwrap();
+    let after = document(&["--managed", "registrar:plant.registrar.db"]);
+    let found = managed(&after, &lathe.presented_by[0]);
+    assert_eq!((found.state.as_str(), found.authority.as_deref()), ("conflict", Some("vault")), "{}", found.reason);
+
     std::fs::write(folder.path().join("broker.csv"), "time,serial\n2026-11-22T10:00:00Z,77\n").unwrap();
     let (went, text) = run(&["enroll", "import-use", "--kind", "csv", "broker.csv"], &place);
     assert!(went && text.starts_with("1 lines: 1 uses, 0 of them of 0 requests"), "{text}");

@@ -7,6 +7,7 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`request`] | what is proposed: the document that is signed, and the digest that an approval binds |
+//! | [`credential`] | files that hold secrets: where they lie, and who may read them |
 //! | [`sign`] | keys and signatures |
 //! | [`identity`] | the registrar's or a sensor's own certificate |
 //! | [`people`] | people whom a vault authenticated |
@@ -25,6 +26,7 @@
 
 pub mod approval;
 pub mod audit;
+pub mod credential;
 pub mod identity;
 pub mod listed;
 pub mod people;

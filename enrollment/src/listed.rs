@@ -67,6 +67,7 @@ fn list(target: &str, polled: &Polled, requests: &[Held], listed: &[Listed]) -> 
         sites: polled.sites.clone(),
         entries: requests.iter().map(of_request).chain(others.map(of_other)).collect(),
         partial: !polled.complete,
+        revoked: listed.iter().filter_map(|one| Some((one.sha256.clone(), one.revoked_at?.checked_mul(1_000_000_000)?))).collect(),
     };
     List { authority, issuers: listed.iter().filter(|one| one.authority && one.revoked_at.is_none()).map(|one| one.certificate.clone()).collect() }
 }

@@ -59,7 +59,7 @@ states! {
     /// Its identity is used by two devices.
     Suspended "suspended" to [Verified DeactivationProposed Retired Rejected],
     /// Another device took its place.
-    Replaced "replaced" to [],
+    Replaced "replaced" to [Verified Suspended Retired],
     /// A gateway holds the identity for it.
     Delegated "delegated" to [AwaitingApproval],
     /// It can hold none; a zone protects it.
@@ -123,6 +123,6 @@ mod tests {
         for state in [State::AwaitingApproval, State::Requested, State::Accepted] {
             assert!(!state.next().contains(&State::Verified), "{state}");
         }
-        assert!(State::Replaced.next().is_empty());
+        assert!(!State::Replaced.next().contains(&State::Requested));
     }
 }

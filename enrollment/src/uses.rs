@@ -17,6 +17,8 @@ use std::io::{BufRead, Read};
 
 /// The longest line that is looked at, in bytes: an entry with a chain of certificates has some ten thousand.
 const LINE_MAX: u64 = 1 << 20;
+/// The longest table that is read, in bytes: a million uses; a row of it may be as long, and is held in memory.
+const TABLE_MAX: u64 = 64 << 20;
 /// Digits of a serial in decimal: 20 octets (RFC 5280 §4.1.2.2) have 49.
 const DECIMAL_MAX: usize = 60;
 /// Seconds by which another's clock may be ahead of ours.
@@ -94,9 +96,10 @@ impl Registrar {
     /// # Errors
     /// If it has no columns by which an identity could be found; else as [`Self::import_vault_audit`].
     pub fn import_csv(&mut self, table: &mut dyn BufRead, by: &str, now: i64) -> Result<Imported, Error> {
+        let mut table = table.take(TABLE_MAX + 1);
         let (mut imported, mut last) = (Imported::default(), BTreeMap::new());
         let known = self.known()?;
-        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(table);
+        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(&mut table);
         let names: Vec<String> = reader.headers().map_err(|error| Error::Refused(error.to_string()))?.iter().map(str::to_lowercase).collect();
         let column = |name: &str| names.iter().position(|one| one == name);
         let (time, keys) = (column("time"), [column("serial"), column("certificate_sha256"), column("common_name")]);
@@ -119,6 +122,10 @@ impl Registrar {
                 }
             });
             imported.take(line, &known, &mut last, now);
+        }
+        drop(reader);
+        if table.limit() == 0 {
+            return Err(Error::Refused(format!("longer than {TABLE_MAX} bytes: cut it in pieces, each with the header")));
         }
         self.report(imported, last, by, now)
     }

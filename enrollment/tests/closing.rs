@@ -153,10 +153,18 @@ fn a_device_that_was_silent_while_its_segment_was_watched_is_proposed_and_people
     let mut later = seen.clone();
     later.as_of = at(day(200));
     later.sources[0].last_seen = at(day(40));
-    later.sources.push(SourceRecord { key: "elsewhere".into(), first_seen: at(START), last_seen: at(day(200)), ..SourceRecord::default() });
+    let elsewhere = |key: &str, name: &str, from, to| SourceRecord {
+        key: key.into(),
+        name: name.into(),
+        first_seen: at(day(from)),
+        last_seen: at(day(to)),
+        ..SourceRecord::default()
+    };
+    later.sources.push(elsewhere("another port", "eth2", 0, 200));
     registrar.observe(&later, day(200)).unwrap();
     assert_eq!(state(&registrar, &id), State::Expired);
-    later.sources[0].last_seen = at(day(96));
+    // The same port heard others for the rest: two months are two sources.
+    later.sources.push(elsewhere("next month", "eth1", 140, 196));
     assert_eq!(registrar.observe(&later, day(200)).unwrap().len(), 1);
     assert_eq!(state(&registrar, &id), State::Stale);
     assert!(registrar.observe(&later, day(200)).unwrap().is_empty(), "it stays there");
@@ -201,6 +209,24 @@ fn a_device_that_comes_back_before_it_was_taken_back_is_verified_again() {
 }
 
 #[test]
+fn an_identity_whose_device_was_replaced_is_proposed_and_one_that_comes_back_is_not() {
+    let scene = Scene::new();
+    let (mut registrar, id, first) = scene.enrolled(1);
+    let now = START + DAY;
+    let mut document = document(now, vec![device(1, now), device(2, now)]);
+    show(&mut document, 0, &first.sha256, now);
+    document.devices[0].replaced_by = Some("key-2".into());
+    registrar.observe(&document, now).unwrap();
+    scene.dispatch(&mut registrar, now);
+    assert_eq!(state(&registrar, &id), State::Replaced);
+    assert!(scene.fake.there().proposals["e-r1"][0].starts_with("key-2 took its place"));
+    assert_eq!((registrar.observe(&document, now).unwrap().len(), registrar.store.waiting().unwrap()), (0, 0));
+    document.devices[0].replaced_by = None;
+    registrar.observe(&document, now).unwrap();
+    assert_eq!(state(&registrar, &id), State::Verified);
+}
+
+#[test]
 fn never_used_is_said_only_where_use_would_have_been_seen() {
     let scene = Scene::new();
     let (mut registrar, _, _) = scene.enrolled(1);
@@ -218,6 +244,10 @@ fn never_used_is_said_only_where_use_would_have_been_seen() {
     assert_eq!(judged(&document), Vec::new(), "TLS 1.3 may hide it");
     document.coverage.tls13_share = Some(0);
     assert_eq!(judged(&document), one("CRT-016", "never-used"));
+    let mut again = scene.registrar();
+    scene.dispatch(&mut again, now);
+    let told = scene.fake.there().postures["e-r1"].last().unwrap().clone();
+    assert_eq!((told.state.as_str(), told.findings.as_slice()), ("enrolled", ["CRT-016".to_owned()].as_slice()), "the target is told, too");
     document.coverage.tls13_share = Some(5);
     assert_eq!(judged(&document), Vec::new(), "and it is closed again");
 }
@@ -300,4 +330,49 @@ fn who_is_on_a_targets_list_is_managed_by_it_and_a_list_that_is_not_whole_says_s
     scene.fake.there().incomplete = true;
     scene.poll(&mut registrar, START + 2 * DAY);
     assert!(enrollment::listed::lists(&registrar.store).unwrap()[0].authority.partial);
+}
+
+/// What a round costs where a vault has issued much. Run by hand: `cargo test -p enrollment --test closing -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn ten_thousand_certificates_and_a_thousand_requests() {
+    let scene = Scene::new();
+    let (mut registrar, key) = (scene.registrar(), enrollment::sign::Key::generate().unwrap());
+    let first = given("dev", 1, START, 100).issued;
+    let row = |number: u32| enrollment::store::Listed {
+        target: "vault".into(),
+        serial: format!("{number:08x}"),
+        sha256: format!("{number:064x}"),
+        key: format!("{number:064x}"),
+        names: vec![format!("dev-{number}")],
+        certificate: first.certificate_pem.clone(),
+        not_before: START,
+        not_after: START + 100 * DAY,
+        ..enrollment::store::Listed::default()
+    };
+    let rows: Vec<_> = (0..10_000).map(row).collect();
+    let polled = enrollment::store::Polled { lists: true, complete: true, ..enrollment::store::Polled::default() };
+    registrar.store.keep_list("vault", &rows, &[], &polled, START).unwrap();
+    for number in 0..1_000 {
+        let requested = enrollment::request::Requested { common_name: format!("dev-{number}"), ..Default::default() };
+        let (id, keys) = (format!("r{number}"), vec![format!("key-{number}")]);
+        let request = enrollment::request::Request { id, target: "vault".into(), device_keys: keys, requested, ..Default::default() };
+        registrar.take_in(&key.propose(request), &key.public(), START).unwrap();
+    }
+    registrar.policy.per_hour = 1_000_000;
+    registrar.policy.in_flight = 1_000_000;
+    let timed = |what: &str, work: &mut dyn FnMut()| {
+        let begun = std::time::Instant::now();
+        work();
+        eprintln!("{what}: {:?}", begun.elapsed());
+    };
+    timed("1,000 registered", &mut || drop(scene.dispatch(&mut registrar, START)));
+    timed("a look that finds 1,000", &mut || assert_eq!(scene.poll(&mut registrar, START + 10).found, 1_000));
+    timed("a look that finds nothing", &mut || assert_eq!(scene.poll(&mut registrar, START + 5_000).found, 0));
+    let mut document = document(START + DAY, (0..100).map(|number| device(number, START + DAY)).collect());
+    for number in 0..100 {
+        show(&mut document, number, &format!("{number:064x}"), START + DAY);
+    }
+    timed("the first look at the wire", &mut || drop(registrar.observe(&document, START + DAY).unwrap()));
+    timed("the next one", &mut || assert!(registrar.observe(&document, START + DAY).unwrap().is_empty()));
 }

@@ -19,6 +19,8 @@ pub(super) const FAILURES_MAX: u32 = 5;
 /// … for so long, seconds; then it is probed first.
 const BREAK: i64 = 60;
 const HOUR: i64 = 3600;
+/// A registration that is no older is asked for at each round, seconds.
+const YOUNG: i64 = 600;
 
 /// Called between two durable steps, with a name; `true` stops there, as a kill would.
 pub type Hook<'h> = &'h mut dyn FnMut(&'static str) -> bool;
@@ -194,6 +196,15 @@ impl Registrar {
     fn ask(&mut self, name: &str, target: &mut dyn Target, now: i64, report: &mut Report) -> Result<(), Error> {
         for held in self.store.standing(name, State::Accepted)?.into_iter().filter(|held| held.csr.is_none()) {
             let id = &held.request.id;
+            // What was registered a moment ago is asked for each time; what people have sat on for a day, as seldom as lists are.
+            let (mut watched, age) = (self.store.watched(id)?, now.saturating_sub(held.changed));
+            if now < watched.asked_at + (age / 10).min(self.every()) {
+                continue;
+            }
+            if age > YOUNG {
+                watched.asked_at = now;
+                self.store.watch(id, &watched)?;
+            }
             let registered = Registered { external_id: held.external_id.clone().unwrap_or_default(), replayed: false };
             let (to, why) = match target.status(&registered) {
                 Ok(Status::Enrolled(serial)) => {

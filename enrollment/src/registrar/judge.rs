@@ -41,7 +41,7 @@ impl Registrar {
         let before = by_request(self.store.findings()?.iter());
         let after = by_request(found.iter().map(|(one, _)| one));
         self.store.set_findings(now, &found)?;
-        for held in self.store.all()?.into_iter().filter(|held| held.state.is_told()) {
+        for held in self.store.all()?.into_iter().filter(|held| super::poll::is_given(held.state)) {
             let id = held.request.id.as_str();
             if before.get(id) != after.get(id) {
                 self.store.tell(id, now)?;
@@ -60,7 +60,7 @@ impl Registrar {
         };
         match held.state {
             State::Suspended => tell("CRT-012", "high", "two-devices", "", held.reason.clone()),
-            State::Expiring => tell("CRT-005", "medium", "expiring", "", held.reason.clone()),
+            State::Expiring => tell("CRT-005", "low", "expiring", "", held.reason.clone()),
             _ => {}
         }
         for one in sight.certificates {

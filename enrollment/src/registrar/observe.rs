@@ -54,7 +54,8 @@ impl Registrar {
             }
             let Some((to, why)) = next else { continue };
             let note = Note { actor: "registrar", action: to.name(), subject: id, detail: &why };
-            let deliver = (to == State::Stale && held.external_id.is_some()).then_some(Step::Deactivate);
+            let ends = matches!(to, State::Stale | State::Replaced) && held.external_id.is_some();
+            let deliver = ends.then_some(Step::Deactivate);
             self.store.advance(id, to, &why, deliver, now, &note)?;
             moved.push(format!("{id} is {to}: {why}"));
         }
@@ -63,16 +64,17 @@ impl Registrar {
     }
 
     pub(super) fn sight<'s>(&self, held: &'s Held, certificates: &'s [Listed], scene: &Scene<'_>) -> Result<Sight<'s>, Error> {
-        let known = held.certificate.as_deref().and_then(super::renew::digest);
-        let current = certificates.iter().find(|one| Some(&one.sha256) == known.as_ref());
+        let known = held.certificate.as_deref().map(super::renew::leaf);
+        let current = certificates.iter().find(|one| Some(one.certificate.as_str()) == known);
         let devices = scene.devices_of(&held.request.device_keys);
         Ok(Sight { held, certificates, current, devices, watched: self.store.watched(&held.request.id)? })
     }
 
     /// Where a request goes to by what the wire shows, if it goes anywhere.
     fn next(&self, sight: &Sight<'_>, scene: &Scene<'_>) -> Option<(State, String)> {
-        let silent = self.silent(sight, scene);
-        let of = [sight.clone_of(scene), sight.expired(scene), silent.clone(), sight.verified(scene, silent.is_some()), self.expiring(sight, scene)];
+        let (replaced, silent) = (sight.replaced(scene), self.silent(sight, scene));
+        let verified = sight.verified(scene).filter(|_| replaced.is_none() && silent.is_none());
+        let of = [sight.clone_of(scene), replaced, sight.expired(scene), silent, verified, self.expiring(sight, scene)];
         let held = sight.held;
         of.into_iter().flatten().find(|(to, _)| held.state != *to && held.state.next().contains(to) && !stays(held.state, *to))
     }
@@ -127,9 +129,16 @@ impl Sight<'_> {
         (scene.as_of? > current.not_after).then(|| (State::Expired, format!("certificate {} ended on {end}", current.serial)))
     }
 
-    /// Shown by the device. What is silent now showed it before.
-    fn verified(&self, scene: &Scene<'_>, silent: bool) -> Option<(State, String)> {
-        let current = self.current.filter(|_| !silent)?;
+    /// Another has its address and its name, later, and nothing was heard of it since.
+    fn replaced(&self, scene: &Scene<'_>) -> Option<(State, String)> {
+        let others: Vec<&str> = self.devices.iter().map(|at| scene.device(*at)?.replaced_by.as_deref()).collect::<Option<_>>()?;
+        let other = others.first().filter(|_| others.iter().all(|id| !self.is_its(id, scene)))?;
+        Some((State::Replaced, format!("{other} took its place: the same address and name, later")))
+    }
+
+    /// Shown by the device. What is silent now, or replaced, showed it before.
+    fn verified(&self, scene: &Scene<'_>) -> Option<(State, String)> {
+        let current = self.current?;
         let shown = scene.certificate(&current.sha256)?;
         shown.presented_by.iter().any(|id| self.is_its(id, scene)).then(|| (State::Verified, words(shown, &current.serial)))
     }

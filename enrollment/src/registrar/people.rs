@@ -6,7 +6,9 @@ use crate::people::Who;
 use crate::sign::Key;
 use crate::store::Held;
 use crate::target::Failure;
+use crate::targets::read_private;
 use crate::targets::vault::who;
+use std::path::Path;
 
 /// What a person says of one request.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -21,12 +23,12 @@ pub struct Decision {
 }
 
 impl Registrar {
-    /// Who holds a token, by the vault of `[enrollment.people]`.
+    /// Who holds the token in a file, by the vault of `[enrollment.people]`.
     ///
     /// # Errors
-    /// If there is no such vault, it does not answer, or does not know the token.
-    pub fn who(&self, token: &str) -> Result<Who, Failure> {
-        who(&self.policy, token)
+    /// If the file cannot be read, others may read it, there is no such vault, it does not answer, or does not know the token.
+    pub fn who(&self, token_file: &Path) -> Result<Who, Failure> {
+        who(&self.policy, read_private("people", "--vault-token-file", token_file)?.reveal())
     }
 
     /// Takes in what somebody says whom the vault authenticated, under this registrar's own key.

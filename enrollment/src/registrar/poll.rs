@@ -4,7 +4,7 @@
 //! asked for a few at a time, and a target that dispatch leaves alone is left alone here too.
 
 use super::dispatch::{Open, opened, pause, stop};
-use super::renew::{digest, listed};
+use super::renew::{leaf, listed};
 use super::{Error, Hook, Registrar};
 use crate::state::State;
 use crate::store::{Held, Listed, Note, Polled};
@@ -77,7 +77,7 @@ impl Registrar {
         Ok(report)
     }
 
-    fn every(&self) -> i64 {
+    pub(super) fn every(&self) -> i64 {
         i64::from(self.policy.poll_every)
     }
 
@@ -126,9 +126,8 @@ impl Registrar {
     pub(super) fn keep_own(&mut self, now: i64) -> Result<(), Error> {
         for held in self.store.all()? {
             let Some(certificate) = &held.certificate else { continue };
-            let Some(known) = digest(certificate) else { continue };
             let id = &held.request.id;
-            if self.store.issued_for(id)?.iter().all(|one| one.sha256 != known) {
+            if self.store.issued_for(id)?.iter().all(|one| one.certificate != leaf(certificate)) {
                 let issued = Issued { certificate_pem: certificate.clone(), ..Issued::default() };
                 if let Some(one) = listed(&held.request.target, &issued, Some(id), now) {
                     self.store.keep_own(&one, now)?;
@@ -257,5 +256,5 @@ impl Registrar {
 
 /// Whether an identity was given, and may be taken back.
 pub(super) const fn is_given(state: State) -> bool {
-    state.is_watched() || matches!(state, State::DeactivationProposed | State::Suspended)
+    state.is_watched() || matches!(state, State::DeactivationProposed | State::Suspended | State::Replaced)
 }

@@ -24,8 +24,8 @@ impl Registrar {
             stop(hook, "kept")?;
             self.store.advance(id, State::Enrolled, &format!("certificate {}", issued.serial), None, now, &note("sign"))?;
         } else {
-            let known = held.certificate.as_deref().and_then(digest);
-            if let Some(new) = new.filter(|new| Some(&new.sha256) != known.as_ref()) {
+            let known = held.certificate.as_deref().map(leaf);
+            if let Some(new) = new.filter(|new| Some(new.certificate.as_str()) != known) {
                 let to = held.state.next().contains(&State::Renewed).then_some(State::Renewed);
                 self.store.adopt(&new, &certificate, to, &format!("renewed: certificate {}", issued.serial), now, &note("renew"))?;
                 stop(hook, "renewed")?;
@@ -37,7 +37,7 @@ impl Registrar {
 
     /// What was to be said to the target of an identity, and was not: a renewal, or a proposal to take it back.
     pub(super) fn unsaid(&self, held: &Held) -> Result<Option<Step>, Error> {
-        if held.state == State::Stale {
+        if matches!(held.state, State::Stale | State::Replaced) && held.external_id.is_some() {
             return Ok(Some(Step::Deactivate));
         }
         let Some(csr) = held.csr.as_deref().and_then(csr_key).filter(|_| held.state.is_watched()) else { return Ok(None) };
@@ -63,14 +63,14 @@ impl Registrar {
 /// The end of one certificate in PEM (RFC 7468 §5.1).
 const END: &str = "-----END CERTIFICATE-----";
 
-/// SHA-256 of the leaf: it stands first, what leads to its root follows.
-pub(super) fn digest(chain: &str) -> Option<String> {
-    Some(read_certificate(chain.split_inclusive(END).next()?)?.sha256)
+/// The leaf: it stands first, what leads to its root follows.
+pub(super) fn leaf(chain: &str) -> &str {
+    chain.split_inclusive(END).next().unwrap_or_default().trim()
 }
 
 /// An issued certificate as it is kept; none where it cannot be read.
 pub(super) fn listed(target: &str, issued: &Issued, request: Option<&str>, now: i64) -> Option<Listed> {
-    let read = read_certificate(issued.certificate_pem.split_inclusive(END).next()?)?;
+    let read = read_certificate(leaf(&issued.certificate_pem))?;
     Some(Listed {
         target: target.to_owned(),
         serial: read.serial,
@@ -79,7 +79,7 @@ pub(super) fn listed(target: &str, issued: &Issued, request: Option<&str>, now: 
         subject: read.subject,
         issuer: read.issuer,
         names: read.names,
-        certificate: issued.certificate_pem.trim().to_owned(),
+        certificate: leaf(&issued.certificate_pem).to_owned(),
         authority: read.authority,
         not_before: read.validity.0,
         not_after: read.validity.1,

@@ -1,11 +1,14 @@
 //! An inventory document, made ready to be asked about many identities.
 
-use inventory::document::{Certificate, Device, Document};
+use inventory::document::{Certificate, Device, Document, SourceRecord};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 /// Where a device is: its site and segment.
 type Place<'d> = (&'d str, &'d str);
+
+/// Where a source listens: site, name and tap. A port that is captured again, or in another month, is another source of the same ear.
+type Ear<'d> = (&'d str, &'d str, Option<&'d str>);
 
 /// From when to when, seconds since 1970 (packet time).
 type Span = (i64, i64);
@@ -17,21 +20,29 @@ pub(super) struct Scene<'d> {
     pub(super) as_of: Option<i64>,
     certificates: HashMap<&'d str, &'d Certificate>,
     places: HashMap<&'d str, usize>,
-    /// Sources in which a device of the place was heard: they cover it.
-    covered: HashMap<Place<'d>, BTreeSet<&'d str>>,
-    sources: HashMap<&'d str, Span>,
+    /// Ears by which a device of a place that has a name was heard: they cover it.
+    covered: HashMap<Place<'d>, BTreeSet<Ear<'d>>>,
+    /// By the sources' keys.
+    ears: HashMap<&'d str, Ear<'d>>,
+    /// When an ear heard packets.
+    heard: HashMap<Ear<'d>, Vec<Span>>,
     spans: RefCell<HashMap<Place<'d>, Vec<Span>>>,
 }
 
 impl<'d> Scene<'d> {
     pub(super) fn of(document: &'d Document) -> Self {
         let mut places = HashMap::new();
-        let mut covered: HashMap<Place<'d>, BTreeSet<&'d str>> = HashMap::new();
+        let ear = |source: &'d SourceRecord| (source.site.as_str(), source.name.as_str(), source.tap.as_deref());
+        let ears: HashMap<&str, Ear<'d>> = document.sources.iter().map(|source| (source.key.as_str(), ear(source))).collect();
+        let mut heard: HashMap<Ear<'d>, Vec<Span>> = HashMap::new();
+        for source in &document.sources {
+            heard.entry(ear(source)).or_default().extend(time(&source.first_seen).zip(time(&source.last_seen)));
+        }
+        let mut covered: HashMap<Place<'d>, BTreeSet<Ear<'d>>> = HashMap::new();
         for (at, device) in document.devices.iter().enumerate() {
             places.insert(device.id.as_str(), at);
-            let heard: BTreeSet<&str> = device.attributes.values().flat_map(|one| &one.evidence).map(|one| one.source.as_str()).collect();
-            for place in places_of(device) {
-                covered.entry(place).or_default().extend(&heard);
+            for segment in &device.segments {
+                covered.entry((device.site.as_str(), segment.as_str())).or_default().extend(ears_of(device, &ears));
             }
         }
         for (at, device) in document.devices.iter().enumerate() {
@@ -39,14 +50,14 @@ impl<'d> Scene<'d> {
                 places.entry(alias.as_str()).or_insert(at);
             }
         }
-        let span = |source: &'d inventory::document::SourceRecord| Some((source.key.as_str(), (time(&source.first_seen)?, time(&source.last_seen)?)));
         Self {
             document,
             as_of: time(&document.as_of),
             certificates: document.certificates.iter().map(|one| (one.sha256.as_str(), one)).collect(),
             places,
             covered,
-            sources: document.sources.iter().filter_map(span).collect(),
+            ears,
+            heard,
             spans: RefCell::default(),
         }
     }
@@ -86,26 +97,36 @@ impl<'d> Scene<'d> {
         all.iter().filter(|one| one.status == "open" && one.suppressed.is_none()).map(|one| one.rule.as_str())
     }
 
-    /// Seconds since then in which every place of a device was watched, by the times of packets: a mirror that delivers nothing has none.
+    /// Seconds since then in which every segment of a device was watched, by the times of packets: a mirror that delivers nothing has none.
+    /// Where segments have no names, only the ears that heard the device itself are known to cover it.
     pub(super) fn watched(&self, at: usize, since: i64) -> i64 {
         let Some(device) = self.device(at) else { return 0 };
-        places_of(device).map(|place| self.watched_at(place, since)).min().unwrap_or(0)
+        if device.segments.is_empty() {
+            return seconds(&self.joined(&ears_of(device, &self.ears).collect()), since);
+        }
+        device.segments.iter().map(|segment| self.watched_at((device.site.as_str(), segment.as_str()), since)).min().unwrap_or(0)
     }
 
     fn watched_at(&self, place: Place<'d>, since: i64) -> i64 {
         let mut spans = self.spans.borrow_mut();
-        let spans = spans.entry(place).or_insert_with(|| {
-            let sources = self.covered.get(&place).into_iter().flatten().filter_map(|key| self.sources.get(key)).copied();
-            joined(sources.collect())
-        });
-        spans.iter().map(|(from, to)| (to - (*from).max(since)).max(0)).sum()
+        let none = BTreeSet::new();
+        seconds(spans.entry(place).or_insert_with(|| self.joined(self.covered.get(&place).unwrap_or(&none))), since)
+    }
+
+    fn joined(&self, ears: &BTreeSet<Ear<'d>>) -> Vec<Span> {
+        joined(ears.iter().filter_map(|ear| self.heard.get(ear)).flatten().copied().collect())
     }
 }
 
-/// The places of a device; one without a name is where the site's other devices without a name are.
-fn places_of(device: &Device) -> impl Iterator<Item = Place<'_>> {
-    let unnamed = device.segments.is_empty().then_some("");
-    device.segments.iter().map(String::as_str).chain(unnamed).map(|segment| (device.site.as_str(), segment))
+/// The ears that heard a device, as far as its attributes name their evidence.
+fn ears_of<'d>(device: &'d Device, ears: &HashMap<&'d str, Ear<'d>>) -> impl Iterator<Item = Ear<'d>> {
+    let sources = device.attributes.values().flat_map(|one| &one.evidence).map(|one| one.source.as_str());
+    sources.filter_map(|key| ears.get(key).copied())
+}
+
+/// Seconds of some spans since then.
+fn seconds(spans: &[Span], since: i64) -> i64 {
+    spans.iter().map(|(from, to)| (to - (*from).max(since)).max(0)).sum()
 }
 
 /// Spans without overlap, in order.

@@ -1,6 +1,7 @@
 //! TLS of the front: few connections, handshakes beside each other and each with an end.
 
 use super::{Front, Lasting};
+use crate::credential;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -34,7 +35,12 @@ pub(super) fn config(front: &Front) -> Result<Arc<ServerConfig>, String> {
         if found.is_empty() { Err(named(option, file, "it holds no certificate in PEM")) } else { Ok(found) }
     };
     let chain = certificates("cert_file", &front.cert_file)?;
-    let key = PrivateKeyDer::from_pem_file(&front.key_file).map_err(|error| named("key_file", &front.key_file, &error.to_string()))?;
+    let wrong = |what: &str| named("key_file", &front.key_file, what);
+    let key_file = credential::path(&front.key_file).map_err(|what| wrong(&what))?;
+    if std::fs::metadata(&key_file).is_ok_and(|metadata| credential::open_to_others(&metadata).is_some()) {
+        return Err(wrong("it may be read by others: chmod 600, and replace it"));
+    }
+    let key = PrivateKeyDer::from_pem_file(&key_file).map_err(|error| wrong(&error.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
     let config = config.map_err(|error| error.to_string())?;
@@ -50,7 +56,7 @@ pub(super) fn config(front: &Front) -> Result<Arc<ServerConfig>, String> {
         }
     };
     let config = config.with_single_cert(chain, key);
-    config.map(Arc::new).map_err(|error| named("key_file", &front.key_file, &format!("not the key of cert_file: {error}")))
+    config.map(Arc::new).map_err(|error| wrong(&format!("not the key of cert_file: {error}")))
 }
 
 /// Connections whose handshake is done.

@@ -123,7 +123,7 @@ impl Store {
     /// If the database cannot be read.
     pub fn issued_for(&self, request: &str) -> Result<Vec<Listed>> {
         let query = format!("{LISTED} WHERE request = ?1 ORDER BY not_before, first_polled, serial");
-        self.read(|c| c.prepare(&query)?.query_map([request], listed)?.collect())
+        self.read(|c| c.prepare_cached(&query)?.query_map([request], listed)?.collect())
     }
 
     /// Keeps an answer: what is new, what is revoked, and when to ask again. How many were new, and how many newly revoked.

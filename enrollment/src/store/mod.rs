@@ -11,6 +11,8 @@ pub use exceptions::Exception;
 pub use listed::{Listed, Polled};
 pub use watched::{Open, Watched};
 
+pub use schema::APPLICATION;
+
 use crate::approval::{Approval, Statement};
 use crate::audit::Entry;
 use crate::request::{Request, canonical};
@@ -142,6 +144,23 @@ impl Store {
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(named)?;
         schema::prepare(&mut connection).map_err(|what| StoreError { path: path.into(), what })?;
         Ok(Self { connection, path: path.into() })
+    }
+
+    /// Writes a copy into an empty file: what was committed when it began. Others may write meanwhile.
+    ///
+    /// # Errors
+    /// If this one cannot be read, or the other cannot be written.
+    pub fn copy_into(&self, to: &Path) -> Result<()> {
+        self.read(|connection| connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map(drop))
+    }
+
+    /// What SQLite finds wrong with its pages; empty if nothing is.
+    ///
+    /// # Errors
+    /// If it cannot be read at all.
+    pub fn check_whole(&self) -> Result<Vec<String>> {
+        let faults: Vec<String> = self.read(|connection| connection.prepare("PRAGMA integrity_check")?.query_map([], |row| row.get(0))?.collect())?;
+        Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
     }
 
     /// Opens a registrar's database to read from it, and makes or changes nothing.

@@ -5,7 +5,7 @@ use rusqlite::config::DbConfig;
 use rusqlite_migration::{M, Migrations};
 
 /// Says that a database is a registrar's (`file` shows it): "WiRg".
-const APPLICATION: i32 = 0x5769_5267;
+pub const APPLICATION: i32 = 0x5769_5267;
 
 /// One step a version; a step that was published never changes.
 const STEPS: &[M<'static>] = &[M::up(REQUESTS), M::up(LOOP), M::up(EXCEPTIONS)];

@@ -59,7 +59,7 @@ impl Store {
     /// If the database cannot be read.
     pub fn watched(&self, request: &str) -> Result<Watched> {
         let query = "SELECT as_of, serial, findings, asked_at, disabled_at, reported_at, reported_by FROM watched WHERE request = ?1";
-        self.read(|c| c.query_row(query, [request], watched).optional()).map(Option::unwrap_or_default)
+        self.read(|c| c.prepare_cached(query)?.query_row([request], watched).optional()).map(Option::unwrap_or_default)
     }
 
     /// Notes it.

@@ -17,13 +17,14 @@ pub struct Kept {
 
 impl Kept {
     /// A target by its settings: the one that is open, or a new one where there is none, where they changed, or where its credential or
-    /// the other side's certificate was refused.
+    /// the other side's certificate was refused: its files may be other ones now. A wrapped secret id is in the open one's memory alone.
     ///
     /// # Errors
     /// As [`open`].
     pub fn open(&mut self, name: &str, settings: &Settings) -> Result<Box<dyn Target>, Failure> {
+        let is_wrapped = settings.approle.as_ref().is_some_and(|approle| approle.wrapped);
         let held = match self.open.get(name).filter(|(known, _)| known == settings) {
-            Some((_, held)) if !is_refused(held) => Arc::clone(held),
+            Some((_, held)) if is_wrapped || !is_refused(held) => Arc::clone(held),
             _ => {
                 let held = Arc::new(Mutex::new(Watched { target: open(name, settings)?, is_refused: false }));
                 self.open.insert(name.to_owned(), (settings.clone(), Arc::clone(&held)));

@@ -17,7 +17,7 @@ pub mod vault;
 pub mod webhook;
 mod x509;
 
-pub(crate) use http::Secret;
+pub(crate) use http::{Secret, read_private};
 pub use kept::Kept;
 pub(crate) use x509::{certificate as read_certificate, csr_key, plain as plain_serial};
 

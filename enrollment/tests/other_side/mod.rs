@@ -209,7 +209,7 @@ pub fn device(number: u8, last_seen: i64) -> Device {
 
 /// An inventory whose last packet came then; the port was watched from the start on.
 pub fn document(now: i64, devices: Vec<Device>) -> Document {
-    let source = SourceRecord { key: "tap".into(), first_seen: at(START), last_seen: at(now), ..SourceRecord::default() };
+    let source = SourceRecord { key: "tap".into(), name: "eth1".into(), first_seen: at(START), last_seen: at(now), ..SourceRecord::default() };
     Document { as_of: at(now), sources: vec![source], devices, ..Document::default() }
 }
 

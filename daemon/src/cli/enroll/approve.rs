@@ -136,8 +136,7 @@ impl Person {
     /// How this person's word is taken in by this registrar.
     fn voice(&self, registrar: &Registrar, desk: &Desk) -> Result<Voice, Failure> {
         if let Some(file) = &self.vault_token_file {
-            let token = std::fs::read_to_string(file).map_err(|error| Failure::new(format!("{}: {error}", shown(&file.to_string_lossy()))))?;
-            return Ok(Voice::Vault(registrar.who(&token)?, desk.own_key()?));
+            return Ok(Voice::Vault(registrar.who(file)?, desk.own_key()?));
         }
         let (Some(name), Some(file)) = (&self.name, &self.key) else { return Err(Failure::usage("--as NAME and --key FILE".to_owned())) };
         if !file.exists() {
