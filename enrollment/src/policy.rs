@@ -217,6 +217,12 @@ impl Policy {
                 return Err(format!("rule {}: there is no target {:?}; there are {known:?}", rule.name, rule.target));
             }
         }
+        let vaults = [("people", self.people.as_ref().map(|people| &people.vault)), ("self", self.own.as_ref().map(|own| &own.vault))];
+        for (table, vault) in vaults {
+            if vault.is_some_and(|vault| self.targets.get(vault).is_none_or(|target| target.kind != "vault")) {
+                return Err(format!("[enrollment.{table}] vault = {:?} is no target of kind \"vault\"", vault.map_or("", String::as_str)));
+            }
+        }
         let mut known = std::collections::BTreeSet::new();
         for approver in &self.approver {
             let key = Some(&approver.public_key).filter(|key| !key.is_empty());
@@ -255,5 +261,10 @@ mod tests {
         assert!(told("[[enrollment.rule]]\nname = \"r\"\nprofile = \"p\"\ntarget = \"v\"").contains("no target \"v\""));
         let twice = "[[enrollment.approver]]\nname = \"a\"\npublic_key = \"1\"\n[[enrollment.approver]]\nname = \"b\"\npublic_key = \"1\"";
         assert!(told(twice).contains("two people have two keys"));
+        assert!(told("[[enrollment.approver]]\nname = \"a\"").contains("neither `public_key` nor `entity`"));
+        assert!(told("[[enrollment.approver]]\nname = \"vault:a\"\nentity = \"e\"").contains("does not begin with"));
+        assert!(told("[enrollment.people]\nvault = \"v\"").contains("[enrollment.people] vault = \"v\" is no target"));
+        let target = "[enrollment.targets.v]\nkind = \"file\"\n";
+        assert!(told(&format!("{target}[enrollment.self]\nvault = \"v\"")).contains("[enrollment.self] vault"));
     }
 }

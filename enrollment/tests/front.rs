@@ -239,3 +239,25 @@ fn those_who_say_nothing_keep_nobody_else_out() {
 fn now() -> i64 {
     i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
+
+#[test]
+fn the_list_comes_a_page_at_a_time_and_holds_each_request_once() {
+    let scene = Scene::new(false);
+    let (key, mut store) = (scene.key("north.key"), scene.store());
+    for number in 0..501 {
+        let request = Request { id: format!("{number:04}"), target: "vault".into(), ..Request::default() };
+        let note = enrollment::store::Note { actor: "test", action: "propose", subject: &request.id, detail: "" };
+        store.put(&request, State::AwaitingApproval, "new", 1_000, &note).unwrap();
+    }
+    let page = |query: &str| {
+        let path = format!("/api/v1/onboarding/requests{query}");
+        let (status, body) = scene.call("GET", &path, &[("X-Signature", &of_call(&key, "GET", &path, now()))], b"");
+        assert_eq!(status, 200, "{body}");
+        let ids: Vec<String> = body["requests"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+        (ids, body["next"].as_str().map(str::to_owned))
+    };
+    let (first, next) = page("");
+    let (second, end) = page(&format!("?cursor={}", next.unwrap()));
+    assert_eq!((first.len(), second.as_slice(), end), (500, ["0500".to_owned()].as_slice(), None));
+    assert!(first.is_sorted());
+}

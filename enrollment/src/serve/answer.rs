@@ -22,7 +22,7 @@ const PEOPLE: u32 = 60;
 /// Keys by which one device may go; one that was merged a hundred times is to be looked at.
 const KEYS_MAX: usize = 100;
 /// Requests on a page of the list.
-const PAGE: usize = 500;
+const PAGE: u32 = 500;
 
 /// A call.
 pub(super) struct Asked {
@@ -175,10 +175,9 @@ impl Desk {
     fn list(&self, asked: &Asked, now: i64) -> Result<Reply, Reply> {
         self.sensor(asked, now)?;
         let after = asked.query.strip_prefix("cursor=").unwrap_or_default();
-        let all = lock(&self.registrar).store.all().map_err(|error| trouble(&error.into()))?;
-        let mut rest = all.iter().filter(|held| held.request.id.as_str() > after);
-        let page: Vec<Value> = rest.by_ref().take(PAGE).map(|held| standing(held).body).collect();
-        let next = rest.next().and_then(|_| page.last()).map(|last| last["id"].clone());
+        let all = lock(&self.registrar).store.after(after, PAGE + 1).map_err(|error| trouble(&error.into()))?;
+        let page: Vec<Value> = all.iter().map(|held| standing(held).body).take(PAGE as usize).collect();
+        let next = page.last().filter(|_| all.len() > page.len()).map(|last| last["id"].clone());
         Ok(Reply::of(200, json!({ "requests": page, "next": next })))
     }
 }

@@ -1,6 +1,6 @@
-//! What was delegated or compensated for, by whom, and until when.
+//! What was delegated or compensated for, by whom, and until when; and requests a page at a time.
 
-use super::{Note, Result, Store, broken, moved};
+use super::{HELD, Held, Note, Result, Store, broken, held, moved};
 use crate::state::State;
 use rusqlite::params;
 
@@ -46,6 +46,15 @@ impl Store {
             };
             c.prepare("SELECT request, state, held_by, owner, review FROM exceptions ORDER BY request")?.query_map([], of)?.collect()
         })
+    }
+
+    /// So many requests after an id, by id.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn after(&self, id: &str, most: u32) -> Result<Vec<Held>> {
+        let query = format!("{HELD} WHERE id > ?1 ORDER BY id LIMIT ?2");
+        self.read(|c| c.prepare(&query)?.query_map(params![id, most], held)?.collect())
     }
 
     /// Detail of the last entry of the log with this action.
