@@ -1,11 +1,13 @@
 //! The registrar's database: requests, what people said of them, what is to be delivered, and the audit log. Every call is one
 //! transaction, durable when it returns (`synchronous=FULL`). The sensor never opens this file.
 
+mod exceptions;
 mod listed;
 mod schema;
 mod told;
 mod watched;
 
+pub use exceptions::Exception;
 pub use listed::{Listed, Polled};
 use told::moved;
 pub use watched::{Open, Watched};
