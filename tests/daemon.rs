@@ -350,8 +350,11 @@ fn an_interface_that_goes_away_is_captured_again_when_it_is_back() {
     space.speak();
     space.shell("ip link set m0 down");
     await_words(&said, "it is captured again when it is back", 1);
+    await_words(&folder.join("w.db.status"), "\"state\": \"down\"", 1);
+    assert_ended(&run_in(&folder, &["status", "--db", "w.db"]), 0, &["m0: ", "; DOWN since 20"]);
     space.shell("ip link set m0 up");
     await_words(&said, "m0: back after ", 1);
+    await_words(&folder.join("w.db.status"), "\"state\": \"alive\"", 1);
     space.shell("ip link del m0");
     await_words(&said, "it is captured again when it is back", 2);
     space.connect("02:00:00:00:00:02");

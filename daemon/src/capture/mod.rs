@@ -17,6 +17,7 @@
 //! | [`months`] | a live capture by months of packet time |
 //! | [`interfaces`], `live` | network interfaces |
 //! | `returning` | a live capture that survives its interface |
+//! | [`condition`] | whether a source hears what it should |
 //! | [`mute`] | whether a port that only listens sends |
 //! | [`text`] | names, numbers and times for people |
 //!
@@ -24,6 +25,7 @@
 //! before stands.
 
 pub mod block;
+pub mod condition;
 pub mod file;
 pub mod filter;
 pub mod format;

@@ -2,11 +2,13 @@
 //! that is there and hears nothing is told as well, since a mirror that died looks like a plant at rest.
 
 use super::block::{Block, Blocks, Damage, Health};
+use super::condition::{Condition, State};
 use super::interfaces;
 use super::live::{Live, LiveError, LiveOptions};
 use super::text::{grouped, shown};
 use dissectors::packet::LinkType;
 use observations::Part;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -33,6 +35,8 @@ pub struct Returning {
     /// When it was last tried to capture again.
     tried: Instant,
     silence: Silence,
+    /// For those who tell it.
+    condition: Arc<Condition>,
 }
 
 #[derive(Default)]
@@ -91,6 +95,7 @@ impl Returning {
             away: None,
             tried: now,
             silence: Silence::new(now),
+            condition: Arc::default(),
         })
     }
 
@@ -98,6 +103,12 @@ impl Returning {
     #[must_use]
     pub const fn link(&self) -> LinkType {
         self.link
+    }
+
+    /// How it fares; the clone may be asked from another thread.
+    #[must_use]
+    pub fn condition(&self) -> Arc<Condition> {
+        Arc::clone(&self.condition)
     }
 
     fn tell(&self, what: &str) {
@@ -111,6 +122,7 @@ impl Returning {
         self.before.dropped += live.health().dropped.unwrap_or(0);
         self.before.times += 1;
         self.away = Some(Instant::now());
+        self.condition.is(State::Down, Duration::ZERO);
         self.tell(&format!("{damage}; it is captured again when it is back"));
     }
 
@@ -131,6 +143,7 @@ impl Returning {
         let lasted = self.away.take().map_or(Duration::ZERO, |since| since.elapsed());
         self.before.lasted += lasted;
         self.silence = Silence::new(Instant::now());
+        self.condition.is(State::Alive, Duration::ZERO);
         self.tell(&format!("{}: back after {} s, and captured again", shown(&self.interface), lasted.as_secs()));
     }
 
@@ -154,7 +167,13 @@ impl Blocks for Returning {
         };
         match live.next(block) {
             Ok(more) => {
-                if let Some(word) = self.silence.see(&self.interface, block.len(), Instant::now()) {
+                let now = Instant::now();
+                let lasted = now.duration_since(self.silence.heard);
+                if let Some(word) = self.silence.see(&self.interface, block.len(), now) {
+                    match self.silence.told {
+                        true => self.condition.is(State::Silent, lasted),
+                        false => self.condition.is(State::Alive, Duration::ZERO),
+                    }
                     self.tell(&word);
                 }
                 Ok(more)

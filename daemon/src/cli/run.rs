@@ -132,6 +132,7 @@ impl Run {
         refuse_addresses(&config)?;
         // All are opened before any is read: a wrong name ends the command at once.
         let live = config.interfaces.iter().map(|one| Ok((one, Returning::open(&one.name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
+        let conditions: Vec<_> = live.iter().map(|(one, live)| (one.name.clone(), live.condition())).collect();
         let live = live.into_iter().map(|(one, live)| Ok((one, recorded(&config, &one.name, live)?))).collect::<Result<Vec<_>, Failure>>()?;
         let store = Store::open(db)?;
         let file = StatusFile::take(db)?;
@@ -144,6 +145,9 @@ impl Run {
         confine(&config, db, user.as_deref())?;
         let names: Vec<String> = config.interfaces.iter().map(|one| one.name.clone()).collect();
         let board = Arc::new(Board::new(&db.to_string_lossy(), &names));
+        for (name, condition) in conditions {
+            board.gauge(&name).iter().for_each(|gauge| gauge.follow(Arc::clone(&condition)));
+        }
         let operation = Operation::begin(&board, api, file, log, &stop)?;
         let shared = Shared { config: config.clone(), database, tagger, sensor, begun: clock::now(), board };
         let heard: Vec<Heard> = std::thread::scope(|scope| {

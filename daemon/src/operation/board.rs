@@ -1,13 +1,14 @@
 //! Figures of a run, which capturing writes and everybody else reads.
 
 use super::status::{Commits, Port, Status};
+use crate::capture::condition::{Condition, State};
 use crate::capture::text::rfc3339;
 use crate::clock;
 use crate::pipeline::keep::Watcher;
 use observations::{Source, SourceKey, SourceSaid};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Upper bounds of the classes in which commits are counted, milliseconds: a commit on a good disk takes three, and beyond a second
@@ -38,6 +39,8 @@ pub struct Gauge {
     /// When its thread gave a sign, milliseconds since the run began.
     beat: AtomicU64,
     ended: AtomicBool,
+    /// How it fares, from who captures.
+    condition: OnceLock<Arc<Condition>>,
     counted: Mutex<Counted>,
     commits: Arc<Mutex<Commits>>,
 }
@@ -106,6 +109,7 @@ impl Board {
                 begun,
                 beat: AtomicU64::new(0),
                 ended: AtomicBool::new(false),
+                condition: OnceLock::new(),
                 counted: Mutex::default(),
                 commits: Arc::clone(&commits),
             })
@@ -164,6 +168,12 @@ impl Gauge {
         self.beat.store(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// Who captures says from now on how it fares.
+    pub fn follow(&self, condition: Arc<Condition>) {
+        // One capture has one port; a second would be the same.
+        let _ = self.condition.set(condition);
+    }
+
     /// It is no longer listened to.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
@@ -177,9 +187,13 @@ impl Gauge {
         let counted = held(&self.counted);
         let mut sums = counted.before.clone();
         sums.add(&counted.now);
+        let ended = self.ended.load(Ordering::Relaxed);
+        let (state, since) = self.condition.get().map(|condition| condition.now()).unwrap_or_default();
         Port {
             name: self.name.clone(),
-            listening: !self.ended.load(Ordering::Relaxed),
+            state: if ended { State::Down } else { state },
+            since: (since > 0).then(|| rfc3339(since)),
+            listening: !ended,
             packets: sums.packets,
             bytes: sums.bytes,
             dropped: sums.dropped,

@@ -2,6 +2,7 @@
 //! `wirecensus status` reads.
 
 use super::board::COMMIT_CLASSES_MS;
+use crate::capture::condition::State;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -47,6 +48,12 @@ pub struct Status {
 pub struct Port {
     /// As the system calls it.
     pub name: String,
+    /// How it fares: what was not heard while it is not alive says nothing about the network.
+    #[serde(default)]
+    pub state: State,
+    /// Since when, RFC 3339; silence began with the last packet.
+    #[serde(default)]
+    pub since: Option<String>,
     /// Whether it is still listened to.
     pub listening: bool,
     /// Packets read since the run began.
@@ -137,7 +144,10 @@ impl Status {
 /// Figures of a port: name, kind, meaning, and where it stands.
 type Figure = (&'static str, &'static str, &'static str, fn(&Port) -> Option<u64>);
 
-const PORT_FIGURES: [Figure; 6] = [
+const PORT_FIGURES: [Figure; 7] = [
+    ("wirecensus_mirror_alive", "gauge", "1 if the port hears what it should, as far as can be told.", |port| {
+        Some(u64::from(port.state == State::Alive))
+    }),
     ("wirecensus_listening", "gauge", "1 if the port is listened to.", |port| Some(u64::from(port.listening))),
     ("wirecensus_packets_total", "counter", "Packets read.", |port| Some(port.packets)),
     ("wirecensus_captured_bytes_total", "counter", "Bytes of packets read.", |port| Some(port.bytes)),
