@@ -17,8 +17,10 @@
 //! | [`months`] | a live capture by months of packet time |
 //! | [`interfaces`], `live` | network interfaces |
 //! | `returning` | a live capture that survives its interface |
+//! | [`spool`] | a folder into which others put captures |
 //! | [`condition`] | whether a source hears what it should |
 //! | [`mute`] | whether a port that only listens sends |
+//! | [`mirror`], [`probe`] | what a mirror shows of conversations, and whether it is one |
 //! | [`text`] | names, numbers and times for people |
 //!
 //! Every byte of a capture may come from an attacker: lengths are bounded, damage ends a file with its place and reason, and what was read
@@ -34,11 +36,13 @@ pub mod interfaces;
 #[cfg(feature = "pcap-live")]
 pub mod live;
 mod merge;
+pub mod mirror;
 pub mod months;
 pub mod mute;
 mod pcap;
 mod pcapng;
 pub mod plan;
+pub mod probe;
 pub mod reader;
 pub mod record;
 pub mod report;
@@ -46,6 +50,7 @@ pub mod report;
 pub mod returning;
 pub mod segments;
 pub mod sources;
+pub mod spool;
 pub mod text;
 mod walk;
 

@@ -301,7 +301,7 @@ impl Shared {
 }
 
 /// A flag that the first SIGINT or SIGTERM sets; the second ends the program at once.
-fn stop_at_signals() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn stop_at_signals() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;

@@ -56,6 +56,13 @@ fn text(status: &status::Status) -> String {
             grouped(malformed),
             port.limits.len()
         ));
+        lines.push(format!(
+            "  one direction of {} of {} TCP conversations; {} of {} bytes of TCP data lost before the port",
+            grouped(port.tcp_one_way),
+            grouped(port.tcp_conversations),
+            grouped(port.tcp_unseen_bytes),
+            grouped(port.tcp_unseen_bytes + port.tcp_seen_bytes)
+        ));
     }
     let mean = status.commits.microseconds.checked_div(status.commits.count).unwrap_or(0);
     lines.push(format!("{} commits, {} ms each, {} failed", grouped(status.commits.count), grouped(mean / 1000), grouped(status.commits.failed)));
