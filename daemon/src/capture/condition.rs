@@ -36,11 +36,11 @@ impl State {
 
 /// How a source fares, and since when. Shared between threads.
 #[derive(Debug)]
-pub struct Condition(Mutex<(State, i64)>);
+pub struct Condition(Mutex<(State, i64)>, Mutex<Option<&'static str>>);
 
 impl Default for Condition {
     fn default() -> Self {
-        Self(Mutex::new((State::Alive, clock::now())))
+        Self(Mutex::new((State::Alive, clock::now())), Mutex::default())
     }
 }
 
@@ -51,6 +51,17 @@ impl Condition {
         if held.0 != state {
             *held = (state, clock::now().saturating_sub(i64::try_from(lasted.as_nanos()).unwrap_or(i64::MAX)));
         }
+    }
+
+    /// Why it is refused, although it is there; `None` if it is not.
+    pub fn refused(&self, why: Option<&'static str>) {
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why it is refused, if it is.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&'static str> {
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state, and since when: nanoseconds since 1970.

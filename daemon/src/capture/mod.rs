@@ -17,6 +17,7 @@
 //! | [`months`] | a live capture by months of packet time |
 //! | [`interfaces`], `live` | network interfaces |
 //! | `returning` | a live capture that survives its interface |
+//! | [`over_ip`], [`tls`] | captures that another machine sends |
 //! | [`spool`] | a folder into which others put captures |
 //! | [`condition`] | whether a source hears what it should |
 //! | [`mute`] | whether a port that only listens sends |
@@ -39,6 +40,7 @@ mod merge;
 pub mod mirror;
 pub mod months;
 pub mod mute;
+pub mod over_ip;
 mod pcap;
 mod pcapng;
 pub mod plan;
@@ -52,6 +54,7 @@ pub mod segments;
 pub mod sources;
 pub mod spool;
 pub mod text;
+pub mod tls;
 mod walk;
 
 #[cfg(test)]

@@ -1,17 +1,23 @@
 //! `run`: the daemon. Captures until it is told to stop, and keeps what is said.
 
+mod watch;
+
 use super::reading::{Database, tagger};
 use super::{Done, Failure};
 use crate::api::Bound;
+use crate::capture::condition::Condition;
 use crate::capture::live::LiveOptions;
 use crate::capture::months::Months;
 use crate::capture::mute::Mute;
+use crate::capture::over_ip::{Meeting, OverIp};
 use crate::capture::reader::{Reader, Settings};
 use crate::capture::returning::Returning;
 use crate::capture::text::{grouped, shown};
-use crate::capture::{Blocks, Filter, Recorded, interfaces};
+use crate::capture::tls::Secured;
+use crate::capture::{Blocks, Filter, Recorded, Segments, interfaces};
 use crate::clock;
 use crate::config::{Config, WORKERS_MAX, Watched};
+use crate::feeds::{Folder, Peer, Stream, Tls};
 use crate::operation::board::Board;
 use crate::operation::log::{Format, Level, Log};
 use crate::operation::settings::{Listen, Operating};
@@ -25,6 +31,8 @@ use fingerprints::Fingerprints;
 use inventory::decision::Decisions;
 use observations::Said;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -38,14 +46,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[command(after_help = "Examples:
   wirecensus run -i eth1 --db plant.db
   wirecensus run -i eth1 -i eth2 --db plant.db --site hall-3 --bpf 'not port 3389'
+  wirecensus run --watch /srv/captures --db plant.db
+  wirecensus run --pcap-over-ip sensor-2:57012 --pcap-over-ip-ca ca.pem --db plant.db
   wirecensus run --config /etc/wirecensus/wirecensus.toml")]
 pub(super) struct Run {
     /// What to listen on and how, from a file; what is said here comes before it (see check-config).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// An interface to listen on; may be given several times.
-    #[arg(short, long = "interface", required_unless_present = "config", value_name = "IFACE", num_args = 1..)]
+    #[arg(short, long = "interface", required_unless_present_any = ["config", "watch", "pcap_over_ip", "pcap_over_ip_listen"], value_name = "IFACE", num_args = 1..)]
     interfaces: Vec<String>,
+    /// A folder whose captures are read as they come, each once; nothing in it is changed. May be given several times.
+    #[arg(long, value_name = "DIR")]
+    watch: Vec<PathBuf>,
+    /// Connects to another machine that sends a capture over TCP, again when the connection ends. May be given several times.
+    #[arg(long, value_name = "HOST:PORT")]
+    pcap_over_ip: Vec<String>,
+    /// Waits on this address for one that does, one at a time. May be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pcap_over_ip_listen: Vec<SocketAddr>,
+    /// TLS for both: the authorities (PEM) whose certificates the other side must show.
+    #[arg(long, value_name = "FILE")]
+    pcap_over_ip_ca: Option<PathBuf>,
+    /// TLS for both: our own certificate (PEM). Who listens with TLS needs one.
+    #[arg(long, value_name = "FILE", requires = "pcap_over_ip_key")]
+    pcap_over_ip_certificate: Option<PathBuf>,
+    /// The private key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "pcap_over_ip_certificate")]
+    pcap_over_ip_key: Option<PathBuf>,
     /// The database; it is made if there is none.
     #[arg(long, value_name = "FILE", env = "WIRECENSUS_DB")]
     db: Option<PathBuf>,
@@ -131,28 +159,30 @@ impl Run {
         };
         refuse_addresses(&config)?;
         // All are opened before any is read: a wrong name ends the command at once.
-        let live = config.interfaces.iter().map(|one| Ok((one, Returning::open(&one.name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
-        let conditions: Vec<_> = live.iter().map(|(one, live)| (one.name.clone(), live.condition())).collect();
-        let live = live.into_iter().map(|(one, live)| Ok((one, recorded(&config, &one.name, live)?))).collect::<Result<Vec<_>, Failure>>()?;
+        let mut sources = config.interfaces.iter().map(|one| Source::of_interface(&config, one, &options)).collect::<Result<Vec<_>, Failure>>()?;
+        for stream in &config.pcap_over_ip {
+            sources.push(Source::of_stream(stream, &stop)?);
+        }
         let store = Store::open(db)?;
+        let folders = watch::open(&config, db, &store)?;
         let file = StatusFile::take(db)?;
         let api = config.operating.api.as_ref().map(Bound::open).transpose()?;
         let sensor = store.origin()?;
-        for (one, _) in &live {
-            announce(&config, &one.name, db);
-        }
+        let names: Vec<String> = sources.iter().map(|one| one.watched.name.clone()).chain(folders.iter().map(|one| one.name.clone())).collect();
+        names.iter().for_each(|name| announce(&config, name, db));
         let database = Arc::new(Mutex::new(Writer::new(store)));
         confine(&config, db, user.as_deref())?;
-        let names: Vec<String> = config.interfaces.iter().map(|one| one.name.clone()).collect();
         let board = Arc::new(Board::new(&db.to_string_lossy(), &names));
+        let conditions = sources.iter().map(|one| (&one.watched.name, &one.condition)).chain(folders.iter().map(|one| (&one.name, &one.condition)));
         for (name, condition) in conditions {
-            board.gauge(&name).iter().for_each(|gauge| gauge.follow(Arc::clone(&condition)));
+            board.gauge(name).iter().for_each(|gauge| gauge.follow(Arc::clone(condition)));
         }
         let operation = Operation::begin(&board, api, file, log, &stop)?;
         let shared = Shared { config: config.clone(), database, tagger, sensor, begun: clock::now(), board };
         let heard: Vec<Heard> = std::thread::scope(|scope| {
-            let shared = &shared;
-            let threads: Vec<_> = live.into_iter().map(|(one, live)| scope.spawn(move || shared.watch(one, live))).collect();
+            let (shared, stop) = (&shared, &stop);
+            let mut threads: Vec<_> = sources.into_iter().map(|one| scope.spawn(move || shared.listen(one))).collect();
+            threads.extend(folders.into_iter().map(|one| scope.spawn(move || shared.watch(one, stop))));
             // A thread that panicked has said why; what it had committed stands.
             threads.into_iter().map(|thread| thread.join().unwrap_or(Heard { failed: true, ..Heard::default() })).collect()
         });
@@ -186,7 +216,8 @@ impl Run {
         let known = |name: &String| file.interfaces.iter().find(|one| one.name == *name).cloned();
         let named = |name: String| known(&name).unwrap_or(Watched { name, ..Watched::default() });
         let interfaces = if names.is_empty() { file.interfaces.clone() } else { names.into_iter().map(named).collect() };
-        if interfaces.is_empty() {
+        let (watch, pcap_over_ip) = (self.folders(&file), self.streams(&file)?);
+        if interfaces.is_empty() && watch.is_empty() && pcap_over_ip.is_empty() {
             return Err(Failure::usage(format!("on which interface? Say -i IFACE, or [[interface]] in the configuration: {}", interfaces::names())));
         }
         let file = Config::of_environment(|name| std::env::var(name).ok()).map_err(|error| Failure::usage(error.to_string()))?.or(file);
@@ -199,10 +230,78 @@ impl Run {
             record: self.record.clone().or(file.record),
             allow_address: if self.allow_address { Some(true) } else { file.allow_address },
             interfaces,
+            watch,
+            pcap_over_ip,
             operating: Operating { user: self.user.clone(), log_level: self.log_level, log_format: self.log_format, api: self.api.clone() }
                 .or(file.operating),
             ..file
         })
+    }
+}
+
+impl Run {
+    /// Folders of the command line, with what the file says of them; else those of the file.
+    fn folders(&self, file: &Config) -> Vec<Folder> {
+        if self.watch.is_empty() {
+            return file.watch.clone();
+        }
+        let known = |dir: &PathBuf| file.watch.iter().find(|one| one.dir == *dir).cloned();
+        let named = |dir: &PathBuf| known(dir).unwrap_or_else(|| Folder { dir: dir.clone(), ..Folder::default() });
+        let all: BTreeSet<&PathBuf> = self.watch.iter().collect();
+        all.into_iter().map(named).collect()
+    }
+
+    /// The same of captures that come over IP.
+    fn streams(&self, file: &Config) -> Result<Vec<Stream>, Failure> {
+        let (ca, certificate, key) = (&self.pcap_over_ip_ca, &self.pcap_over_ip_certificate, &self.pcap_over_ip_key);
+        let tls = Tls { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
+        let connect = self.pcap_over_ip.iter().cloned().map(Peer::Connect);
+        let peers: Vec<Peer> = connect.chain(self.pcap_over_ip_listen.iter().copied().map(Peer::Listen)).collect();
+        if peers.is_empty() {
+            return Ok(file.pcap_over_ip.clone());
+        }
+        let all = peers.into_iter().map(|peer| Stream { peer, tls: tls.clone(), site: None, segments: Segments::default() });
+        all.map(|one| one.check().map(|()| one).map_err(|what| Failure::usage(format!("--pcap-over-ip: {what}")))).collect()
+    }
+}
+
+/// What is listened to until the end.
+struct Source {
+    watched: Watched,
+    blocks: Box<dyn Blocks>,
+    condition: Arc<Condition>,
+    /// A port of this machine, which must stay mute.
+    port: bool,
+}
+
+impl Source {
+    fn of_interface(config: &Config, one: &Watched, options: &LiveOptions) -> Result<Self, Failure> {
+        let live = Returning::open(&one.name, options)?.refusing_addresses(config.allow_address != Some(true));
+        let condition = live.condition();
+        Ok(Self { watched: one.clone(), blocks: recorded(config, &one.name, live)?, condition, port: true })
+    }
+
+    /// A capture that comes over IP; its host is looked up now and never again.
+    fn of_stream(stream: &Stream, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
+        let name = stream.name();
+        let failed = |what: String| Failure::new(format!("{}: {what}", shown(&name)));
+        let (meeting, tls) = match &stream.peer {
+            Peer::Connect(host) => {
+                let tls = stream.tls.is_wanted().then(|| Secured::client(&stream.tls, host)).transpose().map_err(failed)?;
+                (Meeting::connect(host).map_err(|error| failed(error.to_string()))?, tls)
+            }
+            Peer::Listen(address) => {
+                let tls = stream.tls.is_wanted().then(|| Secured::server(&stream.tls)).transpose().map_err(failed)?;
+                if stream.tls.ca.is_none() && !address.ip().is_loopback() {
+                    tracing::warn!("{name}: whoever reaches this address can send packets; with `ca` only who has a certificate");
+                }
+                (Meeting::listen(*address).map_err(|error| failed(error.to_string()))?, tls)
+            }
+        };
+        let come = OverIp::begin(&name, meeting, tls, Arc::clone(stop))?;
+        let condition = come.condition();
+        let watched = Watched { name, site: stream.site.clone(), segments: stream.segments.clone() };
+        Ok(Self { watched, blocks: Box::new(come), condition, port: false })
     }
 }
 
@@ -240,7 +339,8 @@ fn confine(config: &Config, db: &Path, user: Option<&str>) -> Result<(), Failure
         _ => None,
     };
     let write: Vec<PathBuf> = [Some(folder(db)), config.record.as_deref().map(folder), socket].into_iter().flatten().collect();
-    let confined = privileges::confine(&[], &write)?;
+    let read: Vec<PathBuf> = config.watch.iter().map(|one| one.dir.clone()).collect();
+    let confined = privileges::confine(&read, &write)?;
     tracing::info!(user = user.unwrap_or("unchanged"), landlock = confined.landlock, seccomp = confined.seccomp, "rights were given up");
     Ok(())
 }
@@ -252,18 +352,27 @@ fn announce(config: &Config, name: &str, db: &Path) {
 }
 
 impl Shared {
-    /// Listens on one interface until it ends, month by month.
-    fn watch(&self, watched: &Watched, live: Box<dyn Blocks>) -> Heard {
-        let (config, name) = (&self.config, watched.name.as_str());
+    /// How packets are read that belong to this site and these segments, or to those of all.
+    fn settings(&self, site: Option<&String>, segments: &Segments) -> Settings {
         let standard = Settings::default();
-        let site = watched.site.clone().or_else(|| config.site.clone()).unwrap_or(standard.site);
-        let settings = Settings { site, segments: watched.segments.clone(), bpf: config.bpf.clone(), ..Settings::default() };
+        let site = site.or(self.config.site.as_ref()).cloned().unwrap_or(standard.site);
+        Settings { site, segments: segments.clone(), bpf: self.config.bpf.clone(), ..Settings::default() }
+    }
+
+    fn options(&self) -> Options {
+        let workers = usize::from(self.config.workers.unwrap_or(1));
+        Options { workers, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() }
+    }
+
+    /// Listens to one source until it ends, month by month.
+    fn listen(&self, Source { watched, blocks, port, .. }: Source) -> Heard {
+        let (config, name) = (&self.config, watched.name.as_str());
+        let settings = self.settings(watched.site.as_ref(), &watched.segments);
         // It is the capture that is told to stop: the pipeline then reads to its end.
-        let workers = usize::from(config.workers.unwrap_or(1));
-        let options = Options { workers, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
-        let months = Months::new(live, self.begun);
+        let options = self.options();
+        let months = Months::new(blocks, self.begun);
         // A port that has an address is known to send.
-        let mut mute = (config.allow_address != Some(true)).then(|| Mute::of(name));
+        let mut mute = (port && config.allow_address != Some(true)).then(|| Mute::of(name));
         let mut heard = Heard::default();
         let gauge = self.board.gauge(name);
         let watcher = gauge.clone().map(|gauge| -> Arc<dyn Watcher> { gauge });

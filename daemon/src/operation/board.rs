@@ -181,6 +181,8 @@ impl Board {
                 () => {}
             }
         }
+        let refused = self.gauges.iter().filter_map(|gauge| Some((gauge, gauge.condition.get()?.refusal()?)));
+        reasons.extend(refused.map(|(gauge, why)| format!("{}: {why}", gauge.name)));
         if commits.failing {
             reasons.push("the database cannot be written".to_owned());
         }
