@@ -74,6 +74,8 @@ impl Meeting {
 pub struct OverIp {
     name: String,
     receiver: Receiver<Block>,
+    /// Who will meet the peer, until the first block is asked for.
+    other: Option<Other>,
     shared: Arc<Shared>,
     condition: Arc<Condition>,
     state: State,
@@ -92,19 +94,17 @@ struct Shared {
 }
 
 impl OverIp {
-    /// Begins to meet the peer, on a thread of its own that ends with the flag.
-    ///
-    /// # Errors
-    /// If there can be no thread.
-    pub fn begin(name: &str, meeting: Meeting, tls: Option<Secured>, stop: Arc<AtomicBool>) -> io::Result<Self> {
+    /// Will meet the peer, on a thread of its own that begins when the first block is asked for, since rights are given up before that,
+    /// and ends with the flag.
+    #[must_use]
+    pub fn new(name: &str, meeting: Meeting, tls: Option<Secured>, stop: Arc<AtomicBool>) -> Self {
         let (sender, receiver) = sync_channel(QUEUE);
         let shared = Arc::<Shared>::default();
         let condition = Arc::<Condition>::default();
         condition.is(State::Down, Duration::ZERO);
-        let mut other = Other { name: name.to_owned(), meeting, tls, stop, sender, shared: Arc::clone(&shared), backoff: BACKOFF_LEAST, told: false };
-        std::thread::Builder::new().name("pcap-over-ip".to_owned()).spawn(move || other.run())?;
+        let other = Other { name: name.to_owned(), meeting, tls, stop, sender, shared: Arc::clone(&shared), backoff: BACKOFF_LEAST, told: false };
         let heard = Instant::now();
-        Ok(Self { name: name.to_owned(), receiver, shared, condition, state: State::Down, heard, number: 0, ahead: 0 })
+        Self { name: name.to_owned(), receiver, other: Some(other), shared, condition, state: State::Down, heard, number: 0, ahead: 0 }
     }
 
     /// How it fares; the clone may be asked from another thread.
@@ -150,6 +150,12 @@ impl OverIp {
 impl Blocks for OverIp {
     fn next(&mut self, block: &mut Block) -> Result<bool, Damage> {
         block.records.clear();
+        if let Some(mut other) = self.other.take() {
+            // Without a thread nobody sends, and the source ends at once.
+            if let Err(error) = std::thread::Builder::new().name("pcap-over-ip".to_owned()).spawn(move || other.run()) {
+                tracing::error!(source = %shown(&self.name), "{}: {error}", shown(&self.name));
+            }
+        }
         match self.receiver.recv_timeout(WAIT) {
             Ok(mut come) => {
                 self.heard = Instant::now();

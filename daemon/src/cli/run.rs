@@ -298,7 +298,7 @@ impl Source {
                 (Meeting::listen(*address).map_err(|error| failed(error.to_string()))?, tls)
             }
         };
-        let come = OverIp::begin(&name, meeting, tls, Arc::clone(stop))?;
+        let come = OverIp::new(&name, meeting, tls, Arc::clone(stop));
         let condition = come.condition();
         let watched = Watched { name, site: stream.site.clone(), segments: stream.segments.clone() };
         Ok(Self { watched, blocks: Box::new(come), condition, port: false })

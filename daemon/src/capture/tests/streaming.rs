@@ -34,7 +34,7 @@ fn listening(tls: Option<Secured>) -> (OverIp, SocketAddr, Arc<AtomicBool>) {
     let meeting = Meeting::listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let Meeting::Listen(listener) = &meeting else { panic!("it listens") };
     let (address, stop) = (listener.local_addr().unwrap(), Arc::<AtomicBool>::default());
-    (OverIp::begin("peer", meeting, tls, Arc::clone(&stop)).unwrap(), address, stop)
+    (OverIp::new("peer", meeting, tls, Arc::clone(&stop)), address, stop)
 }
 
 /// Whether it ends, once it is told to.
@@ -93,7 +93,8 @@ fn who_connects_tries_again() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stop = Arc::<AtomicBool>::default();
     let meeting = Meeting::connect(&listener.local_addr().unwrap().to_string()).unwrap();
-    let mut come = OverIp::begin("peer", meeting, None, Arc::clone(&stop)).unwrap();
+    let mut come = OverIp::new("peer", meeting, None, Arc::clone(&stop));
+    assert!(come.next(&mut Block::default()).unwrap(), "it begins to connect");
     for _ in 0..2 {
         listener.accept().unwrap().0.write_all(&capture()).unwrap();
         read(&mut come, packets_of(&capture()));
@@ -178,6 +179,7 @@ fn with_tls_only_who_shows_a_certificate_of_the_authority_is_read() {
     let (mut come, address, stop) = listening(Some(Secured::server(&pki.tls(true, Some("localhost"))).unwrap()));
     let connect = || TcpStream::connect(address).unwrap();
     let host = "localhost:57012";
+    assert!(come.next(&mut Block::default()).unwrap(), "it begins to listen");
     let stranger = Pki::new();
     assert!(!send(&Secured::client(&pki.tls(true, None), host).unwrap(), connect(), &capture()), "it shows none");
     assert!(!send(&Secured::client(&stranger.tls(true, None), host).unwrap(), connect(), &capture()), "it does not believe us");
@@ -196,7 +198,8 @@ fn who_connects_with_tls_believes_the_authority_alone() {
     let stop = Arc::<AtomicBool>::default();
     let meeting = Meeting::connect(&listener.local_addr().unwrap().to_string()).unwrap();
     let tls = Secured::client(&pki.tls(true, None), "localhost:1").unwrap();
-    let mut come = OverIp::begin("peer", meeting, Some(tls), Arc::clone(&stop)).unwrap();
+    let mut come = OverIp::new("peer", meeting, Some(tls), Arc::clone(&stop));
+    assert!(come.next(&mut Block::default()).unwrap(), "it begins to connect");
     let bad = Secured::server(&stranger.tls(false, Some("localhost"))).unwrap();
     assert!(!send(&bad, listener.accept().unwrap().0, &capture()));
     let good = Secured::server(&pki.tls(false, Some("localhost"))).unwrap();
