@@ -4,6 +4,7 @@
 use super::block::{Block, Blocks, Damage, Health};
 use super::condition::{Condition, State};
 use super::file::FileReader;
+use super::filter::Filter;
 use super::text::{grouped, shown};
 use super::tls::Secured;
 use crate::clock;
@@ -83,6 +84,7 @@ pub struct OverIp {
     number: u64,
     /// Packets that were left out.
     ahead: u64,
+    filter: Option<Filter>,
 }
 
 /// What both threads know.
@@ -104,7 +106,7 @@ impl OverIp {
         condition.is(State::Down, Duration::ZERO);
         let other = Other { name: name.to_owned(), meeting, tls, stop, sender, shared: Arc::clone(&shared), backoff: BACKOFF_LEAST, told: false };
         let heard = Instant::now();
-        Self { name: name.to_owned(), receiver, other: Some(other), shared, condition, state: State::Down, heard, number: 0, ahead: 0 }
+        Self { name: name.to_owned(), receiver, other: Some(other), shared, condition, state: State::Down, heard, number: 0, ahead: 0, filter: None }
     }
 
     /// How it fares; the clone may be asked from another thread.
@@ -140,6 +142,9 @@ impl OverIp {
             tracing::warn!(source = %shown(&self.name), "{}: packets of more than a day ahead are left out: whose clock is wrong?", shown(&self.name));
         }
         self.ahead += left_out;
+        if let Some(filter) = &mut self.filter {
+            filter.apply(block);
+        }
         for record in &mut block.records {
             self.number += 1;
             record.id = Stamp::packet_id(0, self.number);
@@ -180,6 +185,11 @@ impl Blocks for OverIp {
         damages.extend((self.ahead > 0).then(|| format!("{} packets of more than a day ahead were left out", grouped(self.ahead))));
         let damage = (!damages.is_empty()).then(|| damages.join("; "));
         vec![Part { name: self.name.clone(), packets: self.number, damage, sha256: None }]
+    }
+
+    fn filter(&mut self, expression: Option<&str>) -> Result<(), String> {
+        self.filter = expression.map(Filter::compile).transpose()?;
+        Ok(())
     }
 }
 

@@ -82,6 +82,11 @@ impl Spool {
         Ok(Self { folder: folder.to_owned(), settings: settings.clone(), known: HashMap::new(), before, crowded: false, gone: false })
     }
 
+    /// Reads files in another way from now on; what was read stays read.
+    pub fn set(&mut self, settings: &Settings) {
+        self.settings = settings.clone();
+    }
+
     /// Looks at the folder.
     pub fn look(&mut self, now: Instant) -> Look {
         let mut look = Look::default();

@@ -138,7 +138,7 @@ mod live {
         if names.is_empty() {
             return Err(Failure::new(format!("no interface is up: {}", interfaces::names())));
         }
-        let stop = super::super::run::stop_at_signals()?;
+        let (stop, _) = super::super::run::signals(false)?;
         let options = LiveOptions { stop: Arc::clone(&stop), ..LiveOptions::default() };
         let ports = names.iter().map(|name| Ok((name, port(name, &known), Live::open(name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
         // It reads what strangers send: from here on it can write nothing and start nothing.

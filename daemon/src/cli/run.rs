@@ -1,25 +1,23 @@
 //! `run`: the daemon. Captures until it is told to stop, and keeps what is said.
 
+mod source;
 mod watch;
 
 use super::reading::{Database, tagger};
 use super::{Done, Failure};
 use crate::api::Bound;
-use crate::capture::condition::Condition;
 use crate::capture::live::LiveOptions;
 use crate::capture::months::Months;
 use crate::capture::mute::Mute;
-use crate::capture::over_ip::{Meeting, OverIp};
 use crate::capture::reader::{Reader, Settings};
-use crate::capture::returning::Returning;
 use crate::capture::text::{grouped, shown};
-use crate::capture::tls::Secured;
-use crate::capture::{Blocks, Filter, Recorded, Segments, interfaces};
+use crate::capture::{Blocks, Filter, interfaces};
 use crate::clock;
 use crate::config::{Config, WORKERS_MAX, Watched};
-use crate::feeds::{Folder, Peer, Stream, Tls};
 use crate::operation::board::Board;
+use crate::operation::housekeeping::Housekeeper;
 use crate::operation::log::{Format, Level, Log};
+use crate::operation::reload::{Current, Reload, Written};
 use crate::operation::settings::{Listen, Operating};
 use crate::operation::status::StatusFile;
 use crate::operation::{Operation, privileges};
@@ -30,19 +28,19 @@ use dissectors::context::Tagger;
 use fingerprints::Fingerprints;
 use inventory::decision::Decisions;
 use observations::Said;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use std::collections::BTreeSet;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use source::Source;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Listens on interfaces, and keeps in a database what is said there, until SIGINT (Ctrl-C) or SIGTERM.
 ///
 /// It never transmits. What was said is on the disk a second later, counters half a minute later. The interface should be one that gets a
-/// mirror of the network's traffic and has no address of its own.
-#[derive(clap::Args)]
+/// mirror of the network's traffic and has no address of its own. SIGHUP has the file of --config read again.
+#[derive(clap::Args, Clone)]
 #[command(after_help = "Examples:
   wirecensus run -i eth1 --db plant.db
   wirecensus run -i eth1 -i eth2 --db plant.db --site hall-3 --bpf 'not port 3389'
@@ -118,7 +116,9 @@ pub(super) struct Run {
 
 /// What all interfaces share.
 struct Shared {
-    config: Config,
+    current: Arc<Current>,
+    /// How often somebody was forgotten meanwhile.
+    forgettings: Arc<AtomicU64>,
     database: Database,
     tagger: Arc<dyn Tagger>,
     /// The sensor's name.
@@ -141,15 +141,14 @@ struct Heard {
 
 impl Run {
     pub(super) fn run(&self) -> Done {
-        let config = self.config()?;
-        if let Some(expression) = &config.bpf {
-            Filter::compile(expression).map_err(|what| Failure::usage(format!("--bpf: {what}")))?;
-        }
+        let written = self.written()?;
+        let config = written.config.clone();
         let Some(db) = &config.db else { return Err(Failure::usage("where to keep it? Say --db FILE, or `db` in the configuration")) };
         let fingerprints = Fingerprints::new()?;
         let tagger = tagger(config.site_key.as_deref())?;
-        let stop = stop_at_signals()?;
+        let (stop, again) = signals(self.config.is_some())?;
         let log = Log::begin(config.operating.log_level, config.operating.log_format);
+        written.tell_others();
         let user = privileges::become_user(config.operating.user.as_deref(), self.allow_root)?;
         let options = LiveOptions { bpf: config.bpf.clone(), stop: Arc::clone(&stop), ..LiveOptions::default() };
         let options = LiveOptions {
@@ -161,24 +160,28 @@ impl Run {
         // All are opened before any is read: a wrong name ends the command at once.
         let mut sources = config.interfaces.iter().map(|one| Source::of_interface(&config, one, &options)).collect::<Result<Vec<_>, Failure>>()?;
         for stream in &config.pcap_over_ip {
-            sources.push(Source::of_stream(stream, &stop)?);
+            sources.push(Source::of_stream(&config, stream, &stop)?);
         }
         let store = Store::open(db)?;
         let folders = watch::open(&config, db, &store)?;
         let file = StatusFile::take(db)?;
         let api = config.operating.api.as_ref().map(Bound::open).transpose()?;
         let sensor = store.origin()?;
-        let names: Vec<String> = sources.iter().map(|one| one.watched.name.clone()).chain(folders.iter().map(|one| one.name.clone())).collect();
+        let names: Vec<String> = sources.iter().map(|one| one.name.clone()).chain(folders.iter().map(|one| one.name.clone())).collect();
         names.iter().for_each(|name| announce(&config, name, db));
         let database = Arc::new(Mutex::new(Writer::new(store)));
-        confine(&config, db, user.as_deref())?;
+        confine(&config, self.config.as_deref(), db, user.as_deref())?;
         let board = Arc::new(Board::new(&db.to_string_lossy(), &names));
-        let conditions = sources.iter().map(|one| (&one.watched.name, &one.condition)).chain(folders.iter().map(|one| (&one.name, &one.condition)));
+        let conditions = sources.iter().map(|one| (&one.name, &one.condition)).chain(folders.iter().map(|one| (&one.name, &one.condition)));
         for (name, condition) in conditions {
             board.gauge(name).iter().for_each(|gauge| gauge.follow(Arc::clone(condition)));
         }
-        let operation = Operation::begin(&board, api, file, log, &stop)?;
-        let shared = Shared { config: config.clone(), database, tagger, sensor, begun: clock::now(), board };
+        let current = Arc::new(Current::new(config.clone()));
+        let reload = again.map(|again| self.reload(again, written, &current));
+        let operation = Operation::begin(&board, api, file, log, reload, &stop)?;
+        let housekeeper = Housekeeper::begin(&database, &current).map_err(|error| Failure::new(error.to_string()))?;
+        let forgettings = locked(&database).forgettings();
+        let shared = Shared { current, forgettings, database, tagger, sensor, begun: clock::now(), board };
         let heard: Vec<Heard> = std::thread::scope(|scope| {
             let (shared, stop) = (&shared, &stop);
             let mut threads: Vec<_> = sources.into_iter().map(|one| scope.spawn(move || shared.listen(one))).collect();
@@ -186,6 +189,7 @@ impl Run {
             // A thread that panicked has said why; what it had committed stands.
             threads.into_iter().map(|thread| thread.join().unwrap_or(Heard { failed: true, ..Heard::default() })).collect()
         });
+        drop(housekeeper);
         let mut said = Said::default();
         let (mut packets, mut dropped, mut failed) = (0, 0, false);
         for one in heard {
@@ -202,6 +206,24 @@ impl Run {
         }
         operation.end();
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// The configuration that holds, with the file's words. What is wrong in it is told before anything is opened.
+    fn written(&self) -> Result<Written, Failure> {
+        let config = self.config()?;
+        if let Some(expression) = &config.bpf {
+            Filter::compile(expression).map_err(|what| Failure::usage(format!("--bpf: {what}")))?;
+        }
+        match &self.config {
+            Some(path) => Ok(Written::of(config, path)?),
+            None => Ok(Written { config, ..Written::default() }),
+        }
+    }
+
+    /// Reads the configuration again when the flag is set.
+    fn reload(&self, again: Arc<AtomicBool>, written: Written, current: &Arc<Current>) -> Reload {
+        let run = self.clone();
+        Reload::new(again, written, Arc::clone(current), Box::new(move || run.written().map_err(|failure| failure.message)))
     }
 
     /// What the command line says, then the environment, then the file.
@@ -239,72 +261,6 @@ impl Run {
     }
 }
 
-impl Run {
-    /// Folders of the command line, with what the file says of them; else those of the file.
-    fn folders(&self, file: &Config) -> Vec<Folder> {
-        if self.watch.is_empty() {
-            return file.watch.clone();
-        }
-        let known = |dir: &PathBuf| file.watch.iter().find(|one| one.dir == *dir).cloned();
-        let named = |dir: &PathBuf| known(dir).unwrap_or_else(|| Folder { dir: dir.clone(), ..Folder::default() });
-        let all: BTreeSet<&PathBuf> = self.watch.iter().collect();
-        all.into_iter().map(named).collect()
-    }
-
-    /// The same of captures that come over IP.
-    fn streams(&self, file: &Config) -> Result<Vec<Stream>, Failure> {
-        let (ca, certificate, key) = (&self.pcap_over_ip_ca, &self.pcap_over_ip_certificate, &self.pcap_over_ip_key);
-        let tls = Tls { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
-        let connect = self.pcap_over_ip.iter().cloned().map(Peer::Connect);
-        let peers: Vec<Peer> = connect.chain(self.pcap_over_ip_listen.iter().copied().map(Peer::Listen)).collect();
-        if peers.is_empty() {
-            return Ok(file.pcap_over_ip.clone());
-        }
-        let all = peers.into_iter().map(|peer| Stream { peer, tls: tls.clone(), site: None, segments: Segments::default() });
-        all.map(|one| one.check().map(|()| one).map_err(|what| Failure::usage(format!("--pcap-over-ip: {what}")))).collect()
-    }
-}
-
-/// What is listened to until the end.
-struct Source {
-    watched: Watched,
-    blocks: Box<dyn Blocks>,
-    condition: Arc<Condition>,
-    /// A port of this machine, which must stay mute.
-    port: bool,
-}
-
-impl Source {
-    fn of_interface(config: &Config, one: &Watched, options: &LiveOptions) -> Result<Self, Failure> {
-        let live = Returning::open(&one.name, options)?.refusing_addresses(config.allow_address != Some(true));
-        let condition = live.condition();
-        Ok(Self { watched: one.clone(), blocks: recorded(config, &one.name, live)?, condition, port: true })
-    }
-
-    /// A capture that comes over IP; its host is looked up now and never again.
-    fn of_stream(stream: &Stream, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
-        let name = stream.name();
-        let failed = |what: String| Failure::new(format!("{}: {what}", shown(&name)));
-        let (meeting, tls) = match &stream.peer {
-            Peer::Connect(host) => {
-                let tls = stream.tls.is_wanted().then(|| Secured::client(&stream.tls, host)).transpose().map_err(failed)?;
-                (Meeting::connect(host).map_err(|error| failed(error.to_string()))?, tls)
-            }
-            Peer::Listen(address) => {
-                let tls = stream.tls.is_wanted().then(|| Secured::server(&stream.tls)).transpose().map_err(failed)?;
-                if stream.tls.ca.is_none() && !address.ip().is_loopback() {
-                    tracing::warn!("{name}: whoever reaches this address can send packets; with `ca` only who has a certificate");
-                }
-                (Meeting::listen(*address).map_err(|error| failed(error.to_string()))?, tls)
-            }
-        };
-        let come = OverIp::new(&name, meeting, tls, Arc::clone(stop));
-        let condition = come.condition();
-        let watched = Watched { name, site: stream.site.clone(), segments: stream.segments.clone() };
-        Ok(Self { watched, blocks: Box::new(come), condition, port: false })
-    }
-}
-
 /// A port that gets a mirror has no address: one that has is refused, unless that is wished.
 fn refuse_addresses(config: &Config) -> Result<(), Failure> {
     if config.allow_address == Some(true) {
@@ -323,23 +279,16 @@ fn refuse_addresses(config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// What is captured, written to a file as well if that is wished.
-fn recorded(config: &Config, name: &str, live: Returning) -> Result<Box<dyn Blocks>, Failure> {
-    let Some(path) = &config.record else { return Ok(Box::new(live)) };
-    let path = if config.interfaces.len() > 1 { Recorded::path_of(path, name) } else { path.clone() };
-    let link = live.link();
-    Ok(Box::new(Recorded::new(Box::new(live), link, &path)?))
-}
-
 /// Gives up what is no longer needed, and says what is enforced.
-fn confine(config: &Config, db: &Path, user: Option<&str>) -> Result<(), Failure> {
+fn confine(config: &Config, file: Option<&Path>, db: &Path, user: Option<&str>) -> Result<(), Failure> {
     let folder = |path: &Path| path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let socket = match &config.operating.api {
         Some(Listen::Unix(path)) => Some(folder(path)),
         _ => None,
     };
     let write: Vec<PathBuf> = [Some(folder(db)), config.record.as_deref().map(folder), socket].into_iter().flatten().collect();
-    let read: Vec<PathBuf> = config.watch.iter().map(|one| one.dir.clone()).collect();
+    // The configuration is read again when it changes, and editors put a new file in its place.
+    let read: Vec<PathBuf> = file.map(folder).into_iter().chain(config.watch.iter().map(|one| one.dir.clone())).collect();
     let confined = privileges::confine(&read, &write)?;
     tracing::info!(user = user.unwrap_or("unchanged"), landlock = confined.landlock, seccomp = confined.seccomp, "rights were given up");
     Ok(())
@@ -352,40 +301,41 @@ fn announce(config: &Config, name: &str, db: &Path) {
 }
 
 impl Shared {
-    /// How packets are read that belong to this site and these segments, or to those of all.
-    fn settings(&self, site: Option<&String>, segments: &Segments) -> Settings {
-        let standard = Settings::default();
-        let site = site.or(self.config.site.as_ref()).cloned().unwrap_or(standard.site);
-        Settings { site, segments: segments.clone(), bpf: self.config.bpf.clone(), ..Settings::default() }
-    }
-
-    fn options(&self) -> Options {
-        let workers = usize::from(self.config.workers.unwrap_or(1));
-        Options { workers, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() }
-    }
-
     /// Listens to one source until it ends, month by month.
-    fn listen(&self, Source { watched, blocks, port, .. }: Source) -> Heard {
-        let (config, name) = (&self.config, watched.name.as_str());
-        let settings = self.settings(watched.site.as_ref(), &watched.segments);
-        // It is the capture that is told to stop: the pipeline then reads to its end.
-        let options = self.options();
+    fn listen(&self, Source { name, blocks, port, .. }: Source) -> Heard {
+        let name = name.as_str();
         let months = Months::new(blocks, self.begun);
         // A port that has an address is known to send.
-        let mut mute = (port && config.allow_address != Some(true)).then(|| Mute::of(name));
+        let mut mute = (port && self.current.config().allow_address != Some(true)).then(|| Mute::of(name));
         let mut heard = Heard::default();
         let gauge = self.board.gauge(name);
         let watcher = gauge.clone().map(|gauge| -> Arc<dyn Watcher> { gauge });
+        let (mut turn, mut forgotten) = (self.current.turn(), self.forgettings.load(Ordering::Relaxed));
+        let mut plan = self.plan(name);
         loop {
-            let month = months.lock().unwrap_or_else(PoisonError::into_inner).end();
-            let identity: [&[u8]; 4] = [&self.sensor, &self.begun.to_le_bytes(), name.as_bytes(), &month.to_le_bytes()];
-            let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &settings, &identity);
+            let month = locked(&months).end();
+            let (begun, month, cuts) = (self.begun.to_le_bytes(), month.to_le_bytes(), (turn + forgotten).to_le_bytes());
+            let identity: [&[u8]; 5] = [&self.sensor, &begun, name.as_bytes(), &month, &cuts];
+            let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &plan.settings, &identity);
+            let options = Options { workers: plan.workers, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
             let mut keeper = Keeper::new(Arc::clone(&self.database)).watched_by(watcher.clone());
+            // It is the capture that is told to stop: the pipeline then reads to its end.
             let outcome = pipeline::read(&mut reader, &options, |snapshot| {
                 gauge.iter().for_each(|gauge| gauge.beat());
                 let news = keeper.tick(snapshot).map(|news| news.to_string());
                 for news in news.into_iter().chain(mute.as_mut().and_then(Mute::look)) {
                     tracing::warn!(interface = name, "{news}");
+                }
+                if self.current.turn() != turn {
+                    turn = self.current.turn();
+                    if self.plan(name) != plan {
+                        locked(&months).cut();
+                    }
+                }
+                // What is known of who was forgotten ends with this source; whoever is there still is learnt anew.
+                if self.forgettings.load(Ordering::Relaxed) != forgotten {
+                    forgotten = self.forgettings.load(Ordering::Relaxed);
+                    locked(&months).cut();
                 }
             });
             for damage in &outcome.damages {
@@ -401,20 +351,57 @@ impl Shared {
                 }
                 heard.said.join(Said::of(outcome.said));
             }
-            if !months.lock().unwrap_or_else(PoisonError::into_inner).turn() {
+            if !locked(&months).turn() {
                 gauge.iter().for_each(|gauge| gauge.end());
                 return heard;
             }
+            plan = self.replanned(name, &months, plan);
         }
+    }
+
+    /// How a port is read, as the configuration is now.
+    fn plan(&self, name: &str) -> Plan {
+        let (config, standard) = (self.current.config(), Settings::default());
+        let port = config.interfaces.iter().find(|one| one.name == name).map(|one| (&one.site, &one.segments));
+        let stream = || config.pcap_over_ip.iter().find(|one| one.name() == name).map(|one| (&one.site, &one.segments));
+        let (site, segments) = port.or_else(stream).map(|(site, segments)| (site.clone(), segments.clone())).unwrap_or_default();
+        let site = site.or_else(|| config.site.clone()).unwrap_or(standard.site);
+        let settings = Settings { site, segments, bpf: config.bpf.clone(), ..Settings::default() };
+        Plan { settings, workers: usize::from(config.workers.unwrap_or(1)) }
+    }
+
+    /// The same between two sources: where the filter changed, the capture is told.
+    fn replanned(&self, name: &str, months: &Mutex<Months>, before: Plan) -> Plan {
+        let mut plan = self.plan(name);
+        if plan.settings.bpf != before.settings.bpf
+            && let Err(error) = locked(months).filter(plan.settings.bpf.as_deref())
+        {
+            tracing::error!(interface = name, "the filter stays as it was: {error}");
+            plan.settings.bpf = before.settings.bpf;
+        }
+        plan
     }
 }
 
-/// A flag that the first SIGINT or SIGTERM sets; the second ends the program at once.
-pub(super) fn stop_at_signals() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
+/// How a port is read; what changes here needs a source of its own.
+#[derive(PartialEq)]
+struct Plan {
+    settings: Settings,
+    workers: usize,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Flags that signals set: the first SIGINT or SIGTERM one, the second ends the program at once; SIGHUP the other, where there is a
+/// configuration to be read again. Without one SIGHUP says that the terminal is gone, and ends the run as the others do.
+pub(super) fn signals(configured: bool) -> Result<(Arc<AtomicBool>, Option<Arc<AtomicBool>>), Failure> {
+    let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
-    Ok(stop)
+    signal_hook::flag::register(SIGHUP, Arc::clone(if configured { &again } else { &stop }))?;
+    Ok((stop, configured.then_some(again)))
 }

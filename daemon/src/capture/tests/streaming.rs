@@ -69,6 +69,21 @@ fn one_peer_after_the_other_is_read_and_packets_are_numbered_on() {
 }
 
 #[test]
+fn a_filter_holds_for_what_comes_over_ip_too() {
+    let (mut come, address, stop) = listening(None);
+    assert!(come.filter(Some("no filter")).is_err());
+    come.filter(Some("arp")).unwrap();
+    TcpStream::connect(address).unwrap().write_all(&capture()).unwrap();
+    TcpStream::connect(address)
+        .unwrap()
+        .write_all(&std::fs::read(format!("{}/../pcaps/arp/plant-start-up.pcap", env!("CARGO_MANIFEST_DIR"))).unwrap())
+        .unwrap();
+    let first = read(&mut come, 1);
+    assert_eq!(first[0], 1, "what passed is numbered");
+    assert!(ends(&mut come, &stop));
+}
+
+#[test]
 fn a_quiet_stream_is_alive_before_its_first_packet_and_its_end_is_told() {
     let (mut come, address, stop) = listening(None);
     let condition = come.condition();

@@ -7,6 +7,7 @@ use crate::capture::reader::{Reader, Settings, open as open_capture};
 use crate::capture::spool::{Before, Spool};
 use crate::capture::text::{grouped, shown};
 use crate::config::Config;
+use crate::feeds::Folder;
 use crate::operation::board::Gauge;
 use crate::operation::status::StatusFile;
 use crate::pipeline::keep::{Keeper, Watcher};
@@ -25,8 +26,15 @@ const REST: Duration = Duration::from_millis(100);
 pub(super) struct Watching {
     pub(super) name: String,
     pub(super) condition: Arc<Condition>,
+    folder: Folder,
     spool: Spool,
     settings: Settings,
+}
+
+/// How files of a folder are read, as the configuration is now.
+fn settings(config: &Config, folder: &Folder) -> Settings {
+    let site = folder.site.as_ref().or(config.site.as_ref()).cloned().unwrap_or(Settings::default().site);
+    Settings { site, segments: folder.segments.clone(), bpf: config.bpf.clone(), ..Settings::default() }
 }
 
 /// Opens every folder of the configuration, with what earlier runs read of it.
@@ -38,14 +46,13 @@ pub(super) fn open(config: &Config, db: &Path, store: &Store) -> Result<Vec<Watc
     // What changed after the last run wrote its status for the last time was not seen by it.
     let ended = StatusFile::read(db).ok().flatten().and_then(|status| status.as_of.parse::<jiff::Timestamp>().ok());
     let ended = ended.and_then(|ended| i64::try_from(ended.as_nanosecond()).ok());
-    let of = |folder: &crate::feeds::Folder| {
-        let site = folder.site.as_ref().or(config.site.as_ref()).cloned().unwrap_or(Settings::default().site);
-        let settings = Settings { site, segments: folder.segments.clone(), bpf: config.bpf.clone(), ..Settings::default() };
+    let of = |folder: &Folder| {
+        let settings = settings(config, folder);
         let whole = sources.iter().filter(|source| source.complete).map(|source| source.key).collect();
         let name = format!("folder {}", folder.dir.to_string_lossy());
         let spool = Spool::new(&folder.dir, &settings, Before { whole, ended });
         let spool = spool.map_err(|error| Failure::new(format!("--watch {}: {error}", shown(&folder.dir.to_string_lossy()))))?;
-        Ok(Watching { name, condition: Arc::default(), spool, settings })
+        Ok(Watching { name, condition: Arc::default(), folder: folder.clone(), spool, settings })
     };
     config.watch.iter().map(of).collect()
 }
@@ -54,14 +61,19 @@ impl Shared {
     /// Reads what comes into a folder until it is told to stop. What was begun then is read again at the next start.
     pub(super) fn watch(&self, mut watching: Watching, stop: &Arc<AtomicBool>) -> Heard {
         let gauge = self.board.gauge(&watching.name);
-        let options = Options { stop: Arc::clone(stop), ..self.options() };
+        let workers = usize::from(self.current.config().workers.unwrap_or(1));
+        let options = Options { workers, stop: Arc::clone(stop), tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
         let mut heard = Heard::default();
-        let mut looked: Option<Instant> = None;
+        let (mut looked, mut turn): (Option<Instant>, u64) = (None, self.current.turn());
         while !stop.load(Ordering::Relaxed) {
             gauge.iter().for_each(|gauge| gauge.beat());
             if looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
                 std::thread::sleep(REST);
                 continue;
+            }
+            if std::mem::replace(&mut turn, self.current.turn()) != turn {
+                watching.settings = settings(&self.current.config(), &watching.folder);
+                watching.spool.set(&watching.settings);
             }
             let look = watching.spool.look(Instant::now());
             watching.condition.is(if look.there { State::Alive } else { State::Down }, Duration::ZERO);
