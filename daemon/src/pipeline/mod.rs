@@ -8,6 +8,7 @@ pub mod stopwatch;
 mod worker;
 
 use crate::capture::block::{Block, Blocks, Damage};
+use crate::capture::mirror::Mirror;
 use crate::capture::reader::Reader;
 use dissectors::context::Tagger;
 use dissectors::engine::{Engine, Item, Segmenter};
@@ -16,7 +17,7 @@ use dissectors::packet::Packet;
 use dissectors::reassembly::Pieces;
 use dissectors::registry::Registry;
 use dissectors::tunnel::Decoder;
-use observations::{Segment, SourceSaid};
+use observations::{Segment, Shown, SourceSaid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,7 +98,7 @@ pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Sn
         while next(reader, &mut block, options, &mut damages) {
             engine.press(options.is_behind(&block));
             stage.feed(&block, &mut engine);
-            tick(&mut Snapshot { heard: &mut |counters| engine.changes(counters), reader });
+            tick(&mut Snapshot { heard: &mut |counters| engine.changes(counters), reader, shown: stage.mirror.shown() });
         }
         timed(options.stopwatch.as_deref(), Timed::Gathering, || engine.finish())
     };
@@ -108,6 +109,7 @@ pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Sn
 pub struct Snapshot<'s> {
     heard: &'s mut dyn FnMut(bool) -> SourceSaid,
     reader: &'s mut Reader,
+    shown: Shown,
 }
 
 impl Snapshot<'_> {
@@ -121,6 +123,7 @@ impl Snapshot<'_> {
         source.complete = false;
         source.limits.extend(limits);
         source.malformed = malformed;
+        source.shown = self.shown;
         said.source = source;
         said
     }
@@ -150,6 +153,7 @@ fn complete(mut said: SourceSaid, reader: &mut Reader, stage: &Stage, options: &
     source.limits.extend(stage.decoder.counters().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count)));
     source.undecoded = stage.undecoded.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     source.revisions = options.registry.rows().map(|(_, row)| (row.name.to_owned(), row.revision)).collect();
+    source.shown = stage.mirror.shown();
     source.clock = implausible(source.first_seen, source.last_seen);
     said.source = source;
     said
@@ -166,6 +170,7 @@ fn implausible(first: Option<i64>, last: Option<i64>) -> Option<String> {
 #[derive(Default)]
 struct Stage {
     decoder: Decoder,
+    mirror: Mirror,
     frames: Vec<Frame>,
     undecoded: BTreeMap<&'static str, u64>,
     stopwatch: Option<Arc<Stopwatch>>,
@@ -196,6 +201,7 @@ impl Stage {
         self.frames.resize(BATCH, Frame::EMPTY);
         for (index, (packet, frame)) in packets.iter().zip(&mut self.frames).enumerate() {
             self.decoder.decode_into(packet, frame);
+            self.mirror.see(frame, packet.time);
             if let Some(stop) = frame.stop {
                 *self.undecoded.entry(stop.name()).or_default() += 1;
             }

@@ -65,7 +65,7 @@ pub(super) fn read(
                 let _ = queue.send(Task::Read(Arc::clone(&batch)));
             }
             pool.push(batch);
-            tick(&mut Snapshot { heard: &mut |counters| ask(&queues, counters), reader });
+            tick(&mut Snapshot { heard: &mut |counters| ask(&queues, counters), reader, shown: stage.mirror.shown() });
         }
         drop(queues);
         let mut said = SourceSaid::default();
@@ -153,6 +153,7 @@ impl Stage {
         shares.iter_mut().for_each(Vec::clear);
         for (index, (packet, frame)) in block.packets().zip(frames.iter_mut()).enumerate() {
             self.decoder.decode_into(&packet, frame);
+            self.mirror.see(frame, packet.time);
             if let Some(stop) = frame.stop {
                 *self.undecoded.entry(stop.name()).or_default() += 1;
             }
