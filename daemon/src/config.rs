@@ -3,6 +3,7 @@
 
 use crate::capture::sources::segments;
 use crate::capture::{MAX_SNAPLEN, Segments};
+use crate::events::settings::Settings as Events;
 use crate::operation::settings::{self, Operating};
 use crate::written::{self, Fault, WrittenError, filled, get, number, refuse_strangers, table, tables, yes};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ const KEYS: &[&str] = &[
     "log",
     "api",
     "enrollment",
+    "events",
 ];
 const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub interfaces: Vec<Watched>,
     /// Logs, rights, metrics.
     pub operating: Operating,
+    /// What `wirecensus events` concludes, and whom it tells.
+    pub events: Events,
 }
 
 /// One port to listen on.
@@ -90,7 +94,7 @@ impl Config {
     /// # Errors
     /// If a variable says something that is not understood.
     pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WrittenError> {
-        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !["interface", "log", "api", "enrollment"].contains(key));
+        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !["interface", "log", "api", "enrollment", "events"].contains(key));
         let options = options.chain(settings::LOG_KEYS.iter().map(|key| (Some("log"), *key)));
         let mut whole = Self::default();
         for (table, key) in options.chain(settings::API_KEYS.iter().map(|key| (Some("api"), *key))) {
@@ -122,6 +126,7 @@ impl Config {
             allow_address: self.allow_address.or(other.allow_address),
             interfaces: if self.interfaces.is_empty() { other.interfaces } else { self.interfaces },
             operating: self.operating.or(other.operating),
+            events: if self.events == Events::default() { other.events } else { self.events },
         }
     }
 
@@ -152,6 +157,7 @@ fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
         allow_address: get(root, "allow_address").map(|value| yes(value, "allow_address")).transpose()?,
         interfaces: watched(&interfaces)?,
         operating: Operating::of(root)?,
+        events: Events::of(root)?,
     })
 }
 
@@ -226,9 +232,10 @@ mod tests {
         // What is commented out is read as well, so that nothing stands there which is refused.
         let whole: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).flat_map(|line| [line, "\n"]).collect();
         Config::parse("wirecensus.toml", &whole).unwrap();
-        let tables = ["interface", "log", "api", "enrollment"];
+        let tables = ["interface", "log", "api", "enrollment", "events"];
         let keys = KEYS.iter().filter(|key| !tables.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS);
-        for key in keys.chain(&["name", "site", "vlans"]) {
+        let events = crate::events::settings::KEYS.iter().filter(|key| **key != "targets").chain(crate::events::settings::TARGET_KEYS);
+        for key in keys.chain(events).chain(&["name", "site", "vlans"]) {
             assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }
     }

@@ -10,6 +10,7 @@ mod derive;
 mod devices;
 mod diff;
 mod enroll;
+mod events;
 mod explain;
 mod export;
 mod find;
@@ -64,6 +65,7 @@ enum Command {
     Suppress(suppress::Suppress),
     Status(status::Status),
     Enroll(enroll::Enroll),
+    Events(events::Events),
     Audit(audit::Audit),
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
@@ -119,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Suppress(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Enroll(command) => command.run(),
+        Command::Events(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),
