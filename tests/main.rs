@@ -10,6 +10,7 @@
 //! | `promise` | the millionth poll is watched as the first |
 //! | `cli` | what the command says and how it ends |
 //! | `daemon` | its configuration, and what it refuses |
+//! | `daemon_state` | its configuration read again, somebody forgotten, secrets handed over |
 //! | `cli_database` | databases: killed, completed, decided upon, compared |
 //! | `lab_truth` | the devices of the lab's larger plant, each found once |
 //! | `hostile` | names made to harm a terminal, a page or a spreadsheet |
@@ -17,6 +18,7 @@
 //! | `planted` | a secret in every protocol that carries one, and in nothing that comes out |
 //! | `strength` | what counts as protected, and how that changes |
 //! | `enrollment` | from a capture to a delivered proposal, with the keys of two people |
+//! | `events` | what joins a database is told once, and whom |
 //! | `units` | what comes for systemd is understood, and grants little |
 //! | `architecture` | which crate and which module may know which |
 //! | `captures`, `command`, `packets` | what the others share |
@@ -27,8 +29,10 @@ mod cli;
 mod cli_database;
 mod command;
 mod daemon;
+mod daemon_state;
 mod determinism;
 mod enrollment;
+mod events;
 mod evidence;
 mod findings;
 mod golden;

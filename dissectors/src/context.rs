@@ -14,7 +14,7 @@ use crate::frame::{Frame, Net};
 use crate::ledger::{self, Ledger};
 use crate::registry::{Registry, RowId};
 use observations::bytes::{put_bytes_value, put_field, put_key_head, put_text_value, put_value};
-use observations::{Endpoint, Field, Kind, Mac, PathStep, Span, StepKind, Subject, Value};
+use observations::{Endpoint, Field, Kind, Mac, PathStep, Span, StepKind, Subject, Transport, Value};
 use sight::{Made, Place, Run, Where, place};
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -49,6 +49,15 @@ pub struct Exchange {
     pub connection: Option<u32>,
 }
 
+/// A host whose words stand in another one's frames, or who is told something through them: RADIUS carries what a peer of EAP says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Behalf {
+    /// Of the host that is meant.
+    pub(crate) mac: Mac,
+    /// Whether these are its words; else it is who they are for.
+    pub(crate) sends: bool,
+}
+
 /// A payload in the middle of being read: its packet, its conversation and its way to the ledger.
 pub struct Context<'a> {
     pub(crate) registry: &'a Registry,
@@ -62,8 +71,11 @@ pub struct Context<'a> {
     pub(crate) segment: observations::Segment,
     pub(crate) at: At,
     pub(crate) row: RowId,
+    /// What handed on to it.
+    pub(crate) carrier: RowId,
     pub(crate) depth: u8,
     pub(crate) exchange: Exchange,
+    pub(crate) behalf: Option<Behalf>,
     pub(crate) rename: &'a mut Option<(u8, RowId)>,
     /// An inner dissector waits for what comes next.
     pub(crate) reading: bool,
@@ -107,9 +119,17 @@ impl<'a> Context<'a> {
         self.at.from_client
     }
 
-    /// The sending host: MAC and IP of the frame, no service.
+    /// The sending host: MAC and IP of the frame, no service. Where another one's frame carries its words, its MAC alone.
     #[must_use]
     pub fn sender_host(&self) -> Subject {
+        match self.behalf {
+            Some(Behalf { mac, sends: true }) => self.by_mac(mac),
+            _ => self.frame_sender(),
+        }
+    }
+
+    /// Who sent the frame, whosever words it carries.
+    fn frame_sender(&self) -> Subject {
         let mac = self.sight.frame.src_mac;
         Subject {
             segment: self.segment,
@@ -122,6 +142,9 @@ impl<'a> Context<'a> {
     /// The receiving host: MAC and IP of the frame, no service; no MAC where the frame went to a group.
     #[must_use]
     pub fn receiver_host(&self) -> Subject {
+        if let Some(Behalf { mac, sends: false }) = self.behalf {
+            return self.by_mac(mac);
+        }
         let mac = self.sight.frame.dst_mac;
         Subject {
             segment: self.segment,
@@ -188,8 +211,22 @@ impl<'a> Context<'a> {
     /// Begins an observation about a subject; the sender of the frame is its speaker. It is recorded when the builder is dropped, also
     /// on the way out of a failed parse.
     pub fn say(&mut self, about: &Subject, kind: Kind) -> Saying<'_, 'a> {
-        let (protocol, speaker) = (self.registry.name(self.row), self.sender_host());
+        let (protocol, speaker) = (self.registry.name(self.row), self.frame_sender());
         self.say_as(protocol, &speaker, about, kind)
+    }
+
+    /// Whether another dissector handed this on.
+    pub(crate) fn is_carried_by(&self, name: &str) -> bool {
+        self.depth > 0 && self.registry.name(self.carrier) == name
+    }
+
+    /// As [`Context::say`] of a proof. Where frames or datagrams carry TLS, a message may be lost unnoticed, which whoever verifies must know:
+    /// it is said in the name of what carries it (EAP, OpenVPN).
+    pub(crate) fn prove(&mut self, about: &Subject) -> Saying<'_, 'a> {
+        let carried = self.depth > 0 && self.at.transport != Transport::Tcp;
+        let name = self.registry.name(if carried { self.carrier } else { self.row });
+        let speaker = self.frame_sender();
+        self.say_as(name, &speaker, about, Kind::Proof)
     }
 
     /// As [`Context::say`], in the name of what lies below all dissectors.
@@ -241,11 +278,12 @@ impl<'a> Context<'a> {
             }
             let mut state = self.layers.take(row, registry);
             let outer = std::mem::replace(&mut self.row, row);
+            let carrier = std::mem::replace(&mut self.carrier, outer);
             *self.rename = Some((self.depth, row));
             self.depth += 1;
             let result = dissector.read(payload, state.as_deref_mut(), self);
             self.depth -= 1;
-            self.row = outer;
+            (self.row, self.carrier) = (outer, carrier);
             self.layers.put(row, state);
             self.reading |= matches!(result, Ok(crate::dissector::Next::Read));
             self.note(row, result.err());
@@ -270,10 +308,31 @@ impl<'a> Context<'a> {
         taken
     }
 
+    /// Reads what another host than the frame's says or is told: it has a conversation of its own within this one, whose states `layers`
+    /// are. Whoever sent the frame stays the speaker.
+    pub(crate) fn on_behalf<R>(&mut self, behalf: Option<Behalf>, layers: &mut Layers, read: impl FnOnce(&mut Self) -> R) -> R {
+        layers.missed = self.layers.missed;
+        std::mem::swap(self.layers, layers);
+        let outer = std::mem::replace(&mut self.behalf, behalf);
+        let result = read(self);
+        self.behalf = outer;
+        std::mem::swap(self.layers, layers);
+        result
+    }
+
     /// What the outer protocol said of the payload's exchange.
     #[must_use]
     pub const fn exchange(&self) -> Exchange {
         self.exchange
+    }
+
+    /// The answer to this datagram comes from a port that is not known yet, to the port that asked: there the row that is reading takes what
+    /// [`crate::dissector::Dissector::follows`] says is its.
+    pub fn expect_answer(&mut self) {
+        let now = self.time();
+        if self.scratch.expected.answer_to(self.sight.frame, self.segment, self.row, now) {
+            self.troubles.limit("answers waited for from ports of their own");
+        }
     }
 
     /// Counts an operation that no glance can see, as it is masked, encoded or one of several in a PDU: an index into the operations of
@@ -307,6 +366,10 @@ impl<'a> Context<'a> {
         at_once: bool,
         read: impl FnOnce(&mut Self) -> Result<(), DissectError>,
     ) -> Result<(), DissectError> {
+        // Words are remembered by the frame's sender, who may carry the same ones for others.
+        if self.behalf.is_some() {
+            return read(self);
+        }
         let (sender, frame) = (self.sender(), self.sight.frame);
         let service = sender.endpoint.map(|endpoint| endpoint.port);
         let whose = (self.row, self.segment, frame.src, frame.src_mac, frame.net == Net::V4, service, self.at.from_client);

@@ -203,6 +203,11 @@ pub trait Dissector: Sync {
     /// most [`crate::engine::GATE_BYTES`] bytes; for streams possibly with the middle of one.
     fn gate(&self, head: &[u8], at: &At) -> Gate;
 
+    /// Whether a datagram from a port that nobody asked is the answer that [`Context::expect_answer`] announced, by structure.
+    fn follows(&self, _head: &[u8]) -> bool {
+        false
+    }
+
     /// Which side sends these bytes, if their structure tells.
     fn side(&self, _head: &[u8]) -> Side {
         Side::Unknown
@@ -237,6 +242,8 @@ pub trait Registered: Sync {
     fn row(&self) -> &'static Row;
     /// See [`Dissector::gate`].
     fn gate(&self, head: &[u8], at: &At) -> Gate;
+    /// See [`Dissector::follows`].
+    fn follows(&self, head: &[u8]) -> bool;
     /// See [`Dissector::side`].
     fn side(&self, head: &[u8]) -> Side;
     /// See [`Dissector::frame_in`].
@@ -261,6 +268,10 @@ impl<D: Dissector> Registered for D {
 
     fn gate(&self, head: &[u8], at: &At) -> Gate {
         Dissector::gate(self, head, at)
+    }
+
+    fn follows(&self, head: &[u8]) -> bool {
+        Dissector::follows(self, head)
     }
 
     fn side(&self, head: &[u8]) -> Side {

@@ -15,7 +15,7 @@ use crate::context::{Layers, Scratch, Tagger, Troubles};
 use crate::copies::COPY_NS_MAX;
 #[cfg(test)]
 use crate::dissector::Registered;
-use crate::dissector::{At, Gate};
+use crate::dissector::{At, Gate, Side};
 use crate::flow::{FLOWS_MAX, Flow, Key, Mode, Table};
 use crate::frame::Frame;
 use crate::ledger::Ledger;
@@ -380,6 +380,15 @@ impl Engine {
             *tries
         };
         let head = payload.get(..GATE_BYTES).unwrap_or(payload);
+        let follows = |row| crate::expected::follows(sheet.registry.get(row), head);
+        if sheet.at.transport == Transport::Udp
+            && let Some(row) = self.scratch.expected.take(sheet.frame, sheet.segment, sheet.stamp.time, follows)
+        {
+            let flow = self.flows.get(at)?;
+            (flow.dissector, flow.mode) = (Some(row), Mode::Reading);
+            flow.learn_client(direction, Side::Server, 0);
+            return Some(row);
+        }
         sheet.registry.candidates(head, &sheet.at, &mut self.candidates);
         let most = if self.candidates.is_empty() { TRIES_MAX } else { TRIES_BOUND_MAX };
         for &row in &self.candidates {

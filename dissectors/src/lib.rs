@@ -42,6 +42,7 @@ pub mod dissectors;
 mod dn;
 mod dns_message;
 pub mod engine;
+mod expected;
 mod flow;
 pub mod fragment;
 pub mod frame;

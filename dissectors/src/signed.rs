@@ -3,7 +3,7 @@
 //! Spec: RFC 8446 §4.2.3 and RFC 5246 §7.4.1.4.1 (numbers of schemes), RFC 4346 §7.3.4 (MD5 and SHA-1 together), RFC 8032 (Ed25519).
 
 use crate::context::{Context, Saying};
-use observations::{Field, Kind, Span, Subject, Value};
+use observations::{Field, Span, Subject, Value};
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 /// RSA over MD5 and SHA-1, one after the other; what TLS 1.0 and 1.1 do without naming it. Other keys take the SHA-1 alone.
@@ -101,7 +101,7 @@ impl Proof<'_> {
         cx.stitched(&certificate.bytes, &certificate.parts, "connection", |certificate, cx| {
             cx.stitched(&signed.bytes, &signed.parts, "connection", |signed, cx| {
                 let saying = cx
-                    .say(about, Kind::Proof)
+                    .prove(about)
                     .decoded(Field::CertificateSha256, &Value::Bytes(Sha256::digest(certificate).to_vec()), certificate, "sha256")
                     .implied(Field::CertificateRole, &Value::Text(self.role.into()))
                     .maybe(Some(self.scheme).filter(|scheme| *scheme != MD5_SHA1), |saying, scheme| {

@@ -92,6 +92,9 @@ impl View<'_> {
     }
 }
 
+/// What tells of proofs that streams carry, in which a gap is noticed; others are told by what carries datagrams or frames.
+const OVER_STREAMS: &[&str] = &["tls", "opcua"];
+
 /// Of a proof, under the key that it is for.
 fn verdict(key: &[u8], said: &Statement<'_>) -> Verdict {
     let Some(signature) = bytes(said, Field::Signature) else { return Verdict::NotChecked("there is no signature") };
@@ -105,8 +108,8 @@ fn verdict(key: &[u8], said: &Statement<'_>) -> Verdict {
         None => Some(Family::OfKey),
     };
     match verify(key, family, signed, signature) {
-        // Datagrams are lost unnoticed, a hello among them: the signature may be the answer to another one.
-        Verdict::Bad if said.protocol == "dtls" => Verdict::NotChecked("a datagram may be missing"),
+        // Datagrams and frames are lost unnoticed, a hello among them: the signature may be the answer to another one.
+        Verdict::Bad if !OVER_STREAMS.contains(&said.protocol) => Verdict::NotChecked("a datagram may be missing"),
         verdict => verdict,
     }
 }
@@ -133,7 +136,8 @@ mod tests {
             ];
             verdict(key, &Statement { protocol, fields, ..Statement::default() })
         };
-        assert_eq!((of("tls", good), of("dtls", good)), (Verdict::Good, Verdict::Good));
-        assert_eq!((of("tls", &[]), of("dtls", &[])), (Verdict::Bad, Verdict::NotChecked("a datagram may be missing")));
+        assert_eq!((of("tls", good), of("dtls", good), of("eap", good)), (Verdict::Good, Verdict::Good, Verdict::Good));
+        let missing = || Verdict::NotChecked("a datagram may be missing");
+        assert_eq!((of("tls", &[]), of("dtls", &[]), of("eap", &[])), (Verdict::Bad, missing(), missing()));
     }
 }

@@ -112,7 +112,12 @@ SERVICES |= {
     "ntp": ("srv", "chronyd -d -x -u root -f @CONF@/chrony.conf"),
     "syslog": ("srv", "rsyslogd -n -f @CONF@/rsyslog.conf -i /run/rsyslogd.pid"),
     "radius": ("srv", bash("rm -rf @CONF@/raddb; cp -a /etc/freeradius/3.0 @CONF@/raddb; cp @CONF@/radius-clients.conf @CONF@/raddb/clients.conf; "
-                           "cp @CONF@/radius-users @CONF@/raddb/mods-config/files/authorize; chmod -R a+rX @CONF@/raddb; "
+                           "cp @CONF@/radius-users @CONF@/raddb/mods-config/files/authorize; "
+                           "cp @CERTS@/historian.key @CERTS@/historian-chain.crt @CERTS@/root.crt @CONF@/raddb/certs; "
+                           "sed -i -e \"s|private_key_file = .*|private_key_file = @CONF@/raddb/certs/historian.key|\" "
+                           "-e \"s|certificate_file = /etc.*|certificate_file = @CONF@/raddb/certs/historian-chain.crt|\" "
+                           "-e \"s|ca_file = .*|ca_file = @CONF@/raddb/certs/root.crt|\" @CONF@/raddb/mods-available/eap; "
+                           "chmod -R a+rX @CONF@/raddb; "
                            "mkdir -p /run/freeradius; chmod 777 /run/freeradius; exec freeradius -f -X -d @CONF@/raddb")),
     "eapol-md5": ("switch", "hostapd @CONF@/hostapd-md5.conf"),
     "eapol-tls": ("switch", "hostapd @CONF@/hostapd-tls.conf"),
@@ -382,6 +387,12 @@ SCENARIOS = {
                          "echo \"User-Name=meter21,User-Password=wrong,Calling-Station-Id=24-0A-C4-0A-00-21,NAS-Identifier=sw-cell3\" | radclient -t 3 -r 1 10.77.0.20:1812 auth LABSECRET-radius; "
                          "echo \"User-Name=meter21,Acct-Status-Type=Start,Acct-Session-Id=a1,Framed-IP-Address=10.77.0.21,Calling-Station-Id=24-0A-C4-0A-00-21,NAS-Identifier=sw-cell3\" | radclient -t 2 -r 1 10.77.0.20:1813 acct LABSECRET-radius; true")],
         "outputs": [("radius/access-and-accounting.pcap", "radius", "radius.Calling_Station_Id")],
+    },
+    "radius-eap": {
+        "services": ["radius"], "settle": 5,
+        "steps": [("hmi", "ping -c 1 10.77.0.20"),
+                  ("sw", "eapol_test -c @CONF@/wpa-tls.conf -a 10.77.0.20 -s LABSECRET-radius -M 00:0c:29:0a:00:05 -N 32:s:sw-cell3 -t 8; true")],
+        "outputs": [("radius/eap-tls.pcap", "ip || arp", "eap.type")],
     },
     "eapol": {
         "services": ["eapol-md5", "eapol-tls"], "settle": 2,

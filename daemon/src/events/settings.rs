@@ -108,7 +108,7 @@ impl Settings {
         settings.sensor = get(table, "sensor").map(|value| filled(value, "sensor")).transpose()?;
         if let Some(value) = get(table, "targets") {
             let targets = section(value, "events.targets")?;
-            for (name, value) in targets.iter() {
+            for (name, value) in targets {
                 settings.targets.insert(name.get_ref().to_string(), receiver(value, name.get_ref())?);
             }
             if settings.targets.len() > TARGETS_MAX {

@@ -4,9 +4,10 @@ use super::compare::{Rules, compare};
 use super::event::Event;
 use super::kind::{Kind, Severity};
 use super::known::{Known, Whole};
-use super::mirror::{self, HOLD, HOLD_SENSOR, HOLD_WELL, Scope, Watch};
+use super::mirror::{self, HOLD, HOLD_SENSOR, HOLD_WELL, Heard, Scope, Watch};
 use crate::config::Config;
-use crate::operation::status::{Commits, Port, Status};
+use crate::operation::board::Board;
+use crate::operation::status::Status;
 use inventory::Document;
 use inventory::document::{AttributeRecord, Binding, Conversation, Device, Evidence, Finding, Party, Producer, Rival};
 
@@ -355,32 +356,27 @@ fn few_operations_are_chance() {
     assert!(poll(known, &mut total, 2, 60, &minute()).1.is_empty());
 }
 
+fn told(ports: &[(&str, Option<u64>)]) -> mirror::Told {
+    of(status(ports))
+}
+
+fn of(status: Status) -> mirror::Told {
+    Some(Heard { status, states: std::collections::BTreeMap::new() })
+}
+
 fn status(ports: &[(&str, Option<u64>)]) -> Status {
-    let port = |(name, last): &(&str, Option<u64>)| -> Port {
-        let text = serde_json::json!({ "name": name, "listening": true, "packets": 1, "bytes": 1, "dropped": 0, "conversations": 0,
-            "last_packet_seconds": last, "malformed": {}, "limits": {} });
-        serde_json::from_value(text).unwrap()
-    };
-    Status {
-        running: true,
-        version: String::new(),
-        pid: 1,
-        begun: String::new(),
-        as_of: String::new(),
-        seconds: 100,
-        db: String::new(),
-        ready: true,
-        reasons: Vec::new(),
-        ports: ports.iter().map(port).collect(),
-        commits: Commits::default(),
-        memory_bytes: None,
+    let names: Vec<String> = ports.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut status = Status { running: true, seconds: 100, ..Board::new("w.db", &names).status() };
+    for (port, (_, last)) in status.ports.iter_mut().zip(ports) {
+        (port.listening, port.last_packet_seconds) = (true, *last);
     }
+    status
 }
 
 #[test]
 fn a_dead_mirror_is_told_within_a_minute_and_its_recovery_too() {
     let (mut whole, config) = (Whole::default(), Config::default());
-    let (dead, alive) = (mirror::wrong(&Some(status(&[("m0", Some(46))]))), mirror::wrong(&Some(status(&[("m0", Some(1))]))));
+    let (dead, alive) = (mirror::wrong(&told(&[("m0", Some(46))])), mirror::wrong(&told(&[("m0", Some(1))])));
     assert!(alive.is_empty() && dead.contains_key("m0"));
     let mut told = Vec::new();
     // It died at 1000; the sensor's figure passes 45 s at 1046; it is looked at every five seconds.
@@ -399,12 +395,20 @@ fn a_dead_mirror_is_told_within_a_minute_and_its_recovery_too() {
 }
 
 #[test]
+fn a_port_that_says_of_itself_that_it_is_half_dead_is_believed() {
+    for (state, words) in [("silent", Some("nothing")), ("one-way", Some("one direction")), ("down", Some("down")), ("alive", None), ("new", None)] {
+        let heard = Heard { status: status(&[("m0", Some(1))]), states: [("m0".to_owned(), state.to_owned())].into() };
+        let wrong = mirror::wrong(&Some(heard));
+        assert_eq!(wrong.get("m0").map(|what| what.contains(words.unwrap_or("-"))), words.map(|_| true), "{state}");
+    }
+}
+
+#[test]
 fn a_sensor_that_is_restarted_is_no_event_and_one_that_stays_away_is() {
     let (mut whole, config) = (Whole::default(), Config::default());
-    let away = mirror::wrong(&Some(status(&[("m0", Some(1))]).stopped()));
-    let back = mirror::wrong(&Some(status(&[("m0", None)])));
-    let _ = &back;
-    let starting = mirror::wrong(&Some(Status { seconds: 3, ..status(&[("m0", None)]) }));
+    let away = mirror::wrong(&of(status(&[("m0", Some(1))]).stopped()));
+    let back = mirror::wrong(&told(&[("m0", None)]));
+    let starting = mirror::wrong(&of(Status { seconds: 3, ..status(&[("m0", None)]) }));
     assert!(starting.is_empty(), "it has only begun");
     assert!(back.contains_key("m0"), "it never heard anything");
     assert!(mirror::step(&mut whole, &away, 100, &config).0.is_empty());
@@ -443,8 +447,8 @@ fn a_port_blinds_its_site_but_for_segments_that_only_others_watch() {
     let text =
         "site = \"north\"\n[[interface]]\nname = \"m0\"\n[[interface]]\nname = \"m1\"\n[[interface.segment]]\nname = \"cell 1\"\nvlans = [10]\n";
     let config = Config::parse("w.toml", text).unwrap();
-    let wrong = mirror::wrong(&Some(status(&[("m0", Some(99)), ("m1", Some(1))])));
-    let told = Some(status(&[("m0", Some(99)), ("m1", Some(1))]));
+    let told = told(&[("m0", Some(99)), ("m1", Some(1))]);
+    let wrong = mirror::wrong(&told);
     assert!(!mirror::is_deaf(&told, &wrong));
     let blind = mirror::step(&mut Whole::default(), &wrong, HOLD, &config).1;
     let watch = Watch { blind, ..minute() };

@@ -78,6 +78,8 @@ pub(crate) struct Scratch {
     pub(super) prints: crate::ja::Known,
     /// Operations that reading revealed, with how often, until the engine has counted them.
     pub(crate) operations: Vec<((RowId, u16), u64)>,
+    /// Answers that were announced.
+    pub(crate) expected: crate::expected::Expected,
 }
 
 impl Scratch {

@@ -270,5 +270,7 @@ pub(super) fn context<'a>(
         rename,
         reading: false,
         timely: false,
+        behalf: None,
+        carrier: row,
     }
 }

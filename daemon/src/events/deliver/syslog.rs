@@ -6,6 +6,7 @@
 use super::NotTaken;
 use crate::events::event::{Message, Profile};
 use crate::events::settings::Receiver;
+use enrollment::credential;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -205,22 +206,22 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     if found.is_empty() { Err(format!("{} holds no certificate in PEM", file.display())) } else { Ok(found) }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, String> {
+fn read(named: &Path) -> Result<Vec<u8>, String> {
+    let file = credential::path(named)?;
     let problem = |error: std::io::Error| format!("{} cannot be read: {error}", file.display());
-    if std::fs::metadata(file).map_err(problem)?.len() > FILE_MAX {
+    if std::fs::metadata(&file).map_err(problem)?.len() > FILE_MAX {
         return Err(format!("{} is longer than {FILE_MAX} bytes: is it the right file?", file.display()));
     }
-    std::fs::read(file).map_err(problem)
+    std::fs::read(&file).map_err(problem)
 }
 
-/// A file with a key: refused where everybody may read it.
-fn private(file: &Path) -> Result<Vec<u8>, String> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode());
-    if mode & 0o007 != 0 {
-        return Err(format!("{} may be read by everybody: chmod 600, and replace what is in it", file.display()));
+/// A file with a key: refused where others may read it.
+fn private(named: &Path) -> Result<Vec<u8>, String> {
+    let file = credential::path(named)?;
+    if let Some(mode) = std::fs::metadata(&file).ok().and_then(|metadata| credential::open_to_others(&metadata)) {
+        return Err(format!("{} has mode {mode:04o}: others may read it; chmod 600, and replace what is in it", file.display()));
     }
-    read(file)
+    read(named)
 }
 
 /// What went wrong, without what was sent.

@@ -174,8 +174,11 @@ fn request(stream: &TcpStream) -> (String, Vec<u8>) {
     (head, body)
 }
 
+/// Heads and bodies of requests.
+type Requests = Vec<(String, Vec<u8>)>;
+
 /// A receiver that answers so, one request after the other.
-fn hook(answers: &'static [&'static str]) -> (String, thread::JoinHandle<Vec<(String, Vec<u8>)>>) {
+fn hook(answers: &'static [&'static str]) -> (String, thread::JoinHandle<Requests>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/hook", listener.local_addr().unwrap());
     let server = thread::spawn(move || {

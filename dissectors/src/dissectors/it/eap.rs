@@ -4,7 +4,7 @@
 //! Tells us: methods offered, used and refused; machines by their identity; certificates where TLS is before 1.3.
 //! Does not tell: users, who are personal; what goes on within a tunnel.
 
-use crate::context::Context;
+use crate::context::{Behalf, Context, Layers};
 use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Next, Row, Side};
 use crate::login;
 use observations::{Field, Kind, Mac, Span, Subject, Transport};
@@ -56,7 +56,7 @@ impl Dissector for Eap {
 
     const ROW: Row = Row {
         name: "eap",
-        revision: 1,
+        revision: 2,
         spec: "RFC 3748, RFC 5216",
         tells: "methods of log-ins at a network, certificates",
         bindings: &[Binding::Under("eapol", 0), Binding::Under("radius", 79)],
@@ -88,7 +88,7 @@ impl Dissector for Eap {
     }
 
     fn read(&self, pdu: &[u8], peers: &mut Peers, cx: &mut Context<'_>) -> Result<Next, DissectError> {
-        let Some((&[code, _, high, low], rest)) = pdu.split_first_chunk::<HEADER>() else {
+        let Some((&[code, id, high, low], rest)) = pdu.split_first_chunk::<HEADER>() else {
             return Err(DissectError::Truncated { needed: HEADER });
         };
         let length = usize::from(u16::from_be_bytes([high, low])).saturating_sub(HEADER);
@@ -97,6 +97,7 @@ impl Dissector for Eap {
         let exchange = cx.exchange().transaction;
         let mut peer = peers.take(exchange);
         match (code, body.split_first()) {
+            (REQUEST | RESPONSE, Some((kind, _))) if *kind != IDENTITY && peer.repeats(code == RESPONSE, id) => {}
             (REQUEST | RESPONSE, Some((kind, data))) => peer.method(code == RESPONSE, *kind, data, body, &ends, cx),
             (SUCCESS | FAILURE, _) => peer.decided(code == SUCCESS, &ends, cx),
             _ => {}
@@ -154,6 +155,10 @@ impl Peers {
 struct Peer {
     method: Option<u8>,
     fragments: [Fragments; 2],
+    /// States of the protocols within the method: through one access server many log in at a time.
+    layers: Layers,
+    /// Identifiers of the last request and the last response.
+    last: [Option<u8>; 2],
 }
 
 #[derive(Default)]
@@ -167,10 +172,20 @@ impl Peer {
         self.method.is_some()
     }
 
+    /// RFC 3748 §4.1: what is sent again keeps its identifier, a new request has another.
+    fn repeats(&mut self, response: bool, id: u8) -> bool {
+        let [of_requests, of_responses] = &mut self.last;
+        (if response { of_responses } else { of_requests }).replace(id) == Some(id)
+    }
+
     /// RFC 3748 §5: a method is offered by a request and taken, or declined, by a response.
     fn method(&mut self, response: bool, kind: u8, data: &[u8], body: &[u8], ends: &Ends, cx: &mut Context<'_>) {
         match kind {
-            IDENTITY if response => identified(data, ends, cx),
+            // Here a log-in begins.
+            IDENTITY if response => {
+                *self = Self::default();
+                identified(data, ends, cx);
+            }
             NAK if response => declined(data, ends, cx),
             IDENTITY | NOTIFICATION | NAK => {}
             _ => {
@@ -201,19 +216,23 @@ impl Peer {
     fn tls(&mut self, response: bool, data: &[u8], cx: &mut Context<'_>) {
         let Some((flags, rest)) = data.split_first() else { return };
         let records = if flags & LENGTH_INCLUDED == 0 { rest } else { rest.get(4..).unwrap_or_default() };
-        // Within RADIUS the frame of a response is the server's client, and not the peer: its certificate would be taken for another's.
-        let another_s = response && cx.at().transport == Transport::Udp;
+        // Within RADIUS the frame of a response is the access server's: where the peer is not named, its certificate would be taken for that.
+        let relayed = cx.at().transport == Transport::Udp;
+        let behalf = peer_of(cx.exchange().transaction).filter(|_| relayed).map(|mac| Behalf { mac, sends: response });
+        let another_s = response && relayed && behalf.is_none();
         let [of_server, of_peer] = &mut self.fragments;
         let fragments = if response { of_peer } else { of_server };
         if records.is_empty() || another_s || !fragments.push(records, cx) || flags & MORE_FRAGMENTS != 0 {
             return;
         }
         let Fragments { bytes, parts } = std::mem::take(fragments);
-        if parts.len() == 1 {
-            cx.beside(TLS, 0, records);
-        } else {
-            cx.stitched(&bytes, &parts, "eap-fragments", |bytes, cx| cx.beside(TLS, 0, bytes));
-        }
+        cx.on_behalf(behalf, &mut self.layers, |cx| {
+            if parts.len() == 1 {
+                cx.beside(TLS, 0, records)
+            } else {
+                cx.stitched(&bytes, &parts, "eap-fragments", |bytes, cx| cx.beside(TLS, 0, bytes))
+            }
+        });
     }
 }
 
@@ -306,11 +325,12 @@ mod tests {
     fn tls_in_fragments_is_put_together() {
         let hello = [&[22, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3][..], &[9; 32], &[0, 0xc0, 0x2f, 0]].concat();
         let (first, second) = hello.split_at(20);
-        let said = read(&[
-            frame(1, &eap(1, &[&[13, 0xc0, 0, 0, 0, 47][..], first].concat())),
-            frame(2, &eap(2, &[13, 0])),
-            frame(1, &eap(1, &[&[13, 0][..], second].concat())),
-        ]);
+        let next = |id, mut message: Vec<u8>| {
+            message[1] = id;
+            message
+        };
+        let begun = frame(1, &next(1, eap(1, &[&[13, 0xc0, 0, 0, 0, 47][..], first].concat())));
+        let said = read(&[begun.clone(), begun, frame(2, &next(1, eap(2, &[13, 0]))), frame(1, &next(2, eap(1, &[&[13, 0][..], second].concat())))]);
         assert_eq!(field(&said, Kind::Security, Field::TlsCipherSuite), ["49199"]);
         let told = said.iter().find(|said| said.get(Field::TlsCipherSuite).is_some()).unwrap();
         assert_eq!(told.fields_first[0].derivation.as_deref(), Some("eap-fragments"));

@@ -15,6 +15,8 @@ const PORT: u16 = 69;
 /// RFC 1350 §5.
 const RRQ: u16 = 1;
 const WRQ: u16 = 2;
+const DATA: u16 = 3;
+const ACK: u16 = 4;
 const ERROR: u16 = 5;
 const OACK: u16 = 6;
 /// Names are paths; requests have one packet.
@@ -27,12 +29,13 @@ impl Dissector for Tftp {
 
     const ROW: Row = Row {
         name: "tftp",
-        revision: 1,
+        revision: 2,
         spec: "RFC 1350, RFC 2347",
         tells: "files that are fetched and left without a log-in",
         bindings: &[Binding::Udp(PORT)],
         shapes: &[
-            // The answer comes from a port of its own; a block of data has too little that shows whose it is, agreed options have.
+            // The answer comes from a port of its own: it is waited for. Where the question was not seen, a block of data has too little that
+            // shows whose it is, agreed options have.
             Shape { over: Transport::Udp, bytes: &[(0, 0xff, 0), (1, 0xff, 6), (2, 0x40, 0x40), (3, 0x40, 0x40), (4, 0x40, 0x40)], min: 8, max: 512 },
         ],
         operations: OPERATIONS,
@@ -49,6 +52,10 @@ impl Dissector for Tftp {
         if ours { Gate::Mine } else { Gate::NotMine }
     }
 
+    fn follows(&self, head: &[u8]) -> bool {
+        is_first(head) || matches!(opcode(head), Some((ERROR, [0, 0..=8, .., 0]))) || matches!(opcode(head), Some((OACK, rest)) if is_options(rest))
+    }
+
     fn side(&self, head: &[u8]) -> Side {
         match opcode(head) {
             Some((RRQ | WRQ, _)) => Side::Client,
@@ -61,6 +68,7 @@ impl Dissector for Tftp {
         match opcode(head) {
             Some((code @ (RRQ | WRQ), _)) => Glance { operation: Some(code - 1), ..Glance::READ },
             Some((OACK, _)) => Glance { look: Look::Once(0), ..Glance::SKIP },
+            Some((DATA | ACK, _)) if is_first(head) => Glance { look: Look::Once(1), ..Glance::SKIP },
             _ => Glance::SKIP,
         }
     }
@@ -70,6 +78,7 @@ impl Dissector for Tftp {
             Some((RRQ | WRQ, rest)) => {
                 let (name, _) = request(rest).ok_or(DissectError::Malformed { rule: "request", offset: 2 })?;
                 let client = cx.sender_host();
+                cx.expect_answer();
                 cx.say(&client, Kind::Request).text(Field::FileName, name.get(..NAME_MAX).unwrap_or(name));
                 if let Some(mac) = telephone(name) {
                     cx.say(&client, Kind::Identity).decoded(Field::MacAddress, &observations::Value::Mac(mac.0), mac.1, "mac-text");
@@ -77,10 +86,16 @@ impl Dissector for Tftp {
             }
             // Somebody gives, or agrees to, what was asked for without a log-in.
             Some((OACK, _)) => given(cx),
+            Some((DATA | ACK, _)) if cx.from_client() == Some(false) && is_first(pdu) => given(cx),
             _ => {}
         }
         Ok(Next::Watch)
     }
+}
+
+/// RFC 1350 §2 and §4: what is read begins with block 1, what is written is agreed to by acknowledging block 0.
+fn is_first(head: &[u8]) -> bool {
+    matches!(opcode(head), Some((DATA, [0, 1, ..]) | (ACK, [0, 0])))
 }
 
 fn given(cx: &mut Context<'_>) {
@@ -146,6 +161,19 @@ mod tests {
         assert_eq!(outcomes(&payload(&Tftp, Transport::Udp, 40000, 50000, b"\0\x06tsize\x002048\0")), ["none accepted"]);
         let said = conversation(&Tftp, Transport::Udp, &[(50000, 69, b"\0\x01x\0octet\0"), (69, 50000, b"\0\x05\0\x01not found\0")]);
         assert!(outcomes(&said).is_empty());
+    }
+
+    #[test]
+    fn an_answer_from_another_port_is_known_by_the_question() {
+        let block = [&[0, 3, 0, 1][..], &[7; 512]].concat();
+        let read = |answer: &[u8]| outcomes(&conversation(&Tftp, Transport::Udp, &[(50000, 69, b"\0\x01x\0octet\0"), (40000, 50000, answer)]));
+        assert_eq!(read(&block), ["none accepted"]);
+        assert_eq!(read(&[0, 4, 0, 0]), ["none accepted"]);
+        for other in [&b"\0\x05\0\x01not found\0"[..], &[0, 3, 0, 2, 7], &[0, 4, 0, 1], b"hello"] {
+            assert!(read(other).is_empty(), "{other:?}");
+        }
+        let elsewhere = conversation(&Tftp, Transport::Udp, &[(50000, 69, b"\0\x01x\0octet\0"), (40000, 50001, &block)]);
+        assert!(outcomes(&elsewhere).is_empty());
     }
 
     #[test]

@@ -230,7 +230,8 @@ impl State {
         let read = self.read(kind, body, whole, &mut decision, cx);
         if whole {
             // Over datagrams (EAP) a message may come twice or be missed.
-            let ordered = cx.at().transport == Transport::Tcp;
+            // EAP takes turns, and what it repeats is known by its identifier (RFC 3748 §4.1).
+            let ordered = cx.at().transport == Transport::Tcp || cx.is_carried_by("eap");
             self.signed.message(proof::Message { kind, head, body }, decision, ordered, cx);
         } else {
             self.signed.forget();
