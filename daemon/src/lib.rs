@@ -10,6 +10,7 @@
 //! | [`events`] | what happened since the last look, and whom it is told |
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | `wirecensus.toml` |
+//! | [`feeds`] | what the daemon reads beside interfaces |
 //! | [`written`] | TOML files that people write: what is wrong in one |
 //! | [`operation`] | what keeps a daemon trustworthy for weeks: logs, figures, rights given up |
 //! | [`api`] | metrics and health over HTTP |
@@ -23,6 +24,7 @@ pub mod clock;
 pub mod config;
 pub mod events;
 pub mod export;
+pub mod feeds;
 pub mod operation;
 pub mod pipeline;
 pub mod policy;

@@ -3,11 +3,10 @@
 use super::event::Event;
 use super::kind::Kind;
 use super::known::{Trouble, Whole};
+use crate::capture::condition::State;
 use crate::config::Config;
-use crate::operation::status::{Status, StatusError, StatusFile, path_of};
-use serde_json::Value;
+use crate::operation::status::Status;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// A port that hears nothing for so long is dead: switches alone speak every two seconds (IEEE 802.1D, Hello Time), and the sensor
 /// itself tells it after as long.
@@ -59,39 +58,16 @@ impl Watch {
     }
 }
 
-/// What the sensor says of itself.
-#[derive(Clone, Debug)]
-pub struct Heard {
-    /// Its figures.
-    pub status: Status,
-    /// How it finds its ports: `alive`, `silent`, `one-way`, `down`. A sensor that is older than this program does not say.
-    pub states: BTreeMap<String, String>,
-}
-
-/// None where no sensor ever ran on the database.
-pub type Told = Option<Heard>;
-
-/// Reads what the sensor of a database says of itself.
-///
-/// # Errors
-/// If it is there and cannot be read.
-pub fn read(db: &Path) -> Result<Told, StatusError> {
-    let Some(status) = StatusFile::read(db)? else { return Ok(None) };
-    // Rewritten each second: what is half written says nothing of states this time, and the next look does.
-    let text = std::fs::read(path_of(db)).unwrap_or_default();
-    let value: Value = serde_json::from_slice(&text).unwrap_or_default();
-    let ports = value["ports"].as_array().map_or(&[][..], Vec::as_slice);
-    let state = |port: &Value| Some((port["name"].as_str()?.to_owned(), port["state"].as_str()?.to_owned()));
-    Ok(Some(Heard { status, states: ports.iter().filter_map(state).collect() }))
-}
+/// What the sensor says of itself; none where no sensor ever ran on the database.
+pub type Told = Option<Status>;
 
 /// What a port's state means, if it is none to rely on.
-fn trouble(state: &str) -> Option<&'static str> {
+const fn trouble(state: State) -> Option<&'static str> {
     match state {
-        "silent" => Some("it hears nothing"),
-        "one-way" => Some("it hears one direction only"),
-        "down" => Some("it is down, or away"),
-        _ => None,
+        State::Alive => None,
+        State::Silent => Some("it hears nothing"),
+        State::OneWay => Some("it hears one direction only"),
+        State::Down => Some("it is down, or away"),
     }
 }
 
@@ -99,7 +75,7 @@ fn trouble(state: &str) -> Option<&'static str> {
 #[must_use]
 pub fn wrong(told: &Told) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
-    let Some(Heard { status, states }) = told else { return all };
+    let Some(status) = told else { return all };
     if !status.running {
         all.insert(SENSOR.to_owned(), "no sensor runs on this database".to_owned());
         return all;
@@ -109,7 +85,7 @@ pub fn wrong(told: &Told) -> BTreeMap<String, String> {
             Some(seconds) => (seconds > LAST_PACKET_MAX).then(|| format!("the last packet came {seconds} s ago")),
             None => (status.seconds > LAST_PACKET_MAX).then(|| "no packet ever came".to_owned()),
         };
-        let said = states.get(&port.name).and_then(|state| trouble(state)).map(str::to_owned);
+        let said = trouble(port.state).map(str::to_owned);
         let what = if port.listening { dead.or(said) } else { Some("it is no longer listened to".to_owned()) };
         all.extend(what.map(|what| (port.name.clone(), what)));
     }
@@ -119,7 +95,7 @@ pub fn wrong(told: &Told) -> BTreeMap<String, String> {
 /// Whether no port hears anything.
 #[must_use]
 pub fn is_deaf(told: &Told, wrong: &BTreeMap<String, String>) -> bool {
-    wrong.contains_key(SENSOR) || told.as_ref().is_some_and(|heard| !heard.status.ports.is_empty() && wrong.len() >= heard.status.ports.len())
+    wrong.contains_key(SENSOR) || told.as_ref().is_some_and(|status| !status.ports.is_empty() && wrong.len() >= status.ports.len())
 }
 
 /// Goes on from what was wrong: events for what begins and ends, and the ports that count as blind.

@@ -4,7 +4,8 @@ use super::compare::{Rules, compare};
 use super::event::Event;
 use super::kind::{Kind, Severity};
 use super::known::{Known, Whole};
-use super::mirror::{self, HOLD, HOLD_SENSOR, HOLD_WELL, Heard, Scope, Watch};
+use super::mirror::{self, HOLD, HOLD_SENSOR, HOLD_WELL, Scope, Watch};
+use crate::capture::condition::State;
 use crate::config::Config;
 use crate::operation::board::Board;
 use crate::operation::status::Status;
@@ -361,7 +362,7 @@ fn told(ports: &[(&str, Option<u64>)]) -> mirror::Told {
 }
 
 fn of(status: Status) -> mirror::Told {
-    Some(Heard { status, states: std::collections::BTreeMap::new() })
+    Some(status)
 }
 
 fn status(ports: &[(&str, Option<u64>)]) -> Status {
@@ -396,10 +397,12 @@ fn a_dead_mirror_is_told_within_a_minute_and_its_recovery_too() {
 
 #[test]
 fn a_port_that_says_of_itself_that_it_is_half_dead_is_believed() {
-    for (state, words) in [("silent", Some("nothing")), ("one-way", Some("one direction")), ("down", Some("down")), ("alive", None), ("new", None)] {
-        let heard = Heard { status: status(&[("m0", Some(1))]), states: [("m0".to_owned(), state.to_owned())].into() };
-        let wrong = mirror::wrong(&Some(heard));
-        assert_eq!(wrong.get("m0").map(|what| what.contains(words.unwrap_or("-"))), words.map(|_| true), "{state}");
+    let states = [(State::Silent, Some("nothing")), (State::OneWay, Some("one direction")), (State::Down, Some("down")), (State::Alive, None)];
+    for (state, words) in states {
+        let mut status = status(&[("m0", Some(1))]);
+        status.ports[0].state = state;
+        let wrong = mirror::wrong(&Some(status));
+        assert_eq!(wrong.get("m0").map(|what| what.contains(words.unwrap_or("-"))), words.map(|_| true), "{}", state.name());
     }
 }
 

@@ -12,8 +12,9 @@ use crate::capture::text::shown;
 use crate::clock;
 use crate::config::Config;
 use crate::events::keeper::Keeper;
-use crate::events::mirror::{self, Told};
+use crate::events::mirror::Told;
 use crate::events::store::Store;
+use crate::operation::status::StatusFile;
 use crate::store::StoreError;
 use clap::Subcommand;
 use inventory::Document;
@@ -91,7 +92,7 @@ impl Desk {
 
     /// What the sensor says of itself.
     fn told(&self) -> Result<Told, Failure> {
-        Ok(mirror::read(&self.db)?)
+        Ok(StatusFile::read(&self.db)?)
     }
 }
 
