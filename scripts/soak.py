@@ -5,7 +5,8 @@ database stay as they are; then kills the program at random moments and looks wh
     sudo scripts/soak.py target/release/wirecensus [--seconds 600] [--kills 30] [--pps 20000] [--folder DIR] [CAPTURE …]
 
 Needs Linux, root, iproute2 and tcpreplay. Works in a network namespace of its own and removes it. Prints figures; exit status 1 if
-something was lost, torn or grew. What counts as growth stands beside each bound.
+something was lost, torn or grew. What counts as growth stands beside each bound. Meanwhile an operator is busy: the configuration is
+read again, old sources are removed, space is given back, and the database is copied.
 """
 
 import argparse
@@ -54,7 +55,10 @@ class Port:
         return subprocess.Popen(words + tuple(captures), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def watch(self, program, database, log):
-        words = (program, "run", "-i", "mirror0", "--db", database, "--allow-root")
+        config = database + ".toml"
+        with open(config, "w") as file:
+            file.write('[retention]\nkeep = "32d"\n[[interface]]\nname = "mirror0"\n')
+        words = (program, "run", "--config", config, "--db", database, "--allow-root")
         return subprocess.Popen(in_namespace(*words), stdout=log, stderr=log)
 
 
@@ -87,21 +91,41 @@ def damage(database):
         return [row[0] for row in base.execute("PRAGMA integrity_check") if row[0] != "ok"]
 
 
+def meddle(program, watching, database):
+    """What an operator does meanwhile; gives what went wrong."""
+    watching.send_signal(signal.SIGHUP)
+    copy, faults = database + ".copy", []
+    for words in (("retain", "--keep", "32d"), ("vacuum",), ("backup", copy)):
+        done = subprocess.run((program, words[0], "--db", database) + words[1:], capture_output=True, text=True)
+        if done.returncode:
+            faults.append(f"{words[0]}: {done.stderr.strip()}")
+    if os.path.exists(copy):
+        os.remove(copy)
+    return faults
+
+
 def last(port, options, database, log):
     """The long run; gives what grew."""
     watching = port.watch(options.program, database, log)
-    states, began = [], time.monotonic()
+    states, faults, began = [], [], time.monotonic()
     while (now := time.monotonic() - began) < options.seconds:
         time.sleep(min(10, options.seconds / 20))
         if watching.poll() is not None:
             return [f"the program ended with {watching.returncode} after {now:.0f} s"]
+        faults += meddle(options.program, watching, database)
         if now >= min(WARM_UP, options.seconds / 4):
             states.append(state(watching.pid, database))
     watching.send_signal(signal.SIGTERM)
     asked = time.monotonic()
     status = watching.wait(30)
     print(f"stopped in {time.monotonic() - asked:.1f} s with status {status}")
-    grew = [] if status == 0 else [f"status {status} at the end"]
+    log.flush()
+    log.seek(0)
+    again = log.read().count("the configuration was read again")
+    print(f"the configuration was read again {again} times")
+    grew = faults if status == 0 else faults + [f"status {status} at the end"]
+    if again == 0:
+        grew.append("the configuration was never read again")
     half = len(states) // 2
     for index, (name, unit, bound) in enumerate((("memory", "KiB", MEMORY_GROWTH), ("open files", "", 1.0), ("database", "B", FILE_GROWTH), ("its log, or its limit", "B", 1.0))):
         early, late = (max(one[index] for one in part) for part in (states[:half], states[half:]))

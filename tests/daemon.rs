@@ -12,7 +12,7 @@ fn run(test: &str, config: &str, words: &[&str]) -> Ran {
     run_in(&folder, words)
 }
 
-fn assert_ended(ran: &Ran, status: i32, said: &[&str]) {
+pub(crate) fn assert_ended(ran: &Ran, status: i32, said: &[&str]) {
     assert_eq!(ran.status, status, "{}", ran.stderr);
     let text = format!("{}{}", ran.stdout, ran.stderr);
     said.iter().for_each(|words| assert!(text.contains(words), "{words:?} is not said: {text}"));
@@ -52,7 +52,7 @@ fn what_is_missing_to_listen_is_said_before_anything_is_opened() {
 
 /// A daemon on a port of a network of its own, and what hears for systemd.
 #[cfg(all(feature = "pcap-live", target_os = "linux"))]
-mod lonely {
+pub(crate) mod lonely {
     use crate::command::command;
     use std::io::{Read, Write};
     use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -64,15 +64,15 @@ mod lonely {
     const SCRIPT: &str = "set -e; ip link add mirror0 type veth peer name switch0; for port in mirror0 switch0; do \
                           ip link set $port addrgenmode none; ip link set $port up; done; exec \"$@\"";
 
-    pub(super) struct Lonely {
-        pub(super) child: Child,
-        pub(super) folder: tempfile::TempDir,
+    pub(crate) struct Lonely {
+        pub(crate) child: Child,
+        pub(crate) folder: tempfile::TempDir,
         manager: UnixDatagram,
         heard: String,
     }
 
     /// Whether this process may make networks and become others.
-    pub(super) fn possible() -> bool {
+    pub(crate) fn possible() -> bool {
         let made = Command::new("unshare").args(["--net", "sh", "-c", SCRIPT, "sh", "true"]).output();
         let possible = made.is_ok_and(|output| output.status.success());
         if !possible {
@@ -83,7 +83,7 @@ mod lonely {
 
     impl Lonely {
         /// Starts it as root that becomes nobody, with what `nobody` may write to.
-        pub(super) fn start(words: &[&str]) -> Self {
+        pub(crate) fn start(words: &[&str]) -> Self {
             let folder = tempfile::tempdir().expect("a folder");
             let nobody = Command::new("id").args(["-u", "nobody"]).output().expect("id");
             let nobody = String::from_utf8_lossy(&nobody.stdout).trim().parse().expect("a number");
@@ -106,12 +106,12 @@ mod lonely {
             Self { child, folder, manager, heard: String::new() }
         }
 
-        pub(super) fn path(&self, name: &str) -> PathBuf {
+        pub(crate) fn path(&self, name: &str) -> PathBuf {
             self.folder.path().join(name)
         }
 
         /// Waits until systemd would have heard this.
-        pub(super) fn wait_for(&mut self, words: &str) {
+        pub(crate) fn wait_for(&mut self, words: &str) {
             let begun = Instant::now();
             let mut bytes = [0; 4096];
             while !self.heard.contains(words) {
@@ -128,6 +128,26 @@ mod lonely {
             }
         }
 
+        /// Waits until this holds, and hears meanwhile what systemd would: a full queue would hold the daemon up.
+        pub(crate) fn wait_until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
+            let begun = Instant::now();
+            let mut bytes = [0; 4096];
+            while !holds() {
+                while let Ok(length) = self.manager.recv(&mut bytes) {
+                    self.heard.push_str(&String::from_utf8_lossy(&bytes[..length]));
+                }
+                if begun.elapsed() > Duration::from_secs(20) || self.child.try_wait().expect("a child").is_some() {
+                    let said = self.said();
+                    panic!("not so: {what}: {said}");
+                }
+            }
+        }
+
+        /// Asks for the configuration to be read again.
+        pub(crate) fn hang_up(&self) {
+            assert!(Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().expect("kill").success());
+        }
+
         /// What it said on stderr, once it has ended.
         fn said(&mut self) -> String {
             let _ = self.child.kill();
@@ -137,7 +157,7 @@ mod lonely {
         }
 
         /// Ends it as systemd does; its status and what it said.
-        pub(super) fn stop(mut self) -> (Option<i32>, String, Duration) {
+        pub(crate) fn stop(mut self) -> (Option<i32>, String, Duration) {
             let begun = Instant::now();
             let pid = self.child.id().to_string();
             assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
@@ -153,7 +173,7 @@ mod lonely {
         }
     }
 
-    pub(super) fn ask(socket: &Path, path: &str) -> String {
+    pub(crate) fn ask(socket: &Path, path: &str) -> String {
         let mut stream = UnixStream::connect(socket).expect("it listens");
         stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).expect("it reads");
         let mut text = String::new();
@@ -162,7 +182,7 @@ mod lonely {
     }
 
     /// A line of what the system says of a process.
-    pub(super) fn status_of(pid: u32, name: &str) -> String {
+    pub(crate) fn status_of(pid: u32, name: &str) -> String {
         let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
         let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
         line.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -269,24 +289,24 @@ fn root_is_refused_unless_it_can_become_somebody() {
 
 /// A network namespace of the test's own; gone with it.
 #[cfg(feature = "pcap-live")]
-struct Namespace(String);
+pub(crate) struct Namespace(pub(crate) String);
 
 #[cfg(feature = "pcap-live")]
 impl Namespace {
     /// None where this user may not make one.
-    fn new(name: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str) -> Option<Self> {
         let name = format!("{name}-{}", std::process::id());
         let made = std::process::Command::new("ip").args(["netns", "add", &name]).output().is_ok_and(|made| made.status.success());
         made.then_some(Self(name))
     }
 
-    fn shell(&self, script: &str) {
+    pub(crate) fn shell(&self, script: &str) {
         let status = std::process::Command::new("ip").args(["netns", "exec", &self.0, "bash", "-ec", script]).status();
         assert!(status.is_ok_and(|status| status.success()), "{script}");
     }
 
     /// A mirrored port `m0` without address, and a peer with this MAC address that speaks when told.
-    fn connect(&self, mac: &str) {
+    pub(crate) fn connect(&self, mac: &str) {
         self.shell(&format!(
             "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; ip link add m0 type veth peer name p0; \
              ip link set p0 address {mac} up; ip addr add 10.9.9.1/24 dev p0; ip link set m0 arp off up"
@@ -294,7 +314,7 @@ impl Namespace {
     }
 
     /// The peer asks by ARP for an address that nobody has.
-    fn speak(&self) {
+    pub(crate) fn speak(&self) {
         self.shell("for n in 2 3 4; do echo x > /dev/udp/10.9.9.$n/9; done; sleep 0.5");
     }
 }
@@ -308,7 +328,7 @@ impl Drop for Namespace {
 
 /// A program that does not outlive a test that failed.
 #[cfg(feature = "pcap-live")]
-struct Ended(std::process::Child);
+pub(crate) struct Ended(pub(crate) std::process::Child);
 
 #[cfg(feature = "pcap-live")]
 impl Drop for Ended {
@@ -320,7 +340,7 @@ impl Drop for Ended {
 
 /// Waits until this was said so often; 20 s are much more than it takes.
 #[cfg(feature = "pcap-live")]
-fn await_words(file: &std::path::Path, words: &str, times: usize) {
+pub(crate) fn await_words(file: &std::path::Path, words: &str, times: usize) {
     for _ in 0..200 {
         if std::fs::read_to_string(file).is_ok_and(|text| text.matches(words).count() >= times) {
             return;

@@ -1,5 +1,11 @@
 //! From a capture to a delivered proposal on the command line: two people with keys of their own, a file target, and the log.
 
+use enrollment::policy::Policy;
+use enrollment::registrar::Registrar;
+use enrollment::request::Request;
+use enrollment::store::{Listed, Polled, Store};
+use enrollment::target::{Capabilities, Failure, Issued, IssuedList, Posture, Registered, Status, Target};
+use enrollment::targets::Settings;
 use std::path::Path;
 use std::process::Command;
 
@@ -43,4 +49,103 @@ fn two_people_approve_a_plan_and_nobody_else_and_the_devices_are_handed_over() {
     let plan = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
     std::fs::write(folder.path().join("plan.json"), plan.replacen("\"host\"", "\"admin\"", 1)).unwrap();
     assert!(approve("anna", "anna.key").1.contains("it was changed since it was written"));
+}
+
+/// A vault that lists its CA.
+struct Vault;
+
+impl Target for Vault {
+    fn kind(&self) -> &'static str {
+        "vault"
+    }
+    fn probe(&mut self) -> Result<Capabilities, Failure> {
+        Ok(Capabilities::default())
+    }
+    fn register(&mut self, _: &Request) -> Result<Registered, Failure> {
+        Ok(Registered::default())
+    }
+    fn sign(&mut self, _: &Request, _: &str) -> Result<Issued, Failure> {
+        Ok(Issued::default())
+    }
+    fn status(&mut self, _: &Registered) -> Result<Status, Failure> {
+        Ok(Status::Registered)
+    }
+    fn issued(&mut self, _: &dyn Fn(&str) -> bool) -> Result<IssuedList, Failure> {
+        let certificate_pem = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../pcaps/proof/trust/ca.pem")).unwrap();
+        Ok(IssuedList { authorities: vec![Issued { certificate_pem, ..Issued::default() }], complete: true, ..IssuedList::default() })
+    }
+    fn posture(&mut self, _: &Registered, _: &Posture) -> Result<(), Failure> {
+        Ok(())
+    }
+    fn propose_deactivation(&mut self, _: &Registered, _: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// What a vault lists, as the registrar keeps it: its CA, and one certificate.
+fn vault_lists(folder: &Path, sha256: &str, complete: bool, now: i64) {
+    let policy = Policy { targets: [("vault".to_owned(), Settings::default())].into(), ..Policy::default() };
+    let mut registrar = Registrar { store: Store::open(&folder.join("plant.registrar.db")).unwrap(), policy };
+    registrar.poll(&mut |_| Ok(Box::new(Vault)), now, &mut |_| false).unwrap();
+    let polled = Polled { complete, ..registrar.store.polled("vault").unwrap().unwrap() };
+    let leaf = Listed { target: "vault".into(), serial: "02".into(), sha256: sha256.into(), names: vec!["lathe".into()], ..Listed::default() };
+    registrar.store.keep_list("vault", &[leaf], &[], &polled, now).unwrap();
+}
+
+#[test]
+fn who_is_on_a_vaults_list_is_managed_and_not_proposed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &[&str], beside: &[&str]| wirecensus(folder.path(), words, beside);
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../pcaps/proof/handshakes.pcap");
+    assert!(run(&["replay", capture, "--db", "plant.db"], &[]).0);
+    let document = |beside: &[&str]| -> inventory::Document {
+        let (went, text) = run(&["export", "--format", "json", "--db", "plant.db"], beside);
+        assert!(went, "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let before = document(&[]);
+    let lathe = before.certificates.iter().find(|one| one.subject.starts_with("CN=lathe")).unwrap();
+    let managed = |document: &inventory::Document, id: &str| document.devices.iter().find(|device| device.id == id).unwrap().managed.clone();
+    assert_eq!(managed(&before, &lathe.presented_by[0]).state, "unknown");
+    assert!(!run(&["export", "--format", "json", "--db", "plant.db", "--managed", "registrar:plant.registrar.db"], &[]).0, "none is made");
+    let config = "[[enrollment.rule]]\nname = \"all\"\nconfidence = 0\ntarget = \"vault\"\nprofile = \"host\"\n[enrollment.targets.vault]\n\
+                  kind = \"file\"\nformat = \"csv\"\nfolder = \"out\"\n";
+    std::fs::write(folder.path().join("w.toml"), config).unwrap();
+    let place = ["--db", "plant.db", "--config", "w.toml"];
+    assert!(run(&["enroll", "candidates"], &place).1.contains("lathe.plant.example"));
+
+    let as_of = before.as_of.as_deref().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
+    vault_lists(folder.path(), &lathe.sha256, false, as_of);
+    let unlisted = document(&["--managed", "registrar:plant.registrar.db"]);
+    assert!(unlisted.devices.iter().all(|device| device.managed.state != "unmanaged"), "a list that is not whole makes nobody unmanaged");
+    vault_lists(folder.path(), &lathe.sha256, true, as_of);
+    let after = document(&["--managed", "registrar:plant.registrar.db"]);
+    let found = managed(&after, &lathe.presented_by[0]);
+    assert_eq!((found.state.as_str(), found.authority.as_deref(), found.key_class.as_deref()), ("verified", Some("vault"), Some("certificate")));
+    assert!(after.devices.iter().any(|device| device.managed.state == "unmanaged"), "the list covers the site");
+    assert!(after.findings.iter().chain(after.devices.iter().flat_map(|device| &device.findings)).all(|one| one.rule != "CRT-007"));
+    assert!(!run(&["enroll", "candidates"], &place).1.contains("lathe.plant.example"), "who is listed is no candidate");
+
+    assert!(run(&["enroll", "plan", "--output", "plan.json"], &place).0);
+    let (went, text) = run(&["enroll", "status", "--json"], &place);
+    assert!(went, "{text}");
+    let status: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&status["lists"][0]["target"], &status["lists"][0]["complete"]), (&"vault".into(), &true.into()));
+    let not_issued: Vec<_> = status["findings"].as_array().unwrap().iter().map(|one| (one["rule"].clone(), one["what"].clone())).collect();
+    // By the root itself, and on no list; what an intermediate of it issued is not the vault's to list.
+    assert_eq!(not_issued, [("CRT-008".into(), "not-issued".into())]);
+    assert!(run(&["enroll", "status"], &place).1.contains("high CRT-008 not-issued"));
+
+    // Taken back before it was seen.
+    let mut store = Store::open(&folder.path().join("plant.registrar.db")).unwrap();
+    let polled = store.polled("vault").unwrap().unwrap();
+    store.keep_list("vault", &[], &["02".into()], &polled, as_of - 60).unwrap();
+    let after = document(&["--managed", "registrar:plant.registrar.db"]);
+    let found = managed(&after, &lathe.presented_by[0]);
+    assert_eq!((found.state.as_str(), found.authority.as_deref()), ("conflict", Some("vault")), "{}", found.reason);
+
+    std::fs::write(folder.path().join("broker.csv"), "time,serial\n2026-11-22T10:00:00Z,77\n").unwrap();
+    let (went, text) = run(&["enroll", "import-use", "--kind", "csv", "broker.csv"], &place);
+    assert!(went && text.starts_with("1 lines: 1 uses, 0 of them of 0 requests"), "{text}");
+    assert!(!run(&["enroll", "import-use", "--kind", "vault-audit", "none.log"], &place).0);
 }

@@ -10,6 +10,7 @@
 //! | `promise` | the millionth poll is watched as the first |
 //! | `cli` | what the command says and how it ends |
 //! | `daemon` | its configuration, and what it refuses |
+//! | `daemon_state` | its configuration read again, somebody forgotten, secrets handed over |
 //! | `cli_database` | databases: killed, completed, decided upon, compared |
 //! | `lab_truth` | the devices of the lab's larger plant, each found once |
 //! | `hostile` | names made to harm a terminal, a page or a spreadsheet |
@@ -27,6 +28,7 @@ mod cli;
 mod cli_database;
 mod command;
 mod daemon;
+mod daemon_state;
 mod determinism;
 mod enrollment;
 mod evidence;

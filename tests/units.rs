@@ -38,3 +38,27 @@ fn understood_and_modest(name: &str) {
     let exposure = analyze(name, &["security", "--offline=true", EXPOSURE_MAX]).expect("it was there");
     assert!(exposure.status.success(), "{}", said(&exposure));
 }
+
+/// Shared libraries that the program asks for (README.md, "What the program links to").
+const LINKED: &[&str] = &["libpcap.so.0.8", "libgcc_s.so.1", "libm.so.6", "libc.so.6", "ld-linux-x86-64.so.2"];
+
+#[test]
+fn the_program_links_to_nothing_that_the_readme_does_not_name() {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
+        eprintln!("NOT CHECKED: names of libraries are known for Linux on x86-64 with glibc");
+        return;
+    }
+    let Ok(output) = Command::new("readelf").args(["-d", env!("CARGO_BIN_EXE_wirecensus")]).output() else {
+        eprintln!("NOT CHECKED: there is no readelf here");
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let needed: Vec<&str> = text.lines().filter(|line| line.contains("(NEEDED)")).filter_map(|line| line.split(['[', ']']).nth(1)).collect();
+    assert!(needed.contains(&"libc.so.6"), "{text}");
+    let strange: Vec<&&str> = needed.iter().filter(|name| !LINKED.contains(name)).collect();
+    assert!(strange.is_empty(), "{strange:?}");
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the readme");
+    let named = |name: &&&str| name.starts_with("ld-") || readme.contains(name.split('.').next().unwrap_or(name));
+    let unnamed: Vec<&&str> = LINKED.iter().filter(|name| !named(name)).collect();
+    assert!(unnamed.is_empty(), "{unnamed:?}");
+}

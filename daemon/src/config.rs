@@ -4,7 +4,7 @@
 use crate::capture::sources::segments;
 use crate::capture::{MAX_SNAPLEN, Segments};
 use crate::operation::settings::{self, Operating};
-use crate::written::{self, Fault, WrittenError, filled, get, number, refuse_strangers, table, tables, yes};
+use crate::written::{self, Fault, WrittenError, filled, get, number, refuse_strangers, section, table, tables, yes};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -23,8 +23,10 @@ const KEYS: &[&str] = &[
     "user",
     "log",
     "api",
+    "retention",
     "enrollment",
 ];
+const RETENTION_KEYS: &[&str] = &["keep"];
 const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
 
 /// Packets shorter than this show no header whole.
@@ -59,6 +61,8 @@ pub struct Config {
     pub allow_address: Option<bool>,
     /// The ports to listen on.
     pub interfaces: Vec<Watched>,
+    /// How many days sources are kept after their end.
+    pub keep_days: Option<u32>,
     /// Logs, rights, metrics.
     pub operating: Operating,
 }
@@ -90,9 +94,10 @@ impl Config {
     /// # Errors
     /// If a variable says something that is not understood.
     pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WrittenError> {
-        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !["interface", "log", "api", "enrollment"].contains(key));
+        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !["interface", "log", "api", "retention", "enrollment"].contains(key));
         let options = options.chain(settings::LOG_KEYS.iter().map(|key| (Some("log"), *key)));
         let mut whole = Self::default();
+        let options = options.chain(RETENTION_KEYS.iter().map(|key| (Some("retention"), *key)));
         for (table, key) in options.chain(settings::API_KEYS.iter().map(|key| (Some("api"), *key))) {
             let path = table.map_or(key.to_owned(), |table| format!("{table}_{key}"));
             let name = format!("WIRECENSUS_{}", path.to_uppercase());
@@ -121,6 +126,7 @@ impl Config {
             buffer_mib: self.buffer_mib.or(other.buffer_mib),
             allow_address: self.allow_address.or(other.allow_address),
             interfaces: if self.interfaces.is_empty() { other.interfaces } else { self.interfaces },
+            keep_days: self.keep_days.or(other.keep_days),
             operating: self.operating.or(other.operating),
         }
     }
@@ -151,9 +157,46 @@ fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
         buffer_mib: count("buffer_mib", 1, BUFFER_MIB_MAX)?,
         allow_address: get(root, "allow_address").map(|value| yes(value, "allow_address")).transpose()?,
         interfaces: watched(&interfaces)?,
+        keep_days: get(root, "retention").map(retention).transpose()?.flatten(),
         operating: Operating::of(root)?,
     })
 }
+
+/// The table `[retention]`.
+fn retention(value: &Spanned<DeValue<'_>>) -> Result<Option<u32>, Fault> {
+    let table = section(value, "retention")?;
+    refuse_strangers(table, RETENTION_KEYS)?;
+    let Some(keep) = get(table, "keep") else { return Ok(None) };
+    let at = |what| (keep.span().start, what);
+    let days = days(&filled(keep, "keep")?).map_err(|what| at(format!("`keep`: {what}")))?;
+    if days < KEEP_DAYS_MIN {
+        return Err(at(format!("`keep` is {KEEP_DAYS_MIN}d at least: what is heard in one month is one source, and goes as a whole")));
+    }
+    Ok(Some(days))
+}
+
+/// The fewest days that a daemon keeps: the month that it listens in must not be over.
+const KEEP_DAYS_MIN: u32 = 32;
+
+/// A time span in days: `400d`, `8w`, `2y`.
+///
+/// # Errors
+/// In words, if it is none.
+pub fn days(text: &str) -> Result<u32, String> {
+    let wrong = || "write days, weeks or years, as 400d, 8w or 2y".to_owned();
+    let unit = text.chars().next_back().ok_or_else(wrong)?;
+    let each = match unit {
+        'd' => 1,
+        'w' => 7,
+        'y' => 365,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+    number.checked_mul(each).filter(|days| (1..=DAYS_MAX).contains(days)).ok_or_else(wrong)
+}
+
+/// A century: more is a slip.
+const DAYS_MAX: u32 = 36_500;
 
 /// Every `[[interface]]`, each once.
 fn watched(interfaces: &[&Spanned<DeValue<'_>>]) -> Result<Vec<Watched>, Fault> {
@@ -205,6 +248,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_is_said_in_days_weeks_or_years() {
+        assert_eq!(Config::parse("w.toml", "[retention]\nkeep = \"400d\"").unwrap().keep_days, Some(400));
+        assert_eq!((days("8w"), days("2y"), days("1d")), (Ok(56), Ok(730), Ok(1)));
+        assert!(["", "d", "0d", "-1d", "400", "400h", "101y", "é"].iter().all(|text| days(text).is_err()));
+        assert!(error("[retention]\nkeep = \"31d\"").starts_with("w.toml:2: `keep` is 32d at least"));
+        assert!(error("[retention]\nkept = \"31d\"").contains("did you mean `keep`?"));
+    }
+
+    #[test]
     fn each_option_can_be_said_by_the_environment() {
         let known = [("WIRECENSUS_WORKERS", "3"), ("WIRECENSUS_LOG_LEVEL", "debug"), ("WIRECENSUS_BPF", "not port 22")];
         let read = Config::of_environment(|name| known.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())).unwrap();
@@ -226,8 +278,8 @@ mod tests {
         // What is commented out is read as well, so that nothing stands there which is refused.
         let whole: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).flat_map(|line| [line, "\n"]).collect();
         Config::parse("wirecensus.toml", &whole).unwrap();
-        let tables = ["interface", "log", "api", "enrollment"];
-        let keys = KEYS.iter().filter(|key| !tables.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS);
+        let tables = ["interface", "log", "api", "retention", "enrollment"];
+        let keys = KEYS.iter().filter(|key| !tables.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS).chain(RETENTION_KEYS);
         for key in keys.chain(&["name", "site", "vlans"]) {
             assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }

@@ -3,12 +3,13 @@
 //! The key lies in a file of its own, never in the database: whoever takes the database alone can try no list of passwords against it.
 
 use dissectors::context::{Tag, Tagger, Tags};
+use enrollment::credential;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Random bytes of a new key, and the fewest of one that is given: a key as long as the digest (RFC 2104 §3).
@@ -36,6 +37,8 @@ pub enum SiteKeyError {
     Open(u32),
     /// It has too few bytes, or too many.
     Length,
+    /// There is no credential of that name.
+    Credential(String),
     /// It is a folder, a pipe or a device.
     NoFile,
 }
@@ -47,6 +50,7 @@ impl fmt::Display for SiteKeyError {
             Self::Random(error) => write!(f, "the system gives no random bytes: {error}"),
             Self::Open(mode) => write!(f, "others may read or write the key (mode {mode:04o}); `chmod 600` it, or better: make a new one"),
             Self::Length => write!(f, "a site key has {KEY_BYTES} to {KEY_BYTES_MAX} bytes; name a file that does not exist and one is made"),
+            Self::Credential(what) => f.write_str(what),
             Self::NoFile => f.write_str("a site key is a file"),
         }
     }
@@ -66,6 +70,7 @@ impl SiteKey {
     /// # Errors
     /// If it cannot be read or made, is no key, or is not kept.
     pub fn of_file(path: &Path) -> Result<Self, SiteKeyError> {
+        let path = &credential::path(path).map_err(SiteKeyError::Credential)?;
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(mut file) => {
                 let key = random()?;
@@ -86,8 +91,7 @@ impl SiteKey {
             return Err(SiteKeyError::NoFile);
         }
         let file = File::open(path)?;
-        let mode = file.metadata()?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
+        if let Some(mode) = credential::open_to_others(&file.metadata()?) {
             return Err(SiteKeyError::Open(mode));
         }
         let mut key = Vec::with_capacity(KEY_BYTES_MAX + 1);
@@ -143,7 +147,7 @@ fn random() -> Result<[u8; KEY_BYTES], SiteKeyError> {
 mod tests {
     use super::*;
     use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     fn key(path: &Path) -> SiteKey {
         SiteKey::of_file(path).unwrap_or_else(|error| panic!("{error}"))

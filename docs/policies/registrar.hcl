@@ -39,7 +39,8 @@ path "pki-devices/sign/*" {
     "format"      = []
   }
 }
-# What was issued and revoked, and whether a role issues without keeping a copy.
+# What was issued and revoked, and whether a role issues without keeping a copy. A certificate itself (pki-devices/cert/SERIAL) and the
+# revocation list are for everybody to read, and need no path here.
 path "pki-devices/certs" {
   capabilities = ["list"]
 }

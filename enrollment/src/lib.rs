@@ -7,19 +7,24 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`request`] | what is proposed: the document that is signed, and the digest that an approval binds |
+//! | [`credential`] | files that hold secrets: where they lie, and who may read them |
 //! | [`sign`] | keys and signatures |
 //! | [`policy`] | what an operator lets happen |
 //! | [`propose`] | from an inventory to requests |
 //! | [`state`] | where a request stands, and where it may go |
 //! | [`approval`] | what people sign, and whether it is enough |
 //! | [`store`] | the registrar's database, and the only SQL here |
+//! | [`listed`] | what targets list, as lists of managed devices |
 //! | [`registrar`] | takes in, asks for approval, delivers through the outbox |
 //! | [`audit`] | a log whose entries carry the hash of the one before |
 //! | [`target`] | what a vault, or another counterpart, can do: one trait |
+//! | [`uses`] | use that others' logs report |
 //! | [`targets`] | the counterparts that there are, one file each |
 
 pub mod approval;
 pub mod audit;
+pub mod credential;
+pub mod listed;
 pub mod policy;
 pub mod propose;
 pub mod registrar;
@@ -29,3 +34,4 @@ pub mod state;
 pub mod store;
 pub mod target;
 pub mod targets;
+pub mod uses;

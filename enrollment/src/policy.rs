@@ -14,6 +14,14 @@ pub struct Policy {
     pub per_hour: u32,
     /// Requests that targets know and that have no identity yet: more wait.
     pub in_flight: u32,
+    /// Seconds between two looks at a target's lists.
+    pub poll_every: u32,
+    /// Percent of a certificate's validity that is left when it counts as expiring.
+    pub expiring: u8,
+    /// Days for which the old certificate may still be used after a renewal, and after which a new one should be in use.
+    pub grace: u32,
+    /// Days of silence, as far as its segment was watched, after which a device's identity is stale.
+    pub silent_after: u32,
     /// Who may approve.
     pub approver: Vec<Approver>,
     /// Whose proposals are taken in. Empty: only those of this machine's own key.
@@ -28,6 +36,16 @@ pub struct Policy {
 const APPROVALS_DEFAULT: u8 = 2;
 const PER_HOUR_DEFAULT: u32 = 100;
 const IN_FLIGHT_DEFAULT: u32 = 500;
+/// A list is asked for four times an hour: what is revoked is known before anybody's coffee is cold, and a vault does not notice.
+const POLL_EVERY_DEFAULT: u32 = 900;
+/// Shorter looks are a load and tell nothing more.
+const POLL_EVERY_MIN: u32 = 10;
+/// A third is left: when renewal by machine is due, as ACME clients have it (RFC 9773 leaves it to the CA).
+const EXPIRING_DEFAULT: u8 = 33;
+/// Two weeks: a plant's change windows.
+const GRACE_DEFAULT: u32 = 14;
+/// A quarter: spare parts, seasonal machines and quarterly tests are silent for less.
+const SILENT_AFTER_DEFAULT: u32 = 90;
 /// What a rule asks of an identifier's confidence: what is told by others or inferred is below.
 const CONFIDENCE_DEFAULT: u8 = 70;
 
@@ -37,6 +55,10 @@ impl Default for Policy {
             approvals_required: APPROVALS_DEFAULT,
             per_hour: PER_HOUR_DEFAULT,
             in_flight: IN_FLIGHT_DEFAULT,
+            poll_every: POLL_EVERY_DEFAULT,
+            expiring: EXPIRING_DEFAULT,
+            grace: GRACE_DEFAULT,
+            silent_after: SILENT_AFTER_DEFAULT,
             approver: Vec::new(),
             sensor: Vec::new(),
             rule: Vec::new(),
@@ -120,6 +142,17 @@ impl Default for Rule {
 }
 
 impl Policy {
+    /// Sites that a target's list covers: those of the rules that propose to it; all, if one of them names none.
+    #[must_use]
+    pub fn sites_of(&self, target: &str) -> Vec<String> {
+        let rules = || self.rule.iter().filter(|rule| rule.target == target);
+        if rules().any(|rule| rule.site.is_empty()) {
+            return Vec::new();
+        }
+        let sites: std::collections::BTreeSet<&String> = rules().flat_map(|rule| &rule.site).collect();
+        sites.into_iter().cloned().collect()
+    }
+
     /// Reads the table `[enrollment]` of a configuration; without one it is the default, by which nothing is proposed or sent.
     ///
     /// # Errors
@@ -136,6 +169,15 @@ impl Policy {
     }
 
     fn check(&self) -> Result<(), String> {
+        if self.poll_every < POLL_EVERY_MIN {
+            return Err(format!("poll_every = {}: at least {POLL_EVERY_MIN} seconds", self.poll_every));
+        }
+        if !(1..100).contains(&self.expiring) {
+            return Err(format!("expiring = {}: a percentage of the validity, from 1 to 99", self.expiring));
+        }
+        if self.silent_after == 0 {
+            return Err("silent_after = 0: at least a day; a device that says nothing for a moment is not gone".to_owned());
+        }
         for (at, rule) in self.rule.iter().enumerate() {
             let number = at + 1;
             for (option, value) in [("name", &rule.name), ("target", &rule.target), ("profile", &rule.profile)] {
@@ -172,6 +214,9 @@ mod tests {
     fn what_cannot_be_meant_is_told() {
         let told = |text: &str| Policy::of_toml(text).unwrap_err();
         assert!(told("[enrollment]\napproval_required = 1").contains("approval_required"));
+        assert!(told("[enrollment]\npoll_every = 1").contains("at least 10 seconds"));
+        assert!(told("[enrollment]\nexpiring = 100").contains("from 1 to 99"));
+        assert!(told("[enrollment]\nsilent_after = 0").contains("at least a day"));
         assert!(told("[[enrollment.rule]]\nname = \"r\"\nprofile = \"p\"").contains("`target` is missing"));
         assert!(told("[[enrollment.rule]]\nname = \"r\"\nprofile = \"p\"\ntarget = \"v\"").contains("no target \"v\""));
         let twice = "[[enrollment.approver]]\nname = \"a\"\npublic_key = \"1\"\n[[enrollment.approver]]\nname = \"b\"\npublic_key = \"1\"";

@@ -3,9 +3,14 @@
 //! Time is handed in: seconds since 1970 of this machine's clock, which is what people, certificates and `Retry-After` go by.
 
 mod dispatch;
+mod judge;
 mod observe;
+mod poll;
+mod renew;
+mod scene;
 
-pub use dispatch::{Hook, Report};
+pub use dispatch::{Hook, Open, Report};
+pub use poll::Polling;
 
 use crate::approval::{Approval, agreeing};
 use crate::policy::Policy;
@@ -143,12 +148,16 @@ impl Registrar {
         self.held(id)
     }
 
-    /// Sends what failed on its way again, as it was approved.
+    /// Sends what failed on its way again, as it was approved: also a renewal, and the proposal to take a stale identity back.
     ///
     /// # Errors
     /// If it did not fail, or the database cannot be written.
     pub fn retry(&mut self, id: &str, actor: &str, now: i64) -> Result<(), Error> {
         let held = self.held(id)?;
+        if let Some(step) = self.unsaid(&held)? {
+            let note = Note { actor, action: "retry", subject: id, detail: &held.reason };
+            return Ok(self.store.deliver(id, step, now, &note)?);
+        }
         if !matches!(held.state, State::Failed | State::DeadLetter) {
             return Err(Error::Refused(format!("request {id} has not failed: it is {}", held.state)));
         }
@@ -162,7 +171,7 @@ impl Registrar {
     /// If it is no CSR, its key is another's, or the request is past that.
     pub fn attach_csr(&mut self, id: &str, csr: &str, vouched_by: &str, now: i64) -> Result<(), Error> {
         let held = self.held(id)?;
-        if !matches!(held.state, State::AwaitingApproval | State::Requested | State::Accepted) {
+        if !matches!(held.state, State::AwaitingApproval | State::Requested | State::Accepted) && !held.state.is_watched() {
             return Err(Error::Refused(format!("request {id} takes no CSR any more: it is {}", held.state)));
         }
         let Some(key) = csr_key(csr) else {
@@ -179,7 +188,8 @@ impl Registrar {
         let actor = format!("person:{vouched_by}");
         let digest = crate::request::digest(csr.as_bytes());
         let note = Note { actor: &actor, action: "attach-csr", subject: id, detail: &digest };
-        Ok(self.store.attach(id, csr, held.state == State::Accepted, now, &note)?)
+        // Where an identity was given already, this is its renewal.
+        Ok(self.store.attach(id, csr, held.state == State::Accepted || held.state.is_watched(), now, &note)?)
     }
 
     /// A request that is there.

@@ -1,12 +1,13 @@
 //! Signatures: the sensor's over what it proposes, a person's over what he approves. Ed25519 (RFC 8032) over canonical JSON (RFC 8785).
 
+use crate::credential;
 use crate::request::{Request, canonical};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// A key of one's own. Neither shown nor printed.
@@ -31,10 +32,11 @@ impl Key {
     /// # Errors
     /// If it cannot be read or made, holds no key, or others may read it.
     pub fn of_file(path: &Path) -> io::Result<Self> {
+        let path = &credential::path(path).map_err(|what| io::Error::new(io::ErrorKind::NotFound, what))?;
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", path.display()));
         match std::fs::File::open(path) {
             Ok(file) => {
-                if file.metadata()?.permissions().mode() & 0o077 != 0 {
+                if credential::open_to_others(&file.metadata()?).is_some() {
                     return Err(wrong("others may read this key: chmod 600, and make a new one if they may have done so"));
                 }
                 let mut text = String::new();
@@ -130,6 +132,7 @@ fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_key_is_made_once_for_its_owner_alone_and_read_again() {

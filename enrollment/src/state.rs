@@ -35,17 +35,17 @@ states! {
     /// The target knows the device.
     Accepted "accepted" to [Enrolled Rejected Failed DeadLetter Suspended Replaced Delegated Compensated DeactivationProposed],
     /// It was given an identity.
-    Enrolled "enrolled" to [Verified Expiring Expired Failed DeadLetter Suspended Replaced Stale DeactivationProposed],
+    Enrolled "enrolled" to [Verified Expiring Renewed Expired Failed DeadLetter Suspended Replaced Stale DeactivationProposed Retired],
     /// The wire shows it.
-    Verified "verified" to [Expiring Renewed Expired Stale Suspended Replaced DeactivationProposed],
+    Verified "verified" to [Expiring Renewed Expired Stale Suspended Replaced DeactivationProposed Retired],
     /// Its certificate ends soon, and no other was issued.
-    Expiring "expiring" to [Renewed Expired Suspended Replaced Stale DeactivationProposed],
+    Expiring "expiring" to [Renewed Expired Suspended Replaced Stale DeactivationProposed Retired],
     /// A new certificate of the same device.
-    Renewed "renewed" to [Verified Expiring Expired Suspended Replaced Stale DeactivationProposed],
+    Renewed "renewed" to [Verified Renewed Expiring Expired Suspended Replaced Stale DeactivationProposed Retired],
     /// Its certificate has ended.
-    Expired "expired" to [Renewed Stale Suspended Replaced DeactivationProposed],
+    Expired "expired" to [Renewed Stale Suspended Replaced DeactivationProposed Retired],
     /// Silent, where the wire was watched.
-    Stale "stale" to [Verified Renewed Expired Suspended Replaced DeactivationProposed],
+    Stale "stale" to [Verified Renewed Expired Suspended Replaced DeactivationProposed Retired],
     /// The target was told that it may be taken back.
     DeactivationProposed "deactivation-proposed" to [Retired Verified],
     /// It was taken back.
@@ -59,7 +59,7 @@ states! {
     /// Its identity is used by two devices.
     Suspended "suspended" to [Verified DeactivationProposed Retired Rejected],
     /// Another device took its place.
-    Replaced "replaced" to [],
+    Replaced "replaced" to [Verified Suspended Retired],
     /// A gateway holds the identity for it.
     Delegated "delegated" to [AwaitingApproval],
     /// It can hold none; a zone protects it.
@@ -77,6 +77,18 @@ impl State {
     #[must_use]
     pub const fn is_open(self) -> bool {
         !matches!(self, Self::Rejected | Self::Retired | Self::Replaced)
+    }
+
+    /// Whether an identity was given, which the wire may show.
+    #[must_use]
+    pub const fn is_watched(self) -> bool {
+        matches!(self, Self::Enrolled | Self::Verified | Self::Expiring | Self::Renewed | Self::Expired | Self::Stale)
+    }
+
+    /// Whether the target is told that it stands there.
+    #[must_use]
+    pub const fn is_told(self) -> bool {
+        matches!(self, Self::Verified | Self::Expiring | Self::Renewed | Self::Expired | Self::Stale | Self::Suspended)
     }
 
     /// Whether the target may know the device already: then nothing is taken back by proposing it again.
@@ -111,6 +123,6 @@ mod tests {
         for state in [State::AwaitingApproval, State::Requested, State::Accepted] {
             assert!(!state.next().contains(&State::Verified), "{state}");
         }
-        assert!(State::Replaced.next().is_empty());
+        assert!(!State::Replaced.next().contains(&State::Requested));
     }
 }

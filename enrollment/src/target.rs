@@ -99,6 +99,10 @@ pub struct IssuedList {
     pub new: Vec<Issued>,
     /// Serials that were revoked.
     pub revoked: Vec<String>,
+    /// Certificates of the CA itself that were not known: what it issues leads to them.
+    pub authorities: Vec<Issued>,
+    /// More was issued than one look fetches: the next look fetches the next ones.
+    pub more: bool,
     /// Whether every certificate of that issuer must stand here. A role that stores nothing (`no_store`) makes it false.
     pub complete: bool,
 }

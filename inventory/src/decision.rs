@@ -31,6 +31,17 @@ pub enum Decision {
         /// Who answers for it.
         author: String,
     },
+    /// What was learnt of an address is gone and stays so: whoever keeps what was said leaves it out.
+    Forget {
+        /// The site that the address belongs to.
+        site: String,
+        /// `mac:…`; `ip:…` for what is said of an address alone; `behind:…` for one that is known by its IP address only.
+        key: String,
+        /// What was first said until then is forgotten, in the document's spelling of times; empty is for ever: it is kept out.
+        until: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Why a finding is suppressed, and for how long.
@@ -64,6 +75,9 @@ pub struct Decisions {
     pub annotations: BTreeMap<(String, String), String>,
     /// Suppressions by key and rule.
     pub suppressions: BTreeMap<(String, String), Suppression>,
+    /// No decision, but kept with them: when a key was seen first in sources that are no longer kept, in nanoseconds since 1970, by site
+    /// and key.
+    pub seen: BTreeMap<(String, String), i64>,
 }
 
 impl Decisions {
@@ -91,6 +105,13 @@ impl Decisions {
                 Decision::Suppress { key, rule, reason, .. } if reason.is_empty() => {
                     all.suppressions.remove(&(key, rule));
                 }
+                Decision::Forget { key, .. } => {
+                    all.annotations.retain(|(of, _), _| *of != key);
+                    all.suppressions.retain(|(of, _), _| *of != key);
+                    for pairs in [&mut all.pins, &mut all.splits] {
+                        pairs.retain(|(a, b)| *a != key && *b != key);
+                    }
+                }
                 Decision::Suppress { key, rule, reason, until, author } => {
                     all.suppressions.insert((key, rule), Suppression { reason, until, author });
                 }
@@ -101,6 +122,17 @@ impl Decisions {
         all.splits.sort();
         all.splits.dedup();
         all
+    }
+
+    /// The same, with what is remembered of sources that are no longer kept.
+    #[must_use]
+    pub fn remembering(self, seen: impl IntoIterator<Item = ((String, String), i64)>) -> Self {
+        let mut all = self.seen;
+        for (key, first) in seen {
+            let held = all.entry(key).or_insert(first);
+            *held = first.min(*held);
+        }
+        Self { seen: all, ..self }
     }
 
     /// Whether an operator said that these are two devices.
@@ -125,6 +157,16 @@ mod tests {
         assert_eq!(told.as_deref(), Some("accepted (me, until 2026-12-01T00:00:00.000000000Z)"));
         assert_eq!(one.text("2026-12-01T00:00:00.000000000Z"), None);
         assert_eq!(Suppression { until: String::new(), ..one }.text("2030").as_deref(), Some("accepted (me)"));
+    }
+
+    #[test]
+    fn what_was_decided_of_who_is_forgotten_is_forgotten_too() {
+        let annotate = |key: &str| Decision::Annotate { key: key.into(), name: "owner".into(), value: "anna".into() };
+        let forget = Decision::Forget { site: "site".into(), key: "mac:a".into(), until: String::new(), reason: "asked".into() };
+        let pin = Decision::Pin("mac:a".into(), "mac:b".into());
+        let decisions = Decisions::of([annotate("mac:a"), annotate("mac:b"), pin, forget, annotate("mac:c")]);
+        assert_eq!(decisions.annotations.keys().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["mac:b", "mac:c"]);
+        assert!(decisions.pins.is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! ignore unknown keys. Arrays are sorted, keys stand in a fixed order, times are RFC 3339 with nanoseconds: the document can be hashed.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The schema's name.
@@ -496,10 +497,10 @@ schema! {
         devices: Vec<String>,
         /// Where.
         evidence: Vec<Evidence>,
-        /// Controls by framework.
-        controls: BTreeMap<String, Vec<String>>,
-        /// The way out.
-        remedy: Remedy,
+        /// Controls by framework. Those of the catalogue are lent, as thousands of devices have the same.
+        controls: Cow<'static, BTreeMap<String, Vec<String>>>,
+        /// The way out, lent likewise.
+        remedy: Cow<'static, Remedy>,
         /// By whom and why, if suppressed.
         suppressed: Option<String>,
     }

@@ -7,7 +7,7 @@ use crate::assemble::{Members, View, time};
 use crate::document::Managed;
 use crate::key::Key;
 use observations::{Field, Mac, ValueRef};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A list of managed devices: a vault's, a CMDB's, a table's.
@@ -21,6 +21,10 @@ pub struct Authority {
     pub sites: Vec<String>,
     /// Its devices.
     pub entries: Vec<Entry>,
+    /// There are more than it says: who is not on it may be managed all the same.
+    pub partial: bool,
+    /// Certificates that it took back, by their SHA-256 in hexadecimal: since when, in nanoseconds since 1970.
+    pub revoked: BTreeMap<String, i64>,
 }
 
 /// One device of a list. All texts in lower case.
@@ -110,6 +114,9 @@ impl View<'_> {
         if let Some(reason) = vouched.conflict {
             return shown("conflict", None, reason);
         }
+        if let Some(list) = covering.iter().find(|list| self.shows_revoked(at, members, list)) {
+            return shown("conflict", Some(list.name.clone()), format!("it shows a certificate that {} lists as revoked", list.name));
+        }
         let verified = vouched.verified.map(|(issuer, reason)| shown("verified", Some(issuer), reason));
         if covering.is_empty() {
             if let Some(verified) = verified {
@@ -148,6 +155,9 @@ impl View<'_> {
             None if verified.is_some() => verified.unwrap_or_default(),
             None => match covering.iter().find(|list| list.as_of.is_none_or(|made| as_of.saturating_sub(made) > FRESH)) {
                 Some(stale) => unknown(format!("{} does not know it, and is not fresh", stale.name)),
+                None if let Some(list) = covering.iter().find(|list| list.partial) => {
+                    unknown(format!("{} does not know it, and does not list everybody", list.name))
+                }
                 None => Managed {
                     authority: covering.first().map(|list| list.name.clone()),
                     list_as_of: covering.iter().filter_map(|list| list.as_of).min().and_then(time),
@@ -155,6 +165,15 @@ impl View<'_> {
                 },
             },
         }
+    }
+
+    /// Whether a component shows what a list took back, after that.
+    fn shows_revoked(&self, at: usize, members: &Members, list: &Authority) -> bool {
+        !list.revoked.is_empty()
+            && members.certificates(at).filter_map(|at| self.facts.told(at)).any(|told| {
+                let Some(ValueRef::Bytes(digest)) = told.said.get(Field::CertificateSha256) else { return false };
+                list.revoked.get(&observations::value::hex(digest)).is_some_and(|since| told.entry.last.time > *since)
+            })
     }
 
     /// All that any component shows.

@@ -103,6 +103,14 @@ pub trait Blocks: Send {
 
     /// The files read up to now, in order of their part number, with their packets and damage.
     fn parts(&self) -> Vec<Part>;
+
+    /// Lets only packets pass, from now on, that this filter expression lets pass; all, if there is none.
+    ///
+    /// # Errors
+    /// Why it cannot; then what passed before goes on to pass.
+    fn filter(&mut self, _expression: Option<&str>) -> Result<(), String> {
+        Err("its filter cannot be changed while it is read".to_owned())
+    }
 }
 
 /// What a reader counts besides packets.

@@ -254,6 +254,11 @@ impl Blocks for Live {
     fn parts(&self) -> Vec<Part> {
         vec![Part { name: self.interface.clone(), packets: self.number, damage: self.damage.clone(), sha256: None }]
     }
+
+    fn filter(&mut self, expression: Option<&str>) -> Result<(), String> {
+        // An empty expression lets all pass (pcap-filter(7)); libpcap sorts out itself what the old one let into the buffer.
+        self.capture.filter(expression.unwrap_or(""), true).map_err(|error| shown(&error.to_string()))
+    }
 }
 
 /// What libpcap's words mean for a user.

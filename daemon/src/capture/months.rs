@@ -14,6 +14,8 @@ pub struct Months {
     held: Option<Block>,
     /// What was counted in the months before.
     before: Before,
+    /// A new source is to begin within the month.
+    cut: bool,
 }
 
 #[derive(Default)]
@@ -26,13 +28,22 @@ impl Months {
     /// Begins in the month of this time. Shared, since each month has a reader of its own.
     #[must_use]
     pub fn new(blocks: Box<dyn Blocks>, now: i64) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { blocks, end: end_of_month(now), held: None, before: Before::default() }))
+        Arc::new(Mutex::new(Self { blocks, end: end_of_month(now), held: None, before: Before::default(), cut: false }))
     }
 
-    /// Goes on with the next month; false if the capture has ended.
+    /// Ends the source that is read, although the month goes on: what is read next is a source of its own.
+    pub fn cut(&mut self) {
+        self.cut = true;
+    }
+
+    /// Goes on with the next month, or with what follows a cut; false if the capture has ended.
     pub fn turn(&mut self) -> bool {
-        let Some(first) = self.held.as_ref().and_then(|block| block.records.first()) else { return false };
-        self.end = end_of_month(first.time);
+        let cut = std::mem::take(&mut self.cut);
+        match self.held.as_ref().and_then(|block| block.records.first()) {
+            Some(first) => self.end = end_of_month(first.time),
+            None if cut => {}
+            None => return false,
+        }
         self.before = Before {
             dropped: self.blocks.health().dropped.unwrap_or(0),
             packets: self.blocks.parts().iter().map(|part| part.packets.saturating_sub(self.held.as_ref().map_or(0, Block::len) as u64)).collect(),
@@ -67,6 +78,10 @@ fn end_of_month(time: i64) -> i64 {
 
 impl Blocks for Months {
     fn next(&mut self, block: &mut Block) -> Result<bool, Damage> {
+        if self.cut {
+            block.records.clear();
+            return Ok(false);
+        }
         match self.held.take() {
             Some(held) if held.records.first().is_some_and(|first| first.time >= self.end) => {
                 block.records.clear();
@@ -94,6 +109,10 @@ impl Blocks for Months {
             part.packets = part.packets.saturating_sub(before).saturating_sub(held);
         }
         parts
+    }
+
+    fn filter(&mut self, expression: Option<&str>) -> Result<(), String> {
+        self.blocks.filter(expression)
     }
 }
 
@@ -146,6 +165,22 @@ mod tests {
             times.extend(block.packets().map(|packet| packet.time));
         }
         times
+    }
+
+    #[test]
+    fn a_cut_ends_a_source_within_the_month_and_loses_no_packet() {
+        let mut months = Months::new(Box::new(Times(vec![1, 2, 3, 4], 0)), 1);
+        let mut block = Block::default();
+        assert!(months.next(&mut block).unwrap());
+        let end = months.lock().unwrap().end();
+        months.lock().unwrap().cut();
+        assert!(!months.next(&mut block).unwrap() && block.is_empty());
+        assert_eq!(months.parts()[0].packets, 2);
+        assert!(months.lock().unwrap().turn());
+        assert_eq!(months.lock().unwrap().end(), end);
+        assert_eq!(read(&mut months), [3, 4]);
+        assert_eq!(months.parts()[0].packets, 2);
+        assert!(!months.lock().unwrap().turn());
     }
 
     #[test]

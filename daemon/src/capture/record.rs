@@ -96,6 +96,10 @@ impl Blocks for Recorded {
     fn parts(&self) -> Vec<Part> {
         self.blocks.parts()
     }
+
+    fn filter(&mut self, expression: Option<&str>) -> Result<(), String> {
+        self.blocks.filter(expression)
+    }
 }
 
 #[cfg(test)]

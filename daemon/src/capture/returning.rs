@@ -175,6 +175,14 @@ impl Blocks for Returning {
         let packets = self.before.packets + self.live.as_ref().map_or(0, Live::captured);
         vec![Part { name: self.interface.clone(), packets, damage: self.damage(), sha256: None }]
     }
+
+    fn filter(&mut self, expression: Option<&str>) -> Result<(), String> {
+        if let Some(live) = &mut self.live {
+            live.filter(expression)?;
+        }
+        self.options.bpf = expression.map(str::to_owned);
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use inventory::key::Key;
 use observations::Mac;
 use observations::value::hex;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where a decision goes, and whose it is.
 #[derive(clap::Args)]
@@ -39,10 +39,21 @@ impl Book {
     pub(super) fn decide(&self, decision: &Decision, words: &str) -> Done {
         let mut store = Store::open(&self.db)?;
         store.decide(decision, &self.author(), clock::now())?;
+        let entry = Self::entry(&store)?;
+        super::output::answer(&format!("{words}\n{entry}"))
+    }
+
+    /// The database.
+    pub(super) fn db(&self) -> &Path {
+        &self.db
+    }
+
+    /// A line with the newest decision of the database's own chain, and its hash.
+    pub(super) fn entry(store: &Store) -> Result<String, Failure> {
         let origin = store.origin()?;
         let own = store.decision_log()?.into_iter().filter(|entry| entry.origin == origin).max_by_key(|entry| entry.sequence);
-        let entry = own.map(|entry| format!("decision {} by {}, {}", entry.sequence, shown(&entry.author), hex(&entry.hash)));
-        super::output::answer(&format!("{words}\n{}\n", entry.unwrap_or_default()))
+        let line = own.map(|entry| format!("decision {} by {}, {}\n", entry.sequence, shown(&entry.author), hex(&entry.hash)));
+        Ok(line.unwrap_or_default())
     }
 
     pub(super) fn author(&self) -> String {

@@ -45,7 +45,7 @@ impl Derive {
         let mut store = Store::open(&self.db)?;
         step("reading what was said");
         let (said, changes) = rows(&store)?;
-        let decisions = Decisions::of(store.decisions()?);
+        let decisions = Decisions::of(store.decisions()?).remembering(store.seen()?);
         let observations: usize = said.sources.values().map(|one| one.observations.len()).sum();
         step(&format!("deriving from {} observations of {} sources", grouped(observations as u64), said.sources.len()));
         let document = View::under(&said, &knowledge.fingerprints, &decisions, &policy).document();

@@ -5,6 +5,8 @@ use super::{Done, Failure};
 use crate::capture::input::STDIN;
 use crate::capture::text::shown;
 use crate::export::Contents;
+use crate::store::forgotten::Forgotten;
+use crate::store::retention::Seen;
 use crate::store::{DamagedRows, Store, StoreError};
 use dissectors::context::Tagger;
 use inventory::decision::Decisions;
@@ -91,12 +93,13 @@ impl From {
         if kinds.iter().any(|(_, kind)| *kind == Kind::Document) {
             return Err(Failure::usage("a JSON document stands alone: documents cannot be joined, databases and captures can"));
         }
-        let (mut said, mut decided) = (Said::default(), Vec::new());
+        let (mut said, mut decided, mut seen) = (Said::default(), Vec::new(), Seen::new());
         for (path, _) in kinds.iter().filter(|(_, kind)| *kind == Kind::Database) {
             let store = Store::open_read_only(path)?;
             let (one, _) = rows(&store)?;
             said.join(one);
             decided.extend(store.decision_log()?);
+            seen.extend(store.seen()?);
         }
         // Each decision once, in the order in which they were made, whichever copies of a database were given.
         decided.sort_by_key(|entry| (entry.at, entry.origin, entry.sequence, entry.hash));
@@ -110,7 +113,9 @@ impl From {
             }
             said.join(read.said);
         }
-        Ok(Material::Said(said, Decisions::of(decided.into_iter().map(|entry| entry.decision))))
+        // Who is forgotten in one of them is, whatever the others hold.
+        Forgotten::of(decided.iter().map(|entry| &entry.decision)).sift(&mut said);
+        Ok(Material::Said(said, Decisions::of(decided.into_iter().map(|entry| entry.decision)).remembering(seen)))
     }
 
     /// The document of everything that was given.
@@ -171,7 +176,7 @@ impl Material {
 /// All that a database holds, joined; damaged rows are named on stderr.
 pub(super) fn stored(store: &Store) -> Result<(Said, Decisions), Failure> {
     let (said, _) = rows(store)?;
-    Ok((said, Decisions::of(store.decisions()?)))
+    Ok((said, Decisions::of(store.decisions()?).remembering(store.seen()?)))
 }
 
 /// What was said, and [`Store::changes`] at that moment.

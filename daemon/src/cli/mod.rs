@@ -4,6 +4,7 @@
 
 mod annotate;
 mod audit;
+mod backup;
 mod check_config;
 mod decide;
 mod derive;
@@ -14,6 +15,7 @@ mod explain;
 mod export;
 mod find;
 mod findings;
+mod forget;
 mod input;
 mod interfaces;
 mod merge;
@@ -24,12 +26,14 @@ mod propose_fingerprint;
 mod protocols;
 mod reading;
 mod replay;
+mod retain;
 #[cfg(feature = "pcap-live")]
 mod run;
 mod shape;
 mod split;
 mod status;
 mod suppress;
+mod vacuum;
 mod who_had;
 
 use clap::{Parser, Subcommand};
@@ -62,6 +66,10 @@ enum Command {
     Split(split::Split),
     Annotate(annotate::Annotate),
     Suppress(suppress::Suppress),
+    Forget(forget::Forget),
+    Retain(retain::Retain),
+    Vacuum(vacuum::Vacuum),
+    Backup(backup::Backup),
     Status(status::Status),
     Enroll(enroll::Enroll),
     Audit(audit::Audit),
@@ -117,6 +125,10 @@ pub fn main() -> ExitCode {
         Command::Split(command) => command.run(),
         Command::Annotate(command) => command.run(),
         Command::Suppress(command) => command.run(),
+        Command::Forget(command) => command.run(),
+        Command::Retain(command) => command.run(),
+        Command::Vacuum(command) => command.run(),
+        Command::Backup(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Enroll(command) => command.run(),
         Command::Audit(command) => command.run(),

@@ -1,9 +1,10 @@
 //! Where answers go: standard output or a file. Whoever closes standard output early has seen enough.
 
 use super::{Done, Failure};
+use crate::export::json::Layout;
 use crate::export::{Contents, Format, Heading};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,17 +12,20 @@ use std::process::ExitCode;
 pub(super) struct Output {
     out: Box<dyn Write>,
     name: String,
+    /// JSON is laid out for programs, unless a terminal shows it or that is wished.
+    pub(super) layout: Layout,
 }
 
 impl Output {
     /// A file, or standard output.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else {
-            return Ok(Self { out: Box::new(BufWriter::new(io::stdout().lock())), name: "standard output".to_owned() });
+            let layout = if io::stdout().is_terminal() { Layout::Indented } else { Layout::Lines };
+            return Ok(Self { out: Box::new(BufWriter::new(io::stdout().lock())), name: "standard output".to_owned(), layout });
         };
         let name = path.display().to_string();
         let file = File::create(path).map_err(|error| Failure::new(format!("{name}: {error}")))?;
-        Ok(Self { out: Box::new(BufWriter::new(file)), name })
+        Ok(Self { out: Box::new(BufWriter::new(file)), name, layout: Layout::Lines })
     }
 
     /// Writes a text.
@@ -37,7 +41,7 @@ impl Output {
 
     /// The same, with what stands above it.
     pub(super) fn inventory_under(&mut self, heading: &Heading, format: Format, contents: &dyn Contents, workers: usize) -> Done {
-        let written = format.write_under(heading, contents, workers, &mut self.out).and_then(|()| self.out.flush());
+        let written = format.write_under(heading, contents, workers, self.layout, &mut self.out).and_then(|()| self.out.flush());
         unless_closed(written, &self.name)
     }
 }

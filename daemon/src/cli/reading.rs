@@ -21,6 +21,9 @@ use observations::Said;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+/// Before the name of a registrar's database in `--managed`.
+const REGISTRAR: &str = "registrar:";
+
 /// A database that is written to.
 pub(super) type Database = Arc<Mutex<Writer>>;
 
@@ -57,7 +60,8 @@ pub(super) struct Reading {
     /// Zones, conduits, severities, who may ask, lists of managed devices: what the wire does not tell.
     #[arg(long, value_name = "FILE.toml")]
     policy: Option<PathBuf>,
-    /// A list of managed devices: CSV, JSON or a NetBox export; may be given several times.
+    /// A list of managed devices: CSV, JSON, a NetBox export, or with `registrar:` before its name a registrar's database, for what its
+    /// vaults list; may be given several times.
     #[arg(long, value_name = "FILE")]
     managed: Vec<PathBuf>,
     /// Certificates of authorities that are trusted (PEM or DER); signatures that lead to them are verified. May be given several times.
@@ -124,7 +128,8 @@ impl Reading {
             Some(path) => crate::policy::read(path).map_err(|error| Failure::usage(format!("--policy {error}")))?,
             None => Policy::default(),
         };
-        for path in &self.managed {
+        let of_registrar = |path: &Path| path.to_str().and_then(|name| name.strip_prefix(REGISTRAR)).map(PathBuf::from);
+        for path in self.managed.iter().filter(|path| of_registrar(path).is_none()) {
             policy.authorities.push(crate::policy::read_list(path).map_err(|error| Failure::usage(format!("--managed {error}")))?);
         }
         for path in &self.trust {
@@ -132,6 +137,11 @@ impl Reading {
         }
         for path in &self.revoked {
             policy.revocations.push(crate::policy::read_revocations(path).map_err(|error| Failure::usage(format!("--revoked {error}")))?);
+        }
+        // Last: whom a vault's CA stands beside is known then.
+        for path in self.managed.iter().filter_map(|path| of_registrar(path)) {
+            let lists = crate::policy::read_vault(&path).map_err(|error| Failure::usage(format!("--managed registrar:{error}")))?;
+            crate::policy::add_vault(&mut policy, lists);
         }
         if let Some(text) = &self.baseline {
             policy.baseline = Some(crate::policy::read_baseline(text).map_err(|error| Failure::usage(format!("--baseline {error}")))?);

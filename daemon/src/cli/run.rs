@@ -13,7 +13,9 @@ use crate::capture::{Blocks, Filter, Recorded, interfaces};
 use crate::clock;
 use crate::config::{Config, WORKERS_MAX, Watched};
 use crate::operation::board::Board;
+use crate::operation::housekeeping::Housekeeper;
 use crate::operation::log::{Format, Level, Log};
+use crate::operation::reload::{Current, Reload, Written};
 use crate::operation::settings::{Listen, Operating};
 use crate::operation::status::StatusFile;
 use crate::operation::{Operation, privileges};
@@ -24,17 +26,17 @@ use dissectors::context::Tagger;
 use fingerprints::Fingerprints;
 use inventory::decision::Decisions;
 use observations::Said;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Listens on interfaces, and keeps in a database what is said there, until SIGINT (Ctrl-C) or SIGTERM.
 ///
 /// It never transmits. What was said is on the disk a second later, counters half a minute later. The interface should be one that gets a
-/// mirror of the network's traffic and has no address of its own.
-#[derive(clap::Args)]
+/// mirror of the network's traffic and has no address of its own. SIGHUP has the file of --config read again.
+#[derive(clap::Args, Clone)]
 #[command(after_help = "Examples:
   wirecensus run -i eth1 --db plant.db
   wirecensus run -i eth1 -i eth2 --db plant.db --site hall-3 --bpf 'not port 3389'
@@ -90,7 +92,9 @@ pub(super) struct Run {
 
 /// What all interfaces share.
 struct Shared {
-    config: Config,
+    current: Arc<Current>,
+    /// How often somebody was forgotten meanwhile.
+    forgettings: Arc<AtomicU64>,
     database: Database,
     tagger: Arc<dyn Tagger>,
     /// The sensor's name.
@@ -113,15 +117,14 @@ struct Heard {
 
 impl Run {
     pub(super) fn run(&self) -> Done {
-        let config = self.config()?;
-        if let Some(expression) = &config.bpf {
-            Filter::compile(expression).map_err(|what| Failure::usage(format!("--bpf: {what}")))?;
-        }
+        let written = self.written()?;
+        let config = written.config.clone();
         let Some(db) = &config.db else { return Err(Failure::usage("where to keep it? Say --db FILE, or `db` in the configuration")) };
         let fingerprints = Fingerprints::new()?;
         let tagger = tagger(config.site_key.as_deref())?;
-        let stop = stop_at_signals()?;
+        let (stop, again) = signals(self.config.is_some())?;
         let log = Log::begin(config.operating.log_level, config.operating.log_format);
+        written.tell_others();
         let user = privileges::become_user(config.operating.user.as_deref(), self.allow_root)?;
         let options = LiveOptions { bpf: config.bpf.clone(), stop: Arc::clone(&stop), ..LiveOptions::default() };
         let options = LiveOptions {
@@ -141,17 +144,22 @@ impl Run {
             announce(&config, &one.name, db);
         }
         let database = Arc::new(Mutex::new(Writer::new(store)));
-        confine(&config, db, user.as_deref())?;
+        confine(&config, self.config.as_deref(), db, user.as_deref())?;
         let names: Vec<String> = config.interfaces.iter().map(|one| one.name.clone()).collect();
         let board = Arc::new(Board::new(&db.to_string_lossy(), &names));
-        let operation = Operation::begin(&board, api, file, log, &stop)?;
-        let shared = Shared { config: config.clone(), database, tagger, sensor, begun: clock::now(), board };
+        let current = Arc::new(Current::new(config.clone()));
+        let reload = again.map(|again| self.reload(again, written, &current));
+        let operation = Operation::begin(&board, api, file, log, reload, &stop)?;
+        let housekeeper = Housekeeper::begin(&database, &current).map_err(|error| Failure::new(error.to_string()))?;
+        let forgettings = locked(&database).forgettings();
+        let shared = Shared { current, forgettings, database, tagger, sensor, begun: clock::now(), board };
         let heard: Vec<Heard> = std::thread::scope(|scope| {
             let shared = &shared;
             let threads: Vec<_> = live.into_iter().map(|(one, live)| scope.spawn(move || shared.watch(one, live))).collect();
             // A thread that panicked has said why; what it had committed stands.
             threads.into_iter().map(|thread| thread.join().unwrap_or(Heard { failed: true, ..Heard::default() })).collect()
         });
+        drop(housekeeper);
         let mut said = Said::default();
         let (mut packets, mut dropped, mut failed) = (0, 0, false);
         for one in heard {
@@ -168,6 +176,24 @@ impl Run {
         }
         operation.end();
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// The configuration that holds, with the file's words. What is wrong in it is told before anything is opened.
+    fn written(&self) -> Result<Written, Failure> {
+        let config = self.config()?;
+        if let Some(expression) = &config.bpf {
+            Filter::compile(expression).map_err(|what| Failure::usage(format!("--bpf: {what}")))?;
+        }
+        match &self.config {
+            Some(path) => Ok(Written::of(config, path)?),
+            None => Ok(Written { config, ..Written::default() }),
+        }
+    }
+
+    /// Reads the configuration again when the flag is set.
+    fn reload(&self, again: Arc<AtomicBool>, written: Written, current: &Arc<Current>) -> Reload {
+        let run = self.clone();
+        Reload::new(again, written, Arc::clone(current), Box::new(move || run.written().map_err(|failure| failure.message)))
     }
 
     /// What the command line says, then the environment, then the file.
@@ -229,14 +255,16 @@ fn recorded(config: &Config, name: &str, live: Returning) -> Result<Box<dyn Bloc
 }
 
 /// Gives up what is no longer needed, and says what is enforced.
-fn confine(config: &Config, db: &Path, user: Option<&str>) -> Result<(), Failure> {
+fn confine(config: &Config, file: Option<&Path>, db: &Path, user: Option<&str>) -> Result<(), Failure> {
     let folder = |path: &Path| path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let socket = match &config.operating.api {
         Some(Listen::Unix(path)) => Some(folder(path)),
         _ => None,
     };
     let write: Vec<PathBuf> = [Some(folder(db)), config.record.as_deref().map(folder), socket].into_iter().flatten().collect();
-    let confined = privileges::confine(&[], &write)?;
+    // The configuration is read again when it changes, and editors put a new file in its place.
+    let read: Vec<PathBuf> = file.map(folder).into_iter().collect();
+    let confined = privileges::confine(&read, &write)?;
     tracing::info!(user = user.unwrap_or("unchanged"), landlock = confined.landlock, seccomp = confined.seccomp, "rights were given up");
     Ok(())
 }
@@ -250,29 +278,39 @@ fn announce(config: &Config, name: &str, db: &Path) {
 impl Shared {
     /// Listens on one interface until it ends, month by month.
     fn watch(&self, watched: &Watched, live: Box<dyn Blocks>) -> Heard {
-        let (config, name) = (&self.config, watched.name.as_str());
-        let standard = Settings::default();
-        let site = watched.site.clone().or_else(|| config.site.clone()).unwrap_or(standard.site);
-        let settings = Settings { site, segments: watched.segments.clone(), bpf: config.bpf.clone(), ..Settings::default() };
-        // It is the capture that is told to stop: the pipeline then reads to its end.
-        let workers = usize::from(config.workers.unwrap_or(1));
-        let options = Options { workers, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
+        let name = watched.name.as_str();
         let months = Months::new(live, self.begun);
         // A port that has an address is known to send.
-        let mut mute = (config.allow_address != Some(true)).then(|| Mute::of(name));
+        let mut mute = (self.current.config().allow_address != Some(true)).then(|| Mute::of(name));
         let mut heard = Heard::default();
         let gauge = self.board.gauge(name);
         let watcher = gauge.clone().map(|gauge| -> Arc<dyn Watcher> { gauge });
+        let (mut turn, mut forgotten) = (self.current.turn(), self.forgettings.load(Ordering::Relaxed));
+        let mut plan = self.plan(name);
         loop {
-            let month = months.lock().unwrap_or_else(PoisonError::into_inner).end();
-            let identity: [&[u8]; 4] = [&self.sensor, &self.begun.to_le_bytes(), name.as_bytes(), &month.to_le_bytes()];
-            let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &settings, &identity);
+            let month = locked(&months).end();
+            let (begun, month, cuts) = (self.begun.to_le_bytes(), month.to_le_bytes(), (turn + forgotten).to_le_bytes());
+            let identity: [&[u8]; 5] = [&self.sensor, &begun, name.as_bytes(), &month, &cuts];
+            let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &plan.settings, &identity);
+            let options = Options { workers: plan.workers, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
             let mut keeper = Keeper::new(Arc::clone(&self.database)).watched_by(watcher.clone());
+            // It is the capture that is told to stop: the pipeline then reads to its end.
             let outcome = pipeline::read(&mut reader, &options, |snapshot| {
                 gauge.iter().for_each(|gauge| gauge.beat());
                 let news = keeper.tick(snapshot).map(|news| news.to_string());
                 for news in news.into_iter().chain(mute.as_mut().and_then(Mute::look)) {
                     tracing::warn!(interface = name, "{news}");
+                }
+                if self.current.turn() != turn {
+                    turn = self.current.turn();
+                    if self.plan(name) != plan {
+                        locked(&months).cut();
+                    }
+                }
+                // What is known of who was forgotten ends with this source; whoever is there still is learnt anew.
+                if self.forgettings.load(Ordering::Relaxed) != forgotten {
+                    forgotten = self.forgettings.load(Ordering::Relaxed);
+                    locked(&months).cut();
                 }
             });
             for damage in &outcome.damages {
@@ -288,20 +326,56 @@ impl Shared {
                 }
                 heard.said.join(Said::of(outcome.said));
             }
-            if !months.lock().unwrap_or_else(PoisonError::into_inner).turn() {
+            if !locked(&months).turn() {
                 gauge.iter().for_each(|gauge| gauge.end());
                 return heard;
             }
+            plan = self.replanned(name, &months, plan);
         }
+    }
+
+    /// How a port is read, as the configuration is now.
+    fn plan(&self, name: &str) -> Plan {
+        let (config, standard) = (self.current.config(), Settings::default());
+        let watched = config.interfaces.iter().find(|one| one.name == name);
+        let site = watched.and_then(|one| one.site.clone()).or_else(|| config.site.clone()).unwrap_or(standard.site);
+        let segments = watched.map(|one| one.segments.clone()).unwrap_or_default();
+        let settings = Settings { site, segments, bpf: config.bpf.clone(), ..Settings::default() };
+        Plan { settings, workers: usize::from(config.workers.unwrap_or(1)) }
+    }
+
+    /// The same between two sources: where the filter changed, the capture is told.
+    fn replanned(&self, name: &str, months: &Mutex<Months>, before: Plan) -> Plan {
+        let mut plan = self.plan(name);
+        if plan.settings.bpf != before.settings.bpf
+            && let Err(error) = locked(months).filter(plan.settings.bpf.as_deref())
+        {
+            tracing::error!(interface = name, "the filter stays as it was: {error}");
+            plan.settings.bpf = before.settings.bpf;
+        }
+        plan
     }
 }
 
-/// A flag that the first SIGINT or SIGTERM sets; the second ends the program at once.
-fn stop_at_signals() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
+/// How a port is read; what changes here needs a source of its own.
+#[derive(PartialEq)]
+struct Plan {
+    settings: Settings,
+    workers: usize,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Flags that signals set: the first SIGINT or SIGTERM one, the second ends the program at once; SIGHUP the other, where there is a
+/// configuration to be read again. Without one SIGHUP says that the terminal is gone, and ends the run as the others do.
+fn signals(configured: bool) -> Result<(Arc<AtomicBool>, Option<Arc<AtomicBool>>), Failure> {
+    let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
-    Ok(stop)
+    signal_hook::flag::register(SIGHUP, Arc::clone(if configured { &again } else { &stop }))?;
+    Ok((stop, configured.then_some(again)))
 }

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::output::Output;
+use crate::export::json::Layout;
 use crate::export::{Contents, Format, Heading, Redacted};
 use crate::tags::SiteKey;
 use std::path::Path;
@@ -22,6 +23,9 @@ pub(super) struct Shape {
     /// classes, protocols, ports, times. With `--site-key FILE` pseudonyms are the same each time; without it nobody can undo them.
     #[arg(long)]
     redact: bool,
+    /// Indents JSON, as a terminal gets it: elsewhere devices, conversations and certificates are a line each.
+    #[arg(long)]
+    pretty: bool,
 }
 
 impl Shape {
@@ -34,6 +38,9 @@ impl Shape {
         workers: usize,
         site_key: Option<&Path>,
     ) -> Result<ExitCode, Failure> {
+        if self.pretty {
+            out.layout = Layout::Indented;
+        }
         let heading = Heading { engagement: self.engagement.clone(), author: self.author.clone(), redacted: self.redact };
         if !self.redact {
             return out.inventory_under(&heading, format, contents, workers);

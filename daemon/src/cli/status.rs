@@ -54,6 +54,10 @@ fn text(status: &status::Status) -> String {
     let mean = status.commits.microseconds.checked_div(status.commits.count).unwrap_or(0);
     lines.push(format!("{} commits, {} ms each, {} failed", grouped(status.commits.count), grouped(mean / 1000), grouped(status.commits.failed)));
     lines.extend(status.memory_bytes.map(|bytes| format!("{} MiB of memory", grouped(bytes >> 20))));
+    lines.extend(status.configuration.wrong.iter().map(|what| format!("the configuration cannot be taken, the one before holds: {}", shown(what))));
+    if !status.configuration.restart.is_empty() {
+        lines.push(format!("needs a restart: {}", shown(&status.configuration.restart.join(", "))));
+    }
     lines.extend(status.reasons.iter().filter(|_| status.running).map(|reason| format!("NOT READY: {}", shown(reason))));
     lines.join("\n") + "\n"
 }

@@ -1,4 +1,4 @@
-//! The whole document, indented, with a line's end. Devices and conversations are made and written one at a time.
+//! The whole document, with a line's end. Devices and conversations are made and written one at a time.
 
 use super::{Contents, pieces};
 use inventory::Document;
@@ -8,6 +8,15 @@ use serde_json::Serializer;
 use serde_json::ser::Formatter;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+
+/// How it is laid out. The values are the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// Two spaces a level: for eyes.
+    Indented,
+    /// Devices, conversations and certificates a line each: for programs, and two fifths shorter.
+    Lines,
+}
 
 /// What stands before the devices.
 #[derive(Serialize)]
@@ -27,7 +36,7 @@ struct Head<'d> {
 ///
 /// # Errors
 /// If the output cannot be written.
-pub fn write(contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(contents: &dyn Contents, workers: usize, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
     let document = contents.head();
     // By name, so that nothing that is added to a document is forgotten here.
     let Document {
@@ -50,26 +59,36 @@ pub fn write(contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io
     // The object goes on: its end, and the line's before it, come last.
     bytes.truncate(bytes.len() - 2);
     out.write_all(&bytes)?;
-    let device = |number, out: &mut Vec<u8>| contents.device(number).map_or(Ok(()), |device| element(number, &*device, out));
-    array("devices", contents.devices(), workers, &device, out)?;
-    let conversation = |number, out: &mut Vec<u8>| contents.conversation(number).map_or(Ok(()), |one| element(number, &*one, out));
-    array("conversations", contents.conversations(), workers, &conversation, out)?;
-    let certificate = |number: usize, out: &mut Vec<u8>| document.certificates.get(number).map_or(Ok(()), |one| element(number, one, out));
-    array("certificates", document.certificates.len(), workers, &certificate, out)?;
+    let device = |number, out: &mut Vec<u8>| contents.device(number).map_or(Ok(()), |device| element(number, &*device, layout, out));
+    array("devices", contents.devices(), (workers, layout), &device, out)?;
+    let conversation = |number, out: &mut Vec<u8>| contents.conversation(number).map_or(Ok(()), |one| element(number, &*one, layout, out));
+    array("conversations", contents.conversations(), (workers, layout), &conversation, out)?;
+    let certificate = |number: usize, out: &mut Vec<u8>| document.certificates.get(number).map_or(Ok(()), |one| element(number, one, layout, out));
+    array("certificates", document.certificates.len(), (workers, layout), &certificate, out)?;
     out.write_all(b"\n}\n")
 }
 
 /// One more member of the document: an array.
-fn array(name: &str, length: usize, workers: usize, make: pieces::Make<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn array(name: &str, length: usize, (workers, layout): (usize, Layout), make: pieces::Make<'_>, out: &mut dyn Write) -> io::Result<()> {
     write!(out, ",\n  \"{name}\": [")?;
     pieces::write(length, workers, make, out)?;
-    out.write_all(if length == 0 { b"]" } else { b"\n  ]" })
+    out.write_all(match layout {
+        _ if length == 0 => b"]",
+        Layout::Indented => b"\n  ]",
+        Layout::Lines => b"\n]",
+    })
 }
 
 /// An element of such an array.
-fn element<T: Serialize>(number: usize, value: &T, out: &mut Vec<u8>) -> io::Result<()> {
-    out.extend_from_slice(if number == 0 { b"\n    " } else { b",\n    " });
-    indented(value, 2, out)
+fn element<T: Serialize>(number: usize, value: &T, layout: Layout, out: &mut Vec<u8>) -> io::Result<()> {
+    out.extend_from_slice(if number == 0 { b"\n" } else { b",\n" });
+    match layout {
+        Layout::Lines => serde_json::to_writer(out, value).map_err(io::Error::from),
+        Layout::Indented => {
+            out.extend_from_slice(b"    ");
+            indented(value, 2, out)
+        }
+    }
 }
 
 fn indented<T: Serialize>(value: &T, depth: usize, out: &mut Vec<u8>) -> io::Result<()> {
@@ -183,9 +202,16 @@ mod tests {
                 document.protection = [("x".to_owned(), Protection { known: 1, ..Protection::default() })].into();
                 document.coverage.opaque_bytes = [("tcp/1".to_owned(), 2)].into();
             }
-            let mut out = Vec::new();
-            write(&document, 1, &mut out).unwrap();
-            assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string_pretty(&document).unwrap() + "\n");
+            let written = |layout| {
+                let mut out = Vec::new();
+                write(&document, 1, layout, &mut out).unwrap();
+                String::from_utf8(out).unwrap()
+            };
+            assert_eq!(written(Layout::Indented), serde_json::to_string_pretty(&document).unwrap() + "\n");
+            let lines = written(Layout::Lines);
+            assert_eq!(serde_json::from_str::<Document>(&lines).unwrap(), document);
+            let devices = lines.lines().filter_map(|line| serde_json::from_str::<Device>(line.trim_end_matches(',')).ok()).count();
+            assert_eq!(devices, document.devices.len());
         }
     }
 }

@@ -107,17 +107,24 @@ impl Format {
     /// # Errors
     /// If the output cannot be written.
     pub fn write(self, contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
-        self.write_under(&Heading::default(), contents, workers, out)
+        self.write_under(&Heading::default(), contents, workers, json::Layout::Indented, out)
     }
 
-    /// The same, with what stands above it where the format has a place for that.
+    /// The same, with what stands above it where the format has a place for that, and JSON in a layout.
     ///
     /// # Errors
     /// If the output cannot be written.
-    pub fn write_under(self, heading: &Heading, contents: &dyn Contents, workers: usize, out: &mut dyn Write) -> io::Result<()> {
+    pub fn write_under(
+        self,
+        heading: &Heading,
+        contents: &dyn Contents,
+        workers: usize,
+        layout: json::Layout,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         match self {
             Self::Table => table::write(&contents.whole(), out),
-            Self::Json => json::write(contents, workers, out),
+            Self::Json => json::write(contents, workers, layout, out),
             Self::Ndjson => ndjson::write(contents, workers, out),
             Self::Csv => csv::write(contents, workers, out),
             Self::Sarif => sarif::write(contents, out),

@@ -1,6 +1,6 @@
 //! Figures of a run, which capturing writes and everybody else reads.
 
-use super::status::{Commits, Port, Status};
+use super::status::{Commits, Configuration, Port, Status};
 use crate::capture::text::rfc3339;
 use crate::clock;
 use crate::pipeline::keep::Watcher;
@@ -28,6 +28,7 @@ pub struct Board {
     db: String,
     gauges: Vec<Arc<Gauge>>,
     commits: Arc<Mutex<Commits>>,
+    configuration: Mutex<Configuration>,
 }
 
 /// The figures of one port.
@@ -110,7 +111,18 @@ impl Board {
                 commits: Arc::clone(&commits),
             })
         };
-        Self { begun, begun_at: clock::now(), db: db.to_owned(), gauges: ports.iter().map(gauge).collect(), commits }
+        let configuration = Mutex::new(Configuration { read: rfc3339(clock::now()), ..Configuration::default() });
+        Self { begun, begun_at: clock::now(), db: db.to_owned(), gauges: ports.iter().map(gauge).collect(), commits, configuration }
+    }
+
+    /// The configuration was read again: what is wrong in it, or else which options need a restart.
+    pub fn configured(&self, wrong: Option<String>, restart: Option<Vec<String>>) {
+        let mut held = held(&self.configuration);
+        if let Some(restart) = restart {
+            held.read = rfc3339(clock::now());
+            held.restart = restart;
+        }
+        held.wrong = wrong;
     }
 
     /// The figures of one port.
@@ -153,6 +165,7 @@ impl Board {
             reasons,
             ports,
             commits,
+            configuration: held(&self.configuration).clone(),
             memory_bytes: memory(),
         }
     }

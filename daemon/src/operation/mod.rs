@@ -4,20 +4,25 @@
 //! | module | is |
 //! |---|---|
 //! | [`board`] | figures of a run: what each port gave, what commits took |
+//! | [`housekeeping`] | once a day: old sources go, space is given back |
 //! | [`log`] | structured logs, limited by message |
 //! | [`privileges`] | rights given up after set-up |
+//! | [`reload`] | the configuration read again while it runs |
 //! | [`settings`] | what the configuration says of all this |
 //! | [`status`] | the figures at one moment, as metrics, as a health report and as a file beside the database |
 
 pub mod board;
+pub mod housekeeping;
 pub mod log;
 pub mod privileges;
+pub mod reload;
 pub mod settings;
 pub mod status;
 
 use crate::api::{self, ApiError};
 use board::Board;
 use log::Log;
+use reload::Reload;
 use sd_notify::NotifyState;
 use status::StatusFile;
 use std::sync::Arc;
@@ -44,13 +49,21 @@ impl Operation {
     ///
     /// # Errors
     /// If a thread cannot be made.
-    pub fn begin(board: &Arc<Board>, api: Option<api::Bound>, file: StatusFile, log: Log, stop: &Arc<AtomicBool>) -> Result<Self, ApiError> {
+    pub fn begin(
+        board: &Arc<Board>,
+        api: Option<api::Bound>,
+        file: StatusFile,
+        log: Log,
+        reload: Option<Reload>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self, ApiError> {
         let ended = Arc::new(AtomicBool::new(false));
         let api = api.map(|bound| bound.serve(Arc::clone(board))).transpose()?;
         let watchman = Watchman {
             board: Arc::clone(board),
             file,
             log,
+            reload,
             stop: Arc::clone(stop),
             ended: Arc::clone(&ended),
             watchdog: sd_notify::watchdog_enabled(),
@@ -86,6 +99,8 @@ struct Watchman {
     board: Arc<Board>,
     file: StatusFile,
     log: Log,
+    /// None without a configuration file.
+    reload: Option<Reload>,
     stop: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
     /// How long systemd waits for a sign of life.
@@ -99,6 +114,9 @@ impl Watchman {
             if !stopping && self.stop.load(Ordering::Relaxed) {
                 stopping = true;
                 notify(&[NotifyState::Stopping, NotifyState::Status("committing what is open")]);
+            }
+            if !stopping {
+                self.reload();
             }
             if told.is_none_or(|told| told.elapsed() >= TELL) {
                 told = Some(Instant::now());
@@ -119,6 +137,18 @@ impl Watchman {
         }
         self.log.say_suppressed();
         self.file.write(&self.board.status().stopped());
+    }
+
+    /// Reads the configuration again, if that was asked for. systemd (v253) asks for the time with it, and for readiness after it
+    /// (sd_notify(3)).
+    fn reload(&mut self) {
+        let Some(reload) = self.reload.as_mut().filter(|reload| reload.is_asked()) else { return };
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
+            Err(_) => notify(&[NotifyState::Reloading]),
+        }
+        reload.reload(&self.log, &self.board);
+        notify(&[NotifyState::Ready]);
     }
 
     fn tell(&mut self, stopping: bool) {

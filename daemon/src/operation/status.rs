@@ -38,6 +38,9 @@ pub struct Status {
     pub ports: Vec<Port>,
     /// What commits took.
     pub commits: Commits,
+    /// When the configuration was read, and what of it does not hold.
+    #[serde(default)]
+    pub configuration: Configuration,
     /// Resident memory, where the system tells.
     pub memory_bytes: Option<u64>,
 }
@@ -63,6 +66,17 @@ pub struct Port {
     pub malformed: BTreeMap<String, u64>,
     /// Limits that were hit.
     pub limits: BTreeMap<String, u64>,
+}
+
+/// The configuration that holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// When it was read, RFC 3339.
+    pub read: String,
+    /// Why the file as it is now could not be taken.
+    pub wrong: Option<String>,
+    /// Options that changed in the file and do not hold before a restart.
+    pub restart: Vec<String>,
 }
 
 /// What commits took.

@@ -5,7 +5,7 @@ use inventory::Document;
 use inventory::document::SCHEMA;
 use inventory::judge::newcomer::Baseline;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// A document of a plant of 100,000 devices has some hundred megabytes.
@@ -29,9 +29,12 @@ pub(super) fn of_time(text: &str) -> Result<Baseline, String> {
 
 pub(super) fn of_document(path: &Path) -> Result<Baseline, PolicyError> {
     let wrong = |reason: String| PolicyError { file: path.to_owned(), reason };
-    let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => wrong("neither a time (2027-03-01, or 2027-03-01T12:00:00Z) nor a file: write one of them".to_owned()),
+        _ => wrong(error.to_string()),
+    })?;
     let document: Document = serde_json::from_reader(BufReader::new(file).take(BYTES_MAX))
-        .map_err(|error| wrong(format!("neither a time nor an inventory document: {error}")))?;
+        .map_err(|error| wrong(format!("neither a time nor an inventory document: {error}; `wirecensus export --format json` writes one")))?;
     if document.schema != SCHEMA {
         return Err(wrong(format!("it is no inventory document: its schema is not {SCHEMA}")));
     }

@@ -71,8 +71,8 @@ pub fn read(path: &Path) -> Result<Authority, PolicyError> {
     Ok(Authority {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         as_of: modified.and_then(|time| i64::try_from(time.as_nanos()).ok()),
-        sites: Vec::new(),
         entries: entries.map_err(wrong)?,
+        ..Authority::default()
     })
 }
 

@@ -5,6 +5,7 @@ mod advisories;
 mod baseline;
 mod lists;
 mod trust;
+mod vault;
 
 use dissectors::registry::Registry;
 use inventory::judge::catalogue::{Catalogue, Severity};
@@ -20,6 +21,7 @@ pub use advisories::read as read_advisories;
 pub use baseline::read as read_baseline;
 pub use lists::read as read_list;
 pub use trust::{authorities as read_authorities, revocations as read_revocations};
+pub use vault::{add as add_vault, read as read_vault};
 
 /// A policy file is written by people; one that is larger is something else.
 const BYTES_MAX: u64 = 4 << 20;

@@ -41,7 +41,12 @@ fn spelt(name: &[u8]) -> String {
 /// [`PolicyError`] names the file and the reason.
 pub fn authorities(path: &Path) -> Result<Vec<Issuer>, PolicyError> {
     let wrong = |reason: String| PolicyError { file: path.to_owned(), reason };
-    let found = pki::certificates(&bytes_of(path).map_err(wrong)?).map_err(|reason| wrong(reason.to_owned()))?;
+    issuers(&bytes_of(path).map_err(wrong)?).map_err(wrong)
+}
+
+/// The authorities of PEM or DER.
+pub(super) fn issuers(bytes: &[u8]) -> Result<Vec<Issuer>, String> {
+    let found = pki::certificates(bytes).map_err(str::to_owned)?;
     let issuer = |one: pki::Certificate| Issuer {
         name: spelt(&one.subject),
         key_id: one.key_id.as_deref().map(hex),

@@ -56,22 +56,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if a text is too long or the file cannot be written; then nothing was decided.
     pub fn decide(&mut self, decision: &Decision, author: &str, at: i64) -> Result<(), StoreError> {
-        for (what, text) in texts(decision).into_iter().map(|text| ("decision", text)).chain([("author", author)]) {
-            if text.len() > TEXT_MAX {
-                return Err(StoreError::TooLong { what, length: text.len(), most: TEXT_MAX });
-            }
-        }
+        bounded(decision, author)?;
         let Self { connection, path } = self;
         let work = |connection: &mut Connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let origin: Origin = transaction.query_row("SELECT origin FROM store", [], |row| row.get(0))?;
-            let own = chains(&transaction)?.0.into_iter().filter(|entry| entry.recorded.origin == origin);
-            // Of two branches the longer goes on; of equal ones that with the smaller hash.
-            let tip = own.map(|entry| entry.recorded).max_by_key(|entry| (entry.sequence, std::cmp::Reverse(entry.hash)));
-            let (sequence, before, not_before) = tip.map_or((1, [0; 32], at), |tip| (tip.sequence + 1, tip.hash, tip.at));
-            let record = encode(decision, author, at.max(not_before));
-            let hash = hash(&before, &origin, sequence, &record);
-            insert(&transaction, &origin, sequence as i64, &hash, &before, &record)?;
+            append(&transaction, decision, author, at)?;
             schema::changed(&transaction)?;
             transaction.commit()
         };
@@ -117,6 +106,37 @@ impl Store {
             Ok(new)
         })
     }
+}
+
+/// Refuses texts that are too long.
+pub(super) fn bounded(decision: &Decision, author: &str) -> Result<(), StoreError> {
+    let texts = texts(decision).into_iter().map(|text| ("decision", text)).chain([("author", author)]);
+    match texts.into_iter().find(|(_, text)| text.len() > TEXT_MAX) {
+        Some((what, text)) => Err(StoreError::TooLong { what, length: text.len(), most: TEXT_MAX }),
+        None => Ok(()),
+    }
+}
+
+/// Appends a decision to the file's own chain.
+pub(super) fn append(connection: &Connection, decision: &Decision, author: &str, at: i64) -> rusqlite::Result<()> {
+    let origin: Origin = connection.query_row("SELECT origin FROM store", [], |row| row.get(0))?;
+    let own = chains(connection)?.0.into_iter().filter(|entry| entry.recorded.origin == origin);
+    // Of two branches the longer goes on; of equal ones that with the smaller hash.
+    let tip = own.map(|entry| entry.recorded).max_by_key(|entry| (entry.sequence, std::cmp::Reverse(entry.hash)));
+    let (sequence, before, not_before) = tip.map_or((1, [0; 32], at), |tip| (tip.sequence + 1, tip.hash, tip.at));
+    let record = encode(decision, author, at.max(not_before));
+    let hash = hash(&before, &origin, sequence, &record);
+    insert(connection, &origin, sequence as i64, &hash, &before, &record).map(drop)
+}
+
+/// The decisions that hold, of all chains.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Decision>> {
+    Ok(chains(connection)?.0.into_iter().map(|entry| entry.recorded.decision).collect())
+}
+
+/// How many entries there are: a table of decisions only grows.
+pub(super) fn count(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT count(*) FROM decisions")?.query_row([], |row| row.get(0))
 }
 
 /// An entry with the bytes that its hash covers.
@@ -180,12 +200,14 @@ const PIN: u8 = 1;
 const SPLIT: u8 = 2;
 const ANNOTATE: u8 = 3;
 const SUPPRESS: u8 = 4;
+const FORGET: u8 = 5;
 
 fn texts(decision: &Decision) -> Vec<&str> {
     match decision {
         Decision::Pin(a, b) | Decision::Split(a, b) => vec![a, b],
         Decision::Annotate { key, name, value } => vec![key, name, value],
         Decision::Suppress { key, rule, reason, until, author } => vec![key, rule, reason, until, author],
+        Decision::Forget { site, key, until, reason } => vec![site, key, until, reason],
     }
 }
 
@@ -198,6 +220,7 @@ fn encode(decision: &Decision, author: &str, at: i64) -> Vec<u8> {
         Decision::Split(..) => SPLIT,
         Decision::Annotate { .. } => ANNOTATE,
         Decision::Suppress { .. } => SUPPRESS,
+        Decision::Forget { .. } => FORGET,
     });
     for text in texts(decision) {
         put_bytes(&mut out, text.as_bytes());
@@ -219,6 +242,12 @@ fn decode(record: &[u8]) -> Result<(i64, String, Decision), DecodeError> {
             reason: reader.text()?.to_owned(),
             until: reader.text()?.to_owned(),
             author: reader.text()?.to_owned(),
+        },
+        FORGET => Decision::Forget {
+            site: reader.text()?.to_owned(),
+            key: reader.text()?.to_owned(),
+            until: reader.text()?.to_owned(),
+            reason: reader.text()?.to_owned(),
         },
         _ => return Err(reader.fail("decision")),
     };

@@ -58,6 +58,9 @@ impl Store {
             other.in_transaction(&source, |_| Ok(()))?;
         }
         self.merge_decisions_into(other)?;
+        other.remember(&self.seen()?)?;
+        // Who is forgotten there is forgotten here: in whatever order databases are merged.
+        other.forget_again()?;
         Ok(damaged)
     }
 }

@@ -15,16 +15,24 @@
 //! | [`reading`] | reading it back: all, one device's, the list of sources |
 //! | [`merge`] | all sources and decisions of one database joined into another |
 //! | [`decisions`] | what operators decided: append-only, hash-chained |
+//! | [`forget`] | what was learnt of somebody, taken out of every row |
+//! | [`forgotten`] | the sieve that keeps it out |
+//! | [`retention`] | sources that ended long ago, removed in bounded steps; space given back |
+//! | [`backup`] | a copy while others write |
 //! | [`derived`] | the document of the current generation |
 //!
 //! A row packs all that one source said about one host, or counted of one client. Rows join through [`observations`], never in SQL:
 //! the old row is read, joined and written. So a commit may be repeated, a run killed at any moment, and databases merged in any order.
 
+pub mod backup;
 pub mod decisions;
 pub mod derived;
 pub mod error;
+pub mod forget;
+pub mod forgotten;
 pub mod merge;
 pub mod reading;
+pub mod retention;
 pub mod row;
 mod schema;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reading back what was said: all of it, one device's, the list of sources.
 
 use super::error::{Named, StoreError};
+use super::retention::is_leaving;
 use super::row::{Damage, DamagedRow, DamagedRows, SAID, TALLIES, Table, unseal};
 use super::writer::read_source;
 use super::{Store, schema};
@@ -93,6 +94,7 @@ impl Store {
             for (id, source) in sources(&transaction, &mut gathered.damaged)? {
                 gathered.sources.insert(id, One { source, ..One::default() });
             }
+            gathered.leaving = leaving(&transaction)?;
             read(&mut gathered, &transaction)?;
             Ok(gathered.reading(schema::changes(&transaction)?))
         };
@@ -106,6 +108,9 @@ pub(super) fn sources(connection: &Connection, damaged: &mut DamagedRows) -> rus
     let (mut rows, mut sources) = (statement.query([])?, BTreeMap::new());
     while let Some(row) = rows.next()? {
         let (id, key, record) = (row.get(0)?, row.get_ref(1)?.as_blob()?, row.get_ref(2)?.as_blob()?);
+        if is_leaving(key) {
+            continue;
+        }
         let Ok(key) = key.try_into().map(SourceKey) else {
             damaged.push(DamagedRow { table: "sources", source: None, subject: Vec::new(), damage: Damage::NoSource });
             continue;
@@ -117,6 +122,18 @@ pub(super) fn sources(connection: &Connection, damaged: &mut DamagedRows) -> rus
         sources.insert(id, source);
     }
     Ok(sources)
+}
+
+/// Numbers of sources that are being removed: their rows are nobody's.
+fn leaving(connection: &Connection) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = connection.prepare("SELECT id, key FROM sources")?;
+    let (mut rows, mut leaving) = (statement.query([])?, Vec::new());
+    while let Some(row) = rows.next()? {
+        if is_leaving(row.get_ref(1)?.as_blob()?) {
+            leaving.push(row.get(0)?);
+        }
+    }
+    Ok(leaving)
 }
 
 /// One row as it lies in the file.
@@ -172,6 +189,7 @@ struct One {
 #[derive(Default)]
 struct Gathered {
     sources: BTreeMap<i64, One>,
+    leaving: Vec<i64>,
     damaged: DamagedRows,
 }
 
@@ -191,6 +209,9 @@ impl Gathered {
     }
 
     fn try_take(&mut self, table: &'static Table, row: &RawRow<'_>) -> Result<(), (Option<SourceKey>, Damage)> {
+        if self.leaving.contains(&row.source) {
+            return Ok(());
+        }
         let one = self.sources.get_mut(&row.source).ok_or((None, Damage::NoSource))?;
         let key = one.source.key;
         let damaged = |damage| (Some(key), damage);

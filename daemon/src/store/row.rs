@@ -13,6 +13,11 @@ pub(super) struct Table {
     pub(super) scan: &'static str,
     /// One source's rows, by subject.
     pub(super) of_source: &'static str,
+    /// The same with their numbers.
+    pub(super) with_ids: &'static str,
+    /// The same after a subject, at most so many.
+    pub(super) after: &'static str,
+    pub(super) delete: &'static str,
 }
 
 /// Observations by the host that they are about.
@@ -23,6 +28,9 @@ pub(super) const SAID: Table = Table {
     update: "UPDATE said SET record = ?2 WHERE id = ?1",
     scan: "SELECT source, subject, record FROM said",
     of_source: "SELECT source, subject, record FROM said WHERE source = ?1 ORDER BY subject",
+    with_ids: "SELECT id, subject, record FROM said WHERE source = ?1",
+    after: "SELECT id, subject, record FROM said WHERE source = ?1 AND subject > ?2 ORDER BY subject LIMIT ?3",
+    delete: "DELETE FROM said WHERE id = ?1",
 };
 
 /// Counters by client.
@@ -33,6 +41,9 @@ pub(super) const TALLIES: Table = Table {
     update: "UPDATE tallies SET record = ?2 WHERE id = ?1",
     scan: "SELECT source, subject, record FROM tallies",
     of_source: "SELECT source, subject, record FROM tallies WHERE source = ?1 ORDER BY subject",
+    with_ids: "SELECT id, subject, record FROM tallies WHERE source = ?1",
+    after: "SELECT id, subject, record FROM tallies WHERE source = ?1 AND subject > ?2 ORDER BY subject LIMIT ?3",
+    delete: "DELETE FROM tallies WHERE id = ?1",
 };
 
 /// The bytes of the checksum before a row.

@@ -16,9 +16,14 @@ const APPLICATION: i32 = 0x5769_4365;
 /// * `said`: a row a source and host: its observations. `tallies`: a row a source and client: its counters.
 /// * `identifiers`: in whose rows a MAC or IP address is the subject.
 /// * `decisions`: entries of all chains; one is never changed or removed.
+/// * `seen`: when addresses were seen first in sources that are no longer kept.
 /// * `documents`: the derived document in pieces; `generation` says which one is served.
-const STEPS: &[M<'static>] = &[M::up(
-    "PRAGMA application_id = 1466516325;
+const STEPS: &[M<'static>] = &[M::up(FIRST), M::up(SEEN)];
+
+const SEEN: &str =
+    "CREATE TABLE seen (site TEXT NOT NULL, key TEXT NOT NULL, first INTEGER NOT NULL, PRIMARY KEY (site, key)) STRICT, WITHOUT ROWID;";
+
+const FIRST: &str = "PRAGMA application_id = 1466516325;
      CREATE TABLE store (one INTEGER PRIMARY KEY CHECK (one = 1), origin BLOB NOT NULL, changes INTEGER NOT NULL) STRICT;
      INSERT INTO store VALUES (1, randomblob(16), 0);
      CREATE TABLE sources (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, record BLOB NOT NULL) STRICT;
@@ -33,8 +38,7 @@ const STEPS: &[M<'static>] = &[M::up(
      CREATE TRIGGER decisions_stand BEFORE UPDATE ON decisions BEGIN SELECT RAISE(ABORT, 'a decision is never changed'); END;
      CREATE TRIGGER decisions_stay BEFORE DELETE ON decisions BEGIN SELECT RAISE(ABORT, 'a decision is never removed'); END;
      CREATE TABLE documents (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
-     CREATE TABLE generation (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;",
-)];
+     CREATE TABLE generation (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;";
 
 /// The version that this program reads and writes.
 const VERSION: i32 = STEPS.len() as i32;

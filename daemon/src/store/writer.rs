@@ -1,6 +1,7 @@
 //! The writer: joins what one source said into the database, a transaction a commit.
 
 use super::error::{Named, StoreError};
+use super::forgotten::{Forgotten, Sieve};
 use super::row::{DamagedRow, DamagedRows, SAID, TALLIES, Table, seal, unseal};
 use super::{Store, schema};
 use observations::rows::{self, Host};
@@ -9,6 +10,8 @@ use observations::{EntryRef, Pair, Source, SourceKey, SourceSaid, Tally, TallyRe
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering as AtomicOrdering};
 
 /// The limit that a source names when a row had to be thinned to [`rows::WEIGHT_MAX`].
 pub const ROW_LIMIT: &str = "bytes of one host in the database";
@@ -16,15 +19,28 @@ pub const ROW_LIMIT: &str = "bytes of one host in the database";
 /// The one that writes. Others may read at the same time.
 #[derive(Debug)]
 pub struct Writer {
-    store: Store,
+    pub(super) store: Store,
     damaged: DamagedRows,
+    /// Who is forgotten, as of so many decisions.
+    forgotten: Forgotten,
+    decisions: Option<i64>,
+    /// How often that changed while it wrote.
+    forgettings: Arc<AtomicU64>,
 }
 
 impl Writer {
     /// Takes a store that was opened for writing.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, damaged: DamagedRows::default() }
+        let (damaged, forgotten) = (DamagedRows::default(), Forgotten::default());
+        Self { store, damaged, forgotten, decisions: None, forgettings: Arc::default() }
+    }
+
+    /// Counts how often somebody was to be forgotten while this wrote. Who reads packets begins a new source then, so that who is there
+    /// still is learnt anew.
+    #[must_use]
+    pub fn forgettings(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.forgettings)
     }
 
     /// Joins what one source said, all of it or what is new since the last commit, in one transaction that is on the disk when this
@@ -85,10 +101,18 @@ impl Writer {
     }
 
     pub(super) fn in_transaction(&mut self, source: &Source, write: impl FnOnce(&mut Batch<'_>) -> rusqlite::Result<()>) -> Result<(), StoreError> {
-        let Self { store, damaged } = self;
+        let Self { store, damaged, forgotten, decisions, forgettings } = self;
         let work = |connection: &mut Connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut batch = Batch::start(&transaction, source, damaged)?;
+            let count = super::decisions::count(&transaction)?;
+            if *decisions != Some(count) {
+                let now = Forgotten::of(&super::decisions::all(&transaction)?);
+                if decisions.replace(count).is_some() && now != *forgotten {
+                    forgettings.fetch_add(1, AtomicOrdering::Relaxed);
+                }
+                *forgotten = now;
+            }
+            let mut batch = Batch::start(&transaction, source, damaged, forgotten.of_site(&source.site))?;
             write(&mut batch)?;
             if batch.finish()? {
                 schema::changed(&transaction)?;
@@ -212,10 +236,12 @@ pub(super) struct Batch<'c> {
     subjects: Vec<Vec<u8>>,
     thinned: u64,
     changed: bool,
+    /// What is forgotten at the source's site.
+    sieve: Option<Sieve<'c>>,
 }
 
 impl<'c> Batch<'c> {
-    fn start(connection: &'c Connection, source: &Source, damaged: &'c mut DamagedRows) -> rusqlite::Result<Self> {
+    fn start(connection: &'c Connection, source: &Source, damaged: &'c mut DamagedRows, sieve: Option<Sieve<'c>>) -> rusqlite::Result<Self> {
         let mut source = source.clone();
         let mut before = (0, false);
         let old: Option<(i64, Vec<u8>)> = connection
@@ -240,11 +266,18 @@ impl<'c> Batch<'c> {
         };
         let (said, tallies) = (Statements::of(connection, &SAID)?, Statements::of(connection, &TALLIES)?);
         let (subjects, thinned) = (Vec::new(), 0);
-        Ok(Self { connection, damaged, source, id, record, before, fresh, said, tallies, subjects, thinned, changed: fresh })
+        Ok(Self { connection, damaged, source, id, record, before, fresh, said, tallies, subjects, thinned, changed: fresh, sieve })
     }
 
     /// Joins observations about one host, in the order of their keys.
     pub(super) fn said(&mut self, subject: &[u8], entries: &[EntryRef<'_>], crowded: &[&[u8]]) -> rusqlite::Result<()> {
+        let Some(sieve) = self.sieve else { return self.join_said(subject, entries, crowded) };
+        let entries: Vec<EntryRef<'_>> = entries.iter().copied().filter(|one| sieve.keeps(*one)).collect();
+        let crowded: Vec<&[u8]> = crowded.iter().copied().filter(|group| sieve.keeps_group(group)).collect();
+        if entries.is_empty() && crowded.is_empty() { Ok(()) } else { self.join_said(subject, &entries, &crowded) }
+    }
+
+    fn join_said(&mut self, subject: &[u8], entries: &[EntryRef<'_>], crowded: &[&[u8]]) -> rusqlite::Result<()> {
         let old = old_row(&mut self.said, self.fresh, self.id, subject)?;
         let weight: usize = entries.iter().map(|one| rows::weight(*one)).sum();
         // Most rows are small, and new or said again as they were: they need no join.
@@ -303,6 +336,12 @@ impl<'c> Batch<'c> {
 
     /// Joins one client's counters, in the order of their pairs, or puts them in the place of those that are there.
     pub(super) fn tallies(&mut self, subject: &[u8], tallies: &[(Pair, Tally)], instead: bool) -> rusqlite::Result<()> {
+        let Some(sieve) = self.sieve else { return self.join_tallies(subject, tallies, instead) };
+        let tallies: Vec<(Pair, Tally)> = tallies.iter().filter(|(pair, tally)| sieve.keeps_tally(pair, tally)).cloned().collect();
+        if tallies.is_empty() { Ok(()) } else { self.join_tallies(subject, &tallies, instead) }
+    }
+
+    fn join_tallies(&mut self, subject: &[u8], tallies: &[(Pair, Tally)], instead: bool) -> rusqlite::Result<()> {
         let old = old_row(&mut self.tallies, self.fresh, self.id, subject)?;
         if tallies.iter().map(|(pair, tally)| rows::tally_weight(pair, tally)).sum::<usize>() <= rows::WEIGHT_MAX {
             let record = seal(self.source.key, subject, |out| rows::put_tallies(out, tallies));

@@ -6,7 +6,7 @@
 use super::{Error, Registrar};
 use crate::state::State;
 use crate::store::{Due, Held, Note, Step};
-use crate::target::{Failure, Issued, Reason, Status, Target};
+use crate::target::{Failure, Issued, Reason, Registered, Status, Target};
 
 /// How long a delivery is ours, seconds: longer than any call may take.
 const LEASE: i64 = 300;
@@ -15,16 +15,18 @@ const PAUSE_MAX: i64 = 900;
 /// After so long a delivery is given up, seconds: a weekend, and a day to notice.
 const AGE_MAX: i64 = 72 * 3600;
 /// So many failures in a row, and a target is left alone …
-const FAILURES_MAX: u32 = 5;
+pub(super) const FAILURES_MAX: u32 = 5;
 /// … for so long, seconds; then it is probed first.
 const BREAK: i64 = 60;
 const HOUR: i64 = 3600;
+/// A registration that is no older is asked for at each round, seconds.
+const YOUNG: i64 = 600;
 
 /// Called between two durable steps, with a name; `true` stops there, as a kill would.
 pub type Hook<'h> = &'h mut dyn FnMut(&'static str) -> bool;
 
 /// Opens a target by its name.
-type Open<'o> = &'o mut dyn FnMut(&str) -> Result<Box<dyn Target>, Failure>;
+pub type Open<'o> = &'o mut dyn FnMut(&str) -> Result<Box<dyn Target>, Failure>;
 
 /// What one round did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -33,6 +35,8 @@ pub struct Report {
     pub registered: u32,
     /// Certificates that were issued.
     pub signed: u32,
+    /// Postures and proposals that targets were told.
+    pub told: u32,
     /// Deliveries that are tried again later.
     pub put_off: u32,
     /// Deliveries that need somebody.
@@ -61,15 +65,14 @@ impl Registrar {
                 report.notes.push(format!("target {name} failed {failures} times in a row and is left alone for {} s more", open_until - now));
                 continue;
             }
-            let mut target =
-                match open(&name).and_then(|mut target| if failures < FAILURES_MAX { Ok(target) } else { target.probe().map(|_| target) }) {
-                    Ok(target) => target,
-                    Err(failure) => {
-                        self.failed_at(&name, &failure, now, &mut report)?;
-                        self.give_up(&due, &failure, now, &mut report)?;
-                        continue;
-                    }
-                };
+            let mut target = match opened(&name, open, failures) {
+                Ok(target) => target,
+                Err(failure) => {
+                    self.failed_at(&name, &failure, now, &mut report.notes)?;
+                    self.give_up(&due, &failure, now, &mut report)?;
+                    continue;
+                }
+            };
             self.deliver(&name, target.as_mut(), &due, now, hook, &mut report)?;
             self.ask(&name, target.as_mut(), now, &mut report)?;
         }
@@ -94,28 +97,23 @@ impl Registrar {
                 continue;
             }
             stop(hook, "leased")?;
-            let outcome = call(target, &held, one.step);
+            let outcome = self.call(target, &held, one.step, now)?;
             stop(hook, "called")?;
             match outcome {
                 Ok(done) => {
                     self.store.set_breaker(name, 0, 0)?;
-                    self.done(&held, done, now, hook, report)?;
+                    self.done(&held, done, (one, now + LEASE), now, hook, report)?;
                 }
                 Err(failure) if waits(&failure) && now - one.since < AGE_MAX => {
                     report.put_off += 1;
                     let next_at = now + pause(one.attempts, &failure.reason);
                     let note = Note { actor: "registrar", action: "put-off", subject: &one.request, detail: &failure.message };
                     self.store.put_off(one, next_at, &failure.message, now, &note)?;
-                    if self.failed_at(name, &failure, now, report)? {
+                    if self.failed_at(name, &failure, now, &mut report.notes)? {
                         return Ok(());
                     }
                 }
-                Err(failure) => {
-                    report.failed += 1;
-                    let to = if waits(&failure) { State::DeadLetter } else { State::Failed };
-                    let note = Note { actor: "registrar", action: to.name(), subject: &one.request, detail: &failure.message };
-                    self.store.advance(&one.request, to, &failure.message, None, now, &note)?;
-                }
+                Err(failure) => self.fail(one, &held, &failure, now, report)?,
             }
         }
         Ok(())
@@ -124,14 +122,30 @@ impl Registrar {
     /// What waits for too long becomes a dead letter, though the target is not even asked.
     fn give_up(&mut self, due: &[Due], failure: &Failure, now: i64, report: &mut Report) -> Result<(), Error> {
         for one in due.iter().filter(|one| now - one.since >= AGE_MAX) {
-            report.failed += 1;
-            let note = Note { actor: "registrar", action: State::DeadLetter.name(), subject: &one.request, detail: &failure.message };
-            self.store.advance(&one.request, State::DeadLetter, &failure.message, None, now, &note)?;
+            let held = self.held(&one.request)?;
+            self.fail(one, &held, failure, now, report)?;
         }
         Ok(())
     }
 
-    fn done(&mut self, held: &Held, done: Done, now: i64, hook: Hook<'_>, report: &mut Report) -> Result<(), Error> {
+    /// What cannot be delivered. A device that has an identity keeps it, whatever its target could not be told.
+    fn fail(&mut self, one: &Due, held: &Held, failure: &Failure, now: i64, report: &mut Report) -> Result<(), Error> {
+        let to = if waits(failure) { State::DeadLetter } else { State::Failed };
+        let note = Note { actor: "registrar", action: to.name(), subject: &one.request, detail: &failure.message };
+        if held.state.next().contains(&to) && matches!(one.step, Step::Register | Step::Sign) && held.state != State::Enrolled {
+            report.failed += 1;
+            return Ok(self.store.advance(&one.request, to, &failure.message, None, now, &note)?);
+        }
+        // A target that takes no postures is none that fails.
+        let told = !(one.step == Step::Posture && failure.reason == Reason::Unsupported);
+        report.failed += u32::from(told);
+        let why = format!("{}; {} failed: {}", held.reason, one.step.name(), failure.message);
+        let reason = (told && one.step != Step::Posture).then_some(why.as_str());
+        Ok(self.store.abandon(one, reason, now, &note)?)
+    }
+
+    /// `leased`: the delivery, and until when it is ours.
+    fn done(&mut self, held: &Held, done: Done, leased: (&Due, i64), now: i64, hook: Hook<'_>, report: &mut Report) -> Result<(), Error> {
         let id = &held.request.id;
         match done {
             Done::Registered(external_id) => {
@@ -144,21 +158,54 @@ impl Registrar {
             }
             Done::Signed(issued) => {
                 report.signed += 1;
-                let certificate = std::iter::once(&issued.certificate_pem).chain(&issued.chain_pem).cloned().collect::<Vec<_>>().join("\n");
-                self.store.issued(id, &issued.serial, &certificate)?;
-                stop(hook, "kept")?;
-                let note = Note { actor: "registrar", action: "sign", subject: id, detail: &issued.serial };
-                self.store.advance(id, State::Enrolled, &format!("certificate {}", issued.serial), None, now, &note)?;
-                stop(hook, "signed")
+                self.signed(held, &issued, leased, now, hook)
+            }
+            Done::Told => {
+                report.told += 1;
+                let note = Note { actor: "registrar", action: "tell", subject: id, detail: held.state.name() };
+                self.store.delivered(leased.0, leased.1, now, &note)?;
+                stop(hook, "told")
+            }
+            Done::Proposed => {
+                report.told += 1;
+                let note = Note { actor: "registrar", action: State::DeactivationProposed.name(), subject: id, detail: &held.reason };
+                // It came back while the proposal was under way: people there see that by its posture.
+                if held.state.next().contains(&State::DeactivationProposed) {
+                    self.store.advance(id, State::DeactivationProposed, &held.reason, None, now, &note)?;
+                } else {
+                    self.store.delivered(leased.0, leased.1, now, &note)?;
+                }
+                stop(hook, "proposed")
             }
         }
+    }
+
+    /// One call, of which the other side knows whether it was made before.
+    fn call(&self, target: &mut dyn Target, held: &Held, step: Step, now: i64) -> Result<Result<Done, Failure>, Error> {
+        let registered = Registered { external_id: held.external_id.clone().unwrap_or_default(), replayed: false };
+        Ok(match (step, &held.csr) {
+            (Step::Register, _) => target.register(&held.request).map(|registered| Done::Registered(registered.external_id)),
+            (Step::Sign, Some(csr)) => target.sign(&held.request, csr).map(Done::Signed),
+            (Step::Sign, None) => Err(Failure { reason: Reason::Refused, message: "there is no CSR to be signed".to_owned() }),
+            (Step::Posture, _) => target.posture(&registered, &self.posture_of(held, now)?).map(|()| Done::Told),
+            (Step::Deactivate, _) => target.propose_deactivation(&registered, &held.reason).map(|()| Done::Proposed),
+        })
     }
 
     /// What became of what a target knows.
     fn ask(&mut self, name: &str, target: &mut dyn Target, now: i64, report: &mut Report) -> Result<(), Error> {
         for held in self.store.standing(name, State::Accepted)?.into_iter().filter(|held| held.csr.is_none()) {
             let id = &held.request.id;
-            let registered = crate::target::Registered { external_id: held.external_id.clone().unwrap_or_default(), replayed: false };
+            // What was registered a moment ago is asked for each time; what people have sat on for a day, as seldom as lists are.
+            let (mut watched, age) = (self.store.watched(id)?, now.saturating_sub(held.changed));
+            if now < watched.asked_at + (age / 10).min(self.every()) {
+                continue;
+            }
+            if age > YOUNG {
+                watched.asked_at = now;
+                self.store.watch(id, &watched)?;
+            }
+            let registered = Registered { external_id: held.external_id.clone().unwrap_or_default(), replayed: false };
             let (to, why) = match target.status(&registered) {
                 Ok(Status::Enrolled(serial)) => {
                     (State::Enrolled, serial.map_or_else(|| "it has an identity".to_owned(), |serial| format!("certificate {serial}")))
@@ -179,11 +226,11 @@ impl Registrar {
     }
 
     /// Counts a failure of the target itself; whether it is left alone from now on.
-    fn failed_at(&mut self, name: &str, failure: &Failure, now: i64, report: &mut Report) -> Result<bool, Error> {
+    pub(super) fn failed_at(&mut self, name: &str, failure: &Failure, now: i64, notes: &mut Vec<String>) -> Result<bool, Error> {
         let failures = self.store.breaker(name)?.0.saturating_add(1);
         let open_until = if failures >= FAILURES_MAX { now + BREAK } else { 0 };
         self.store.set_breaker(name, failures, open_until)?;
-        report.notes.push(format!("target {name}: {failure}"));
+        notes.push(format!("target {name}: {failure}"));
         Ok(open_until > 0)
     }
 
@@ -201,23 +248,26 @@ fn waits(failure: &Failure) -> bool {
 enum Done {
     Registered(String),
     Signed(Issued),
+    Told,
+    Proposed,
 }
 
-fn call(target: &mut dyn Target, held: &Held, step: Step) -> Result<Done, Failure> {
-    match (step, &held.csr) {
-        (Step::Register, _) => target.register(&held.request).map(|registered| Done::Registered(registered.external_id)),
-        (Step::Sign, Some(csr)) => target.sign(&held.request, csr).map(Done::Signed),
-        (Step::Sign, None) => Err(Failure { reason: Reason::Refused, message: "there is no CSR to be signed".to_owned() }),
+/// A target that is ready; one that failed many times is probed first.
+pub(super) fn opened(name: &str, open: Open<'_>, failures: u32) -> Result<Box<dyn Target>, Failure> {
+    let mut target = open(name)?;
+    if failures >= FAILURES_MAX {
+        target.probe()?;
     }
+    Ok(target)
 }
 
-fn stop(hook: Hook<'_>, at: &'static str) -> Result<(), Error> {
+pub(super) fn stop(hook: Hook<'_>, at: &'static str) -> Result<(), Error> {
     if hook(at) { Err(Error::Stopped) } else { Ok(()) }
 }
 
 /// Seconds until the next try: what the other side asks for, else twice as long each time, of which a random part, so that many that
 /// failed together do not come back together.
-fn pause(attempts: u32, reason: &Reason) -> i64 {
+pub(super) fn pause(attempts: u32, reason: &Reason) -> i64 {
     if let Reason::Throttled(Some(after)) = reason {
         return i64::try_from(after.as_secs()).unwrap_or(PAUSE_MAX).clamp(1, AGE_MAX);
     }

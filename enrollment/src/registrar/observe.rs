@@ -1,55 +1,162 @@
 //! Whether an identity is used where it was given to: what was issued, held against what the wire shows.
 //!
-//! TLS 1.3 hides certificates, and a device may be silent: that a certificate is not seen says nothing, and moves nothing.
+//! TLS 1.3 hides certificates, and a device may be silent: that a certificate is not seen says nothing, and moves nothing. That a device
+//! says nothing at all moves its identity only after a long time in which its segment was watched.
 
+use super::scene::Scene;
 use super::{Error, Registrar};
 use crate::state::State;
-use crate::store::Held;
-use crate::store::Note;
-use crate::targets::read_certificate;
-use inventory::document::{Certificate, Device, Document};
+use crate::store::{Held, Listed, Note, Step, Watched};
+use inventory::document::{Certificate, Document};
 
-/// Digits of an RFC 3339 time up to the second.
-const TO_THE_SECOND: usize = 19;
+const DAY: i64 = 86_400;
 
-/// The end of one certificate in PEM (RFC 7468 §5.1).
-const END: &str = "-----END CERTIFICATE-----";
+/// Digits of an RFC 3339 time up to the hour.
+const TO_THE_HOUR: usize = 13;
+
+/// One request's identity on the wire.
+pub(super) struct Sight<'s> {
+    pub(super) held: &'s Held,
+    /// What was issued for it, the oldest first.
+    pub(super) certificates: &'s [Listed],
+    /// The one that counts.
+    pub(super) current: Option<&'s Listed>,
+    /// Its devices, by their places in the document.
+    pub(super) devices: Vec<usize>,
+    pub(super) watched: Watched,
+}
 
 impl Registrar {
-    /// Moves requests to where the inventory shows that they are: *verified*, *expired*, or *suspended* where two devices use one identity.
-    /// A sentence for each that moved.
+    /// Moves requests to where the inventory shows that they are: *verified*, *expiring*, *expired*, *stale*, or *suspended* where two
+    /// devices use one identity; and notes what is wrong. A sentence for each that moved.
     ///
     /// # Errors
     /// If the database cannot be read or written.
     pub fn observe(&mut self, document: &Document, now: i64) -> Result<Vec<String>, Error> {
+        self.keep_own(now)?;
+        let scene = Scene::of(document);
         let mut moved = Vec::new();
         for held in self.store.all()? {
-            let Some((to, why)) = seen(&held, document) else { continue };
-            if held.state == to || !held.state.next().contains(&to) {
-                continue;
-            }
+            let certificates = self.store.issued_for(&held.request.id)?;
+            let sight = self.sight(&held, &certificates, &scene)?;
+            let next = self.next(&sight, &scene);
+            let before = sight.watched.clone();
+            let watched = seen(&sight, &scene);
             let id = &held.request.id;
+            let differs = watched.serial != before.serial || watched.findings != before.findings;
+            // A clock that went on is not written down for each request each time.
+            let hour = |time: &str| time.get(..TO_THE_HOUR).map(str::to_owned);
+            if super::poll::is_given(held.state) && (differs || next.is_some() || hour(&watched.as_of) != hour(&before.as_of)) {
+                self.store.watch(id, &watched)?;
+                if differs && held.state.is_told() {
+                    self.store.tell(id, now)?;
+                }
+            }
+            let Some((to, why)) = next else { continue };
             let note = Note { actor: "registrar", action: to.name(), subject: id, detail: &why };
-            self.store.advance(id, to, &why, None, now, &note)?;
+            let ends = matches!(to, State::Stale | State::Replaced) && held.external_id.is_some();
+            let deliver = ends.then_some(Step::Deactivate);
+            self.store.advance(id, to, &why, deliver, now, &note)?;
             moved.push(format!("{id} is {to}: {why}"));
         }
+        self.judge(&scene, now)?;
         Ok(moved)
+    }
+
+    pub(super) fn sight<'s>(&self, held: &'s Held, certificates: &'s [Listed], scene: &Scene<'_>) -> Result<Sight<'s>, Error> {
+        let known = held.certificate.as_deref().map(super::renew::leaf);
+        let current = certificates.iter().find(|one| Some(one.certificate.as_str()) == known);
+        let devices = scene.devices_of(&held.request.device_keys);
+        Ok(Sight { held, certificates, current, devices, watched: self.store.watched(&held.request.id)? })
+    }
+
+    /// Where a request goes to by what the wire shows, if it goes anywhere.
+    fn next(&self, sight: &Sight<'_>, scene: &Scene<'_>) -> Option<(State, String)> {
+        let (replaced, silent) = (sight.replaced(scene), self.silent(sight, scene));
+        let verified = sight.verified(scene).filter(|_| replaced.is_none() && silent.is_none());
+        let of = [sight.clone_of(scene), replaced, sight.expired(scene), silent, verified, self.expiring(sight, scene)];
+        let held = sight.held;
+        of.into_iter().flatten().find(|(to, _)| held.state != *to && held.state.next().contains(to) && !stays(held.state, *to))
+    }
+
+    /// Ends soon, and no other was issued.
+    fn expiring(&self, sight: &Sight<'_>, scene: &Scene<'_>) -> Option<(State, String)> {
+        let current = sight.current?;
+        let left = current.not_after.saturating_sub(scene.as_of?);
+        let validity = current.not_after.saturating_sub(current.not_before);
+        let soon = left >= 0 && left.saturating_mul(100) < validity.saturating_mul(i64::from(self.policy.expiring));
+        soon.then(|| (State::Expiring, format!("certificate {} ends in {} days, and no other was issued", current.serial, left / DAY)))
+    }
+
+    /// Says nothing, and its segment was watched for so long.
+    fn silent(&self, sight: &Sight<'_>, scene: &Scene<'_>) -> Option<(State, String)> {
+        let last = sight.devices.iter().filter_map(|at| scene.last_seen(*at)).max()?;
+        let reported = sight.watched.reported_at.unwrap_or(i64::MIN);
+        let since = last.max(reported);
+        let watched = sight.devices.iter().map(|at| scene.watched(*at, since)).min()?;
+        let days = i64::from(self.policy.silent_after);
+        (watched >= days * DAY).then(|| {
+            let word = if reported > last { "used, as was reported," } else { "heard" };
+            (State::Stale, format!("not {word} for {} days in which its segment was watched", watched / DAY))
+        })
     }
 }
 
-/// What the wire shows of the identity that a request led to.
-fn seen(held: &Held, document: &Document) -> Option<(State, String)> {
-    // The leaf stands first; what leads to its root follows.
-    let issued = read_certificate(held.certificate.as_deref()?.split_inclusive(END).next()?)?;
-    let shown = document.certificates.iter().find(|one| one.sha256 == issued.sha256);
-    if let Some(other) = shown.and_then(|shown| shown.presented_by.iter().find(|id| !is_of(id, held, document))) {
-        return Some((State::Suspended, format!("certificate {} is used by {other}, which it was not given to", issued.serial)));
+/// Moves that would be taken back at once.
+fn stays(from: State, to: State) -> bool {
+    // Who is silent for so long that his certificate ends is stale, and not expired once more.
+    matches!((from, to), (State::Stale, State::Expired))
+}
+
+impl Sight<'_> {
+    /// A certificate that was given to it, and is shown by another.
+    fn clone_of(&self, scene: &Scene<'_>) -> Option<(State, String)> {
+        self.certificates.iter().find_map(|one| {
+            let shown = scene.certificate(&one.sha256)?;
+            let other = shown.presented_by.iter().find(|id| !self.is_its(id, scene))?;
+            Some((State::Suspended, format!("{other} presents it too: {}", words(shown, &one.serial))))
+        })
     }
-    let second = |time: &str| time.get(..TO_THE_SECOND).map(str::to_owned);
-    if document.as_of.as_deref().and_then(second) > second(&issued.not_after) {
-        return Some((State::Expired, format!("certificate {} ended on {}", issued.serial, issued.not_after)));
+
+    /// Whether a device of the document is the one that the request is about.
+    fn is_its(&self, id: &str, scene: &Scene<'_>) -> bool {
+        self.held.request.device_keys.iter().any(|key| key == id) || scene.at(id).is_some_and(|at| self.devices.contains(&at))
     }
-    shown.filter(|shown| !shown.presented_by.is_empty()).map(|shown| (State::Verified, words(shown, &issued.serial)))
+
+    fn expired(&self, scene: &Scene<'_>) -> Option<(State, String)> {
+        let current = self.current?;
+        let end = jiff::Timestamp::from_second(current.not_after).map(|end| end.to_string()).unwrap_or_default();
+        (scene.as_of? > current.not_after).then(|| (State::Expired, format!("certificate {} ended on {end}", current.serial)))
+    }
+
+    /// Another has its address and its name, later, and nothing was heard of it since.
+    fn replaced(&self, scene: &Scene<'_>) -> Option<(State, String)> {
+        let others: Vec<&str> = self.devices.iter().map(|at| scene.device(*at)?.replaced_by.as_deref()).collect::<Option<_>>()?;
+        let other = others.first().filter(|_| others.iter().all(|id| !self.is_its(id, scene)))?;
+        Some((State::Replaced, format!("{other} took its place: the same address and name, later")))
+    }
+
+    /// Shown by the device. What is silent now, or replaced, showed it before.
+    fn verified(&self, scene: &Scene<'_>) -> Option<(State, String)> {
+        let current = self.current?;
+        let shown = scene.certificate(&current.sha256)?;
+        shown.presented_by.iter().any(|id| self.is_its(id, scene)).then(|| (State::Verified, words(shown, &current.serial)))
+    }
+}
+
+/// What is kept of what the wire shows.
+fn seen(sight: &Sight<'_>, scene: &Scene<'_>) -> Watched {
+    let shown =
+        sight.current.filter(|one| scene.certificate(&one.sha256).is_some_and(|shown| shown.presented_by.iter().any(|id| sight.is_its(id, scene))));
+    let mut findings: Vec<String> = sight.devices.iter().flat_map(|at| scene.findings(*at)).map(str::to_owned).collect();
+    findings.sort();
+    findings.dedup();
+    Watched {
+        as_of: scene.document.as_of.clone().unwrap_or_default(),
+        serial: shown.map(|one| one.serial.clone()),
+        findings,
+        ..sight.watched.clone()
+    }
 }
 
 fn words(shown: &Certificate, serial: &str) -> String {
@@ -59,11 +166,4 @@ fn words(shown: &Certificate, serial: &str) -> String {
         format!(", packet {packet} of source {}", evidence.source)
     });
     format!("certificate {serial} is {proven} on the wire{}", packet.unwrap_or_default())
-}
-
-/// Whether a device of the document is the one that a request is about.
-fn is_of(id: &str, held: &Held, document: &Document) -> bool {
-    let keys = &held.request.device_keys;
-    let is_ours = |device: &Device| std::iter::once(&device.id).chain(&device.aliases).any(|one| keys.contains(one));
-    keys.iter().any(|key| key == id) || document.devices.iter().any(|device| device.id == id && is_ours(device))
 }

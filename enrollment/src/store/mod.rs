@@ -1,7 +1,15 @@
 //! The registrar's database: requests, what people said of them, what is to be delivered, and the audit log. Every call is one
 //! transaction, durable when it returns (`synchronous=FULL`). The sensor never opens this file.
 
+mod listed;
 mod schema;
+mod told;
+mod watched;
+
+pub use listed::{Listed, Polled};
+pub use watched::{Open, Watched};
+
+pub use schema::APPLICATION;
 
 use crate::approval::{Approval, Statement};
 use crate::audit::Entry;
@@ -31,6 +39,14 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+impl StoreError {
+    /// What is wrong, without the file's name.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.what
+    }
+}
 
 /// A request and where it stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,15 +78,28 @@ pub enum Step {
     Register,
     /// Have its CSR signed.
     Sign,
+    /// Tell what the wire shows of it.
+    Posture,
+    /// Propose to take its identity back.
+    Deactivate,
 }
 
 impl Step {
+    const ALL: [Self; 4] = [Self::Register, Self::Sign, Self::Posture, Self::Deactivate];
+
+    /// By its name.
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.name() == name)
+    }
+
     /// Its name in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Register => "register",
             Self::Sign => "sign",
+            Self::Posture => "posture",
+            Self::Deactivate => "deactivate",
         }
     }
 }
@@ -100,7 +129,7 @@ pub struct Note<'n> {
     pub detail: &'n str,
 }
 
-type Result<T> = std::result::Result<T, StoreError>;
+pub(crate) type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
     /// Opens a registrar's database, or makes it.
@@ -112,6 +141,35 @@ impl Store {
         let mut connection = Connection::open(path).map_err(named)?;
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(named)?;
         schema::prepare(&mut connection).map_err(|what| StoreError { path: path.into(), what })?;
+        Ok(Self { connection, path: path.into() })
+    }
+
+    /// Writes a copy into an empty file: what was committed when it began. Others may write meanwhile.
+    ///
+    /// # Errors
+    /// If this one cannot be read, or the other cannot be written.
+    pub fn copy_into(&self, to: &Path) -> Result<()> {
+        self.read(|connection| connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map(drop))
+    }
+
+    /// What SQLite finds wrong with its pages; empty if nothing is.
+    ///
+    /// # Errors
+    /// If it cannot be read at all.
+    pub fn check_whole(&self) -> Result<Vec<String>> {
+        let faults: Vec<String> = self.read(|connection| connection.prepare("PRAGMA integrity_check")?.query_map([], |row| row.get(0))?.collect())?;
+        Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
+    }
+
+    /// Opens a registrar's database to read from it, and makes or changes nothing.
+    ///
+    /// # Errors
+    /// If it is not there, is another program's, or is of another version.
+    pub fn open_read_only(path: &Path) -> Result<Self> {
+        let named = |error: rusqlite::Error| StoreError { path: path.into(), what: error.to_string() };
+        let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(named)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(named)?;
+        schema::look(&connection).map_err(|what| StoreError { path: path.into(), what })?;
         Ok(Self { connection, path: path.into() })
     }
 
@@ -214,22 +272,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be written, or the request may not go there from where it stands.
     pub fn advance(&mut self, id: &str, to: State, reason: &str, deliver: Option<Step>, now: i64, note: &Note<'_>) -> Result<()> {
-        let from = self.get(id)?.map(|held| held.state);
-        if from.is_none_or(|from| !from.next().contains(&to)) {
-            let from = from.map_or("nowhere", State::name);
-            return Err(StoreError { path: self.path.clone(), what: format!("request {id} cannot go from {from} to {to}") });
-        }
-        self.write(|t| {
-            t.execute("UPDATE requests SET state = ?2, reason = ?3, changed = ?4 WHERE id = ?1", params![id, to.name(), reason, now])?;
-            t.execute("DELETE FROM outbox WHERE request = ?1", [id])?;
-            if let Some(step) = deliver {
-                t.execute(
-                    "INSERT INTO outbox (request, step, attempts, since, next_at, lease_until) VALUES (?1, ?2, 0, ?3, ?3, 0)",
-                    params![id, step.name(), now],
-                )?;
-            }
-            audit(t, now, note)
-        })
+        self.write(|t| moved(t, id, to, reason, deliver, now, note))
     }
 
     /// Notes what the target calls it.
@@ -296,7 +339,7 @@ impl Store {
         })
     }
 
-    /// What of a target is due, the longest waiting first.
+    /// What of a target is due, the longest waiting first. Why an identity should be taken back is told before that it should.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -304,10 +347,13 @@ impl Store {
         self.read(|c| {
             let mut all = c.prepare(
                 "SELECT request, step, attempts, since FROM outbox JOIN requests ON request = id
-                 WHERE target = ?1 AND next_at <= ?2 AND lease_until <= ?2 ORDER BY next_at, request",
+                 WHERE target = ?1 AND next_at <= ?2 AND lease_until <= ?2 AND NOT (step = 'deactivate'
+                   AND EXISTS (SELECT 1 FROM outbox AS told WHERE told.request = outbox.request AND told.step = 'posture'))
+                 ORDER BY next_at, request",
             )?;
             let of = |row: &rusqlite::Row<'_>| {
-                let step = if row.get::<_, String>(1)? == Step::Sign.name() { Step::Sign } else { Step::Register };
+                let step = row.get::<_, String>(1)?;
+                let step = Step::from_name(&step).ok_or_else(|| broken(1, format!("no step is called {step:?}")))?;
                 Ok(Due { request: row.get(0)?, step, attempts: row.get(2)?, since: row.get(3)? })
             };
             all.query_map(params![target, now], of)?.collect()
@@ -342,7 +388,10 @@ impl Store {
                 "UPDATE outbox SET attempts = attempts + 1, next_at = ?3, lease_until = 0 WHERE request = ?1 AND step = ?2",
                 params![due.request, due.step.name(), next_at],
             )?;
-            t.execute("UPDATE requests SET reason = ?2 WHERE id = ?1", params![due.request, why])?;
+            // Where it stands has a reason of its own; that it could not be told yet is none.
+            if matches!(due.step, Step::Register | Step::Sign) {
+                t.execute("UPDATE requests SET reason = ?2 WHERE id = ?1", params![due.request, why])?;
+            }
             audit(t, now, note)
         })
     }
@@ -399,8 +448,12 @@ impl Store {
 
 const HELD: &str = "SELECT body, state, reason, external_id, serial, certificate, csr, created, changed FROM requests";
 
+/// What stands in a column is nothing that we wrote.
+fn broken(at: usize, what: String) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, what.into())
+}
+
 fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
-    let broken = |at, what: String| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, what.into());
     let (body, state): (String, String) = (row.get(0)?, row.get(1)?);
     Ok(Held {
         request: serde_json::from_str(&body).map_err(|error| broken(0, error.to_string()))?,
@@ -413,6 +466,32 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
         created: row.get(7)?,
         changed: row.get(8)?,
     })
+}
+
+/// What may not be written.
+fn refused(what: String) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(what.into())
+}
+
+/// Moves a request, and puts into the outbox what follows; what was to be delivered before, and was not, is not any more.
+fn moved(t: &Transaction<'_>, id: &str, to: State, reason: &str, deliver: Option<Step>, now: i64, note: &Note<'_>) -> rusqlite::Result<()> {
+    // Looked at where it is written: another process may have moved it since.
+    let from: Option<String> = t.query_row("SELECT state FROM requests WHERE id = ?1", [id], |row| row.get(0)).optional()?;
+    let from = from.as_deref().and_then(State::from_name);
+    if from.is_none_or(|from| !from.next().contains(&to)) {
+        return Err(refused(format!("request {id} cannot go from {} to {to}", from.map_or("nowhere", State::name))));
+    }
+    t.execute("UPDATE requests SET state = ?2, reason = ?3, changed = ?4 WHERE id = ?1", params![id, to.name(), reason, now])?;
+    // What the wire shows of an identity keeps no renewal of it from being signed.
+    let may_renew = to.is_watched() && to != State::Enrolled;
+    t.execute("DELETE FROM outbox WHERE request = ?1 AND NOT (step = 'sign' AND ?2)", params![id, may_renew])?;
+    if let Some(step) = deliver {
+        told::put(t, id, step, now)?;
+    }
+    if to.is_told() {
+        told::posture(t, id, now)?;
+    }
+    audit(t, now, note)
 }
 
 /// Appends to the log.

@@ -5,11 +5,13 @@ use rusqlite::config::DbConfig;
 use rusqlite_migration::{M, Migrations};
 
 /// Says that a database is a registrar's (`file` shows it): "WiRg".
-const APPLICATION: i32 = 0x5769_5267;
+pub const APPLICATION: i32 = 0x5769_5267;
 
 /// One step a version; a step that was published never changes.
-const STEPS: &[M<'static>] = &[M::up(
-    "PRAGMA application_id = 1466520167;
+const STEPS: &[M<'static>] = &[M::up(REQUESTS), M::up(LOOP)];
+
+/// Requests, approvals, deliveries and the log.
+const REQUESTS: &str = "PRAGMA application_id = 1466520167;
      CREATE TABLE requests (id TEXT PRIMARY KEY, target TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL,
        external_id TEXT, serial TEXT, certificate TEXT, csr TEXT, created INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;
      CREATE INDEX requests_state ON requests (target, state);
@@ -23,8 +25,21 @@ const STEPS: &[M<'static>] = &[M::up(
        detail TEXT NOT NULL, before TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
      CREATE INDEX audit_action ON audit (action, at);
      CREATE TRIGGER audit_stands BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
-     CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;",
-)];
+     CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;";
+
+/// What targets list, and what the wire shows of it.
+const LOOP: &str = "CREATE TABLE issued (target TEXT NOT NULL, serial TEXT NOT NULL, sha256 TEXT NOT NULL, key TEXT NOT NULL, subject TEXT NOT NULL,
+       issuer TEXT NOT NULL, names TEXT NOT NULL, certificate TEXT NOT NULL, authority INTEGER NOT NULL, not_before INTEGER NOT NULL,
+       not_after INTEGER NOT NULL, first_polled INTEGER NOT NULL, revoked_at INTEGER, replaced_at INTEGER, request TEXT,
+       PRIMARY KEY (target, serial)) STRICT, WITHOUT ROWID;
+     CREATE INDEX issued_request ON issued (request);
+     CREATE TABLE polls (target TEXT PRIMARY KEY, next_at INTEGER NOT NULL, failures INTEGER NOT NULL, polled_at INTEGER, lists INTEGER NOT NULL,
+       complete INTEGER NOT NULL, sites TEXT NOT NULL, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+     CREATE TABLE watched (request TEXT PRIMARY KEY, as_of TEXT NOT NULL, serial TEXT, findings TEXT NOT NULL, asked_at INTEGER NOT NULL,
+       disabled_at INTEGER, reported_at INTEGER, reported_by TEXT NOT NULL) STRICT, WITHOUT ROWID;
+     CREATE TABLE findings (key TEXT PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, what TEXT NOT NULL, request TEXT, device TEXT,
+       text TEXT NOT NULL, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+     CREATE INDEX findings_request ON findings (request);";
 
 /// Makes the tables, or looks whether they are ours.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
@@ -38,6 +53,19 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(|error| error.to_string())?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(|error| error.to_string())?;
     Migrations::from_slice(STEPS).to_latest(connection).map_err(|error| error.to_string())
+}
+
+/// Looks whether the tables are ours, and of today.
+pub(super) fn look(connection: &Connection) -> Result<(), String> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| error.to_string());
+    if number("application_id")? != i64::from(APPLICATION) {
+        return Err("this is another program's database, not a registrar's".to_owned());
+    }
+    if usize::try_from(number("user_version")?) == Ok(STEPS.len()) {
+        Ok(())
+    } else {
+        Err("it was written by another version: `enroll status` with it brings an older one up to date".to_owned())
+    }
 }
 
 #[cfg(test)]

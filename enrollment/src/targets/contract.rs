@@ -209,16 +209,13 @@ impl Target for Contract {
             for pem in page.iter().map(|one| one["certificate_pem"].as_str().unwrap_or_default()) {
                 let read = x509::certificate(pem).ok_or_else(|| self.garbled("certificates"))?;
                 if list.new.len() >= MAX_NEW {
-                    list.complete = false;
+                    (list.complete, list.more) = (false, true);
                     return Ok(list);
                 }
                 if !known(&read.serial) {
-                    list.new.push(Issued {
-                        serial: read.serial,
-                        certificate_pem: pem.trim().to_owned(),
-                        chain_pem: Vec::new(),
-                        not_after: read.not_after,
-                    });
+                    let issued =
+                        Issued { serial: read.serial, certificate_pem: pem.trim().to_owned(), chain_pem: Vec::new(), not_after: read.not_after };
+                    if read.authority { list.authorities.push(issued) } else { list.new.push(issued) }
                 }
             }
             let Some(next) = body["next"].as_str() else { return Ok(list) };

@@ -4,6 +4,7 @@
 //! an answer that is none. Messages name the host and what to do, and never a header or a body that we sent.
 
 use super::Settings;
+use crate::credential;
 use crate::target::{Failure, Reason};
 use std::path::Path;
 use std::sync::Arc;
@@ -274,6 +275,7 @@ fn client(name: &str, chain: &Path, key: &Path, provider: &Arc<rustls::crypto::C
 
 /// A file of the configuration.
 pub(crate) fn read(name: &str, option: &str, file: &Path) -> Result<Vec<u8>, Failure> {
+    let file = &credential::path(file).map_err(|what| wrong(name, &format!("{option}: {what}")))?;
     let problem = |error: std::io::Error| wrong(name, &format!("{option} {} cannot be read: {error}", file.display()));
     if std::fs::metadata(file).map_err(problem)?.len() > MAX_FILE {
         return Err(wrong(name, &format!("{option} {} is longer than {MAX_FILE} bytes: is it the right file?", file.display())));
@@ -281,13 +283,13 @@ pub(crate) fn read(name: &str, option: &str, file: &Path) -> Result<Vec<u8>, Fai
     std::fs::read(file).map_err(problem)
 }
 
-/// A file with a credential: trimmed, and refused where everybody may read it.
+/// A file with a credential: trimmed, and refused where others may read it.
 pub(crate) fn read_private(name: &str, option: &str, file: &Path) -> Result<Secret, Failure> {
-    use std::os::unix::fs::PermissionsExt;
     let bytes = read(name, option, file)?;
-    let mode = std::fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode());
-    if mode & 0o007 != 0 {
-        return Err(wrong(name, &format!("{option} {} may be read by everybody: chmod 600, and replace what is in it", file.display())));
+    let file = &credential::path(file).map_err(|what| wrong(name, &format!("{option}: {what}")))?;
+    if let Some(mode) = std::fs::metadata(file).ok().and_then(|metadata| credential::open_to_others(&metadata)) {
+        let what = format!("{option} {} may be read by others (mode {mode:04o}): chmod 600, and replace what is in it", file.display());
+        return Err(wrong(name, &what));
     }
     match std::str::from_utf8(&bytes).map(str::trim) {
         Ok(text) if !text.is_empty() => Ok(Secret::new(text)),

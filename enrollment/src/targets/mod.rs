@@ -10,11 +10,13 @@
 pub mod contract;
 pub mod handoff;
 mod http;
+mod kept;
 pub mod vault;
 pub mod webhook;
 mod x509;
 
-pub(crate) use x509::{certificate as read_certificate, csr_key};
+pub use kept::Kept;
+pub(crate) use x509::{certificate as read_certificate, csr_key, plain as plain_serial};
 
 use crate::target::{Failure, Reason, Target};
 use serde::{Deserialize, Serialize};

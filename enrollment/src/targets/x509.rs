@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 use x509_cert::Certificate;
 use x509_cert::crl::CertificateList;
 use x509_cert::der::{Decode, DecodePem, Encode};
-use x509_cert::ext::pkix::BasicConstraints;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 use x509_cert::request::CertReq;
 
 /// What is read of a certificate.
@@ -18,21 +19,52 @@ pub(crate) struct Read {
     pub(crate) sha256: String,
     /// Whether it is a CA's.
     pub(crate) authority: bool,
+    /// Beginning and end of validity, seconds since 1970.
+    pub(crate) validity: (i64, i64),
+    /// The subject's and the issuer's name (RFC 4514).
+    pub(crate) subject: String,
+    /// See `subject`.
+    pub(crate) issuer: String,
+    /// The subject's common name, and its alternative names that are DNS names or URIs; at most [`NAMES_MAX`].
+    pub(crate) names: Vec<String>,
+    /// SHA-256 of the public key (`SubjectPublicKeyInfo`, DER), lower-case hex.
+    pub(crate) key: String,
 }
+
+/// Names of one certificate that are kept: a device has a handful.
+const NAMES_MAX: usize = 16;
 
 pub(crate) fn certificate(pem: &str) -> Option<Read> {
     // The digest is of the bytes as they are: written anew, they may be others.
     let (label, der) = x509_cert::der::pem::decode_vec(pem.trim().as_bytes()).ok()?;
     let certificate = Certificate::from_der(&der).ok().filter(|_| label == "CERTIFICATE")?;
     let body = certificate.tbs_certificate();
-    let end = i64::try_from(body.validity().not_after.to_unix_duration().as_secs()).ok()?;
+    let seconds = |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).ok();
+    let (begin, end) = (seconds(body.validity().not_before)?, seconds(body.validity().not_after)?);
     let constraints = body.get_extension::<BasicConstraints>().ok().flatten();
     Some(Read {
         serial: serial_text(body.serial_number().as_bytes()),
         not_after: jiff::Timestamp::from_second(end).ok()?.to_string(),
         sha256: crate::sign::hex(&Sha256::digest(&der)),
         authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
+        validity: (begin, end),
+        subject: body.subject().to_string(),
+        issuer: body.issuer().to_string(),
+        names: names(&certificate),
+        key: crate::sign::hex(&Sha256::digest(body.subject_public_key_info().to_der().ok()?)),
     })
+}
+
+fn names(certificate: &Certificate) -> Vec<String> {
+    let body = certificate.tbs_certificate();
+    let common_name = body.subject().common_name().ok().flatten().map(|name| name.value().into_owned());
+    let (_, others) = body.get_extension::<SubjectAltName>().ok().flatten().unwrap_or((false, SubjectAltName(Vec::new())));
+    let others = others.0.into_iter().filter_map(|name| match name {
+        GeneralName::DnsName(name) => Some(name.to_string()),
+        GeneralName::UniformResourceIdentifier(uri) => Some(uri.to_string()),
+        _ => None,
+    });
+    common_name.into_iter().chain(others).take(NAMES_MAX).collect()
 }
 
 /// The public key (`SubjectPublicKeyInfo`, DER) of a certificate.

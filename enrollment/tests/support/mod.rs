@@ -67,14 +67,15 @@ fn start_once(binary: &Path) -> Option<Bao> {
     let config = format!(
         "storage \"raft\" {{\n  path = \"./data\"\n  node_id = \"n1\"\n}}\ncluster_addr = \"https://127.0.0.1:{cluster}\"\n\
          api_addr = \"https://127.0.0.1:{port}\"\nlistener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  cluster_address = \"127.0.0.1:{cluster}\"\n  \
-         tls_cert_file = \"server.crt\"\n  tls_key_file = \"server.key\"\n}}\n"
+         tls_cert_file = \"server.crt\"\n  tls_key_file = \"server.key\"\n}}\n\
+         audit \"file\" \"to-file\" {{\n  options {{\n    file_path = \"./audit.log\"\n  }}\n}}\n"
     );
     write(&folder.path().join("bao.hcl"), &config);
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let mut command = Command::new(binary);
     command.args(["server", "-config=bao.hcl"]).current_dir(folder.path()).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     let child = command.spawn().unwrap();
-    let agent = agent(&ca.pem());
+    let agent = agent(&ca.pem(), None);
     let mut bao = Bao { child, folder, port, agent, root: String::new(), unseal_key: String::new(), ca };
     let begun = std::time::Instant::now();
     while bao.call("", "GET", "sys/health", &Value::Null).0 == 0 {
@@ -89,10 +90,11 @@ fn start_once(binary: &Path) -> Option<Bao> {
     Some(bao)
 }
 
-fn agent(ca: &str) -> ureq::Agent {
+fn agent(ca: &str, own: Option<ureq::tls::ClientCert>) -> ureq::Agent {
     let roots = [ureq::tls::Certificate::from_pem(ca.as_bytes()).unwrap()];
     let tls = ureq::tls::TlsConfig::builder()
         .root_certs(ureq::tls::RootCerts::new_with_certs(&roots))
+        .client_cert(own)
         .unversioned_rustls_crypto_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
         .build();
     let config = ureq::Agent::config_builder().tls_config(tls).proxy(None).http_status_as_error(false).allow_non_standard_methods(true);
@@ -126,6 +128,14 @@ pub fn csr(common_name: &str) -> String {
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name.push(DnType::CommonName, common_name);
     parameters.serialize_request(&KeyPair::generate().unwrap()).unwrap().pem().unwrap()
+}
+
+/// A device's key, PEM, and its CSR.
+pub fn device_key(common_name: &str) -> (String, String) {
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name.push(DnType::CommonName, common_name);
+    let key = KeyPair::generate().unwrap();
+    (key.serialize_pem(), parameters.serialize_request(&key).unwrap().pem().unwrap())
 }
 
 /// Writes a file that only its owner may read.
@@ -183,6 +193,17 @@ impl Bao {
         let Ok(mut answer) = sent else { return (0, Value::Null) };
         let text = answer.body_mut().read_to_vec().unwrap_or_default();
         (answer.status().as_u16(), serde_json::from_slice(&text).unwrap_or_default())
+    }
+
+    /// A device logs in by its certificate; the status.
+    pub fn log_in(&self, certificate: &str, key: &str) -> u16 {
+        let own = ureq::tls::ClientCert::new_with_certs(
+            &[ureq::tls::Certificate::from_pem(certificate.as_bytes()).unwrap()],
+            ureq::tls::PrivateKey::from_pem(key.as_bytes()).unwrap(),
+        );
+        let url = format!("https://127.0.0.1:{}/v1/auth/cert/login", self.port);
+        let sent = agent(&self.ca.pem(), Some(own)).post(url).send(r#"{"name":"iot-camera"}"#).unwrap();
+        sent.status().as_u16()
     }
 
     /// A call of the vault's people, which must succeed.

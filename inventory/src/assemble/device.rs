@@ -228,13 +228,29 @@ impl<'a> View<'a> {
             protocols: member.protocols.iter().map(|name| (*name).to_owned()).collect(),
             identities: certificate::identities(self, component.site(), told),
             managed: unmanaged(),
-            first_seen: span.and_then(|span| time(span.0)),
+            first_seen: span.map(|span| self.remembered(component).map_or(span.0, |first| first.min(span.0))).and_then(time),
             last_seen: span.and_then(|span| time(span.1)),
             sent: of.sent.clone(),
             received: of.received.clone(),
             site: self.site(component.site()).to_owned(),
             ..Device::default()
         }
+    }
+
+    /// When it was seen first in sources that are no longer kept.
+    pub(crate) fn remembered(&self, component: &Component) -> Option<i64> {
+        if self.decisions.seen.is_empty() {
+            return None;
+        }
+        let (site, without_mac) = (self.site(component.site()), component.macs().next().is_none());
+        // An IP address is another's tomorrow: it counts where there is nothing better.
+        let own = component.keys.iter().filter(|(key, _)| without_mac || !matches!(key, Key::Ip(..)));
+        own.filter_map(|(key, _)| self.decisions.seen.get(&(site.to_owned(), key.text())).copied()).min()
+    }
+
+    /// When anybody of a site was.
+    pub(crate) fn remembered_of_site(&self, site: &str) -> Option<i64> {
+        self.decisions.seen.iter().filter(|((of, _), _)| of == site).map(|(_, first)| *first).min()
     }
 
     fn annotations(&self, component: &Component) -> BTreeMap<String, String> {

@@ -5,6 +5,7 @@ use super::certificate::CertificateTest;
 use super::condition::{Condition, RawCondition, Role};
 use super::derived::Derived;
 use super::talk::{RawTalks, Talks};
+use crate::document::Remedy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
@@ -146,6 +147,8 @@ pub struct Rule {
     pub enrollment: Vec<String>,
     /// What it relates to, by framework.
     pub controls: BTreeMap<String, Vec<String>>,
+    /// Remedy, risk and ways as a finding has them.
+    pub(crate) way_out: Remedy,
     pub(crate) certificates: Vec<CertificateTest>,
     pub(crate) derived: Option<Derived>,
     pub(crate) has_with: bool,
@@ -254,6 +257,7 @@ impl Catalogue {
             scope: raw.scope,
             detection: raw.detection,
             observable: raw.observable,
+            way_out: Remedy { text: raw.remedy.clone(), process_risk: raw.process_risk.clone(), enrollment: raw.enrollment.join(", ") },
             remedy: raw.remedy,
             process_risk: raw.process_risk,
             enrollment: raw.enrollment,

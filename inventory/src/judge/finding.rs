@@ -5,9 +5,10 @@ use super::policy::Policy;
 use super::zone::Zone;
 use super::{Bench, Judged, Mark, Note, Shown};
 use crate::assemble::{Members, Talk, Traffic, View, time};
-use crate::document::{Evidence, Finding, Remedy, Score, Span as DocumentSpan};
+use crate::document::{Evidence, Finding, Score, Span as DocumentSpan};
 use crate::gather::{Span, Told, wider};
 use observations::{Field, Kind, Statement, Subject, ValueRef};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -242,7 +243,7 @@ fn zone_id(view: &View<'_>, component: usize, rule: &Rule, zone: &str) -> Uuid {
     Uuid::new_v5(&view.namespace(view.site_of(component)), format!("finding:{}:zone {zone}", rule.id).as_bytes())
 }
 
-pub(super) fn finding(rule: &Rule, policy: &Policy, id: Uuid, zone: Option<&Zone>, mended: Option<i64>, case: Case) -> Finding {
+pub(super) fn finding(rule: &'static Rule, policy: &Policy, id: Uuid, zone: Option<&Zone>, mended: Option<i64>, case: Case) -> Finding {
     let overridden = policy.severities.get(&rule.id);
     // What is only suggested raises nothing to high: see `zone`.
     let suggested = rule.rests_on_zones && zone.is_some_and(|zone| !zone.declared) || rule.rests_on_stations && policy.engineering.is_empty();
@@ -272,8 +273,8 @@ pub(super) fn finding(rule: &Rule, policy: &Policy, id: Uuid, zone: Option<&Zone
         details,
         devices: Vec::new(),
         evidence: case.evidence,
-        controls: rule.controls.clone(),
-        remedy: Remedy { text: rule.remedy.clone(), process_risk: rule.process_risk.clone(), enrollment: rule.enrollment.join(", ") },
+        controls: Cow::Borrowed(&rule.controls),
+        remedy: Cow::Borrowed(&rule.way_out),
         suppressed: None,
     }
 }

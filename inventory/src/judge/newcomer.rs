@@ -89,7 +89,10 @@ impl<'v> Bench<'v, '_> {
         let baseline = self.policy.baseline.as_ref()?;
         let one = self.view.resolved.components.get(component)?;
         match baseline.until {
-            Some(until) => self.is_watched_before(self.view.site(one.site()), until).then(|| one.span.is_none_or(|span| span.0 <= until)),
+            Some(until) => self.is_watched_before(self.view.site(one.site()), until).then(|| {
+                let remembered = self.view.remembered(one).is_some_and(|first| first <= until);
+                remembered || one.span.is_none_or(|span| span.0 <= until)
+            }),
             None => self.sites_then(baseline).contains(&one.site()).then(|| self.id_then(baseline, component).is_some()),
         }
     }
@@ -110,7 +113,8 @@ impl<'v> Bench<'v, '_> {
 
     fn is_watched_before(&self, site: &str, until: i64) -> bool {
         let sources = self.view.said.sources.values().map(|one| &one.source);
-        sources.filter(|source| source.site == site && source.clock.is_none()).any(|source| source.first_seen.is_some_and(|first| first <= until))
+        let kept = sources.filter(|source| source.site == site && source.clock.is_none()).filter_map(|source| source.first_seen);
+        kept.chain(self.view.remembered_of_site(site)).any(|first| first <= until)
     }
 
     /// Whether the side that asks is what a rule looks for.

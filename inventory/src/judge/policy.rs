@@ -21,6 +21,8 @@ pub struct Policy {
     pub authorities: Vec<Authority>,
     /// Issuers of certificates that are trusted; any if there are none.
     pub issuers: Vec<Issuer>,
+    /// Others may issue too: the trusted ones are those of a vault, which does not say who else does.
+    pub others_issue: bool,
     /// Lists of revoked certificates.
     pub revocations: Vec<Revocations>,
     /// Lists of issued certificates.
@@ -169,6 +171,7 @@ impl Policy {
         severities: BTreeMap::new(),
         authorities: Vec::new(),
         issuers: Vec::new(),
+        others_issue: false,
         revocations: Vec::new(),
         issued: Vec::new(),
         renewal_days: None,

@@ -50,7 +50,7 @@ impl<'a> Bench<'_, 'a> {
     /// Certificates whose issuer is no trusted one, or takes the name of one.
     pub(super) fn unknown_issuers(&self, rule: u16, found: &mut Found) {
         let issuers = &self.policy.issuers;
-        if issuers.is_empty() {
+        if issuers.is_empty() || self.policy.others_issue {
             return;
         }
         for component in self.own() {

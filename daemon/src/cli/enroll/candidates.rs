@@ -5,7 +5,8 @@ use crate::capture::text::shown;
 use serde_json::json as object;
 use std::fmt::Write;
 
-/// Lists the devices that a rule names: what would be asked for each, or why nothing is. Writes nothing.
+/// Lists the devices that a rule names: what would be asked for each, or why nothing is. Who is on a vault's list is managed, and none of
+/// them. Writes nothing.
 #[derive(clap::Args)]
 pub(super) struct Candidates {
     #[command(flatten)]

@@ -2,13 +2,14 @@
 
 use super::{Desk, Done, Failure, now};
 use crate::capture::text::shown;
-use enrollment::registrar::{Registrar, Report};
+use enrollment::registrar::{Polling, Registrar, Report};
 use enrollment::state::State;
-use enrollment::targets;
+use enrollment::targets::Kept;
 use std::fmt::Write;
 use std::process::ExitCode;
 
-/// Delivers what people agreed to and what is due, asks what became of what was delivered, and ends.
+/// Delivers what people agreed to and what is due, looks at what the vaults list, and ends. What the wire shows of identities is told to
+/// their vaults.
 #[derive(clap::Args)]
 pub(super) struct Dispatch {
     /// Says what would be sent, and sends nothing.
@@ -46,9 +47,14 @@ impl Dispatch {
             }
             return crate::cli::output::answer(&text);
         }
-        let report = round(&mut registrar)?;
-        crate::cli::output::answer(&words(&report))?;
-        report.notes.iter().for_each(|note| eprintln!("wirecensus: {}", shown(note)));
+        // What people agreed to goes out, though the inventory may not be readable just now.
+        match self.desk.document() {
+            Ok(document) => self.desk.observe(&mut registrar, &document)?,
+            Err(failure) => eprintln!("wirecensus: {}", shown(&failure.message)),
+        }
+        let (report, polling) = round(&mut registrar, &mut Kept::default())?;
+        crate::cli::output::answer(&(words(&report) + &looked(&polling)))?;
+        report.notes.iter().chain(&polling.notes).for_each(|note| eprintln!("wirecensus: {}", shown(note)));
         if report.failed > 0 {
             Err(Failure::new(format!("{} need somebody: `enroll status` says why", report.failed)))
         } else {
@@ -67,14 +73,28 @@ impl Retry {
     }
 }
 
-/// One round of deliveries to the targets that the policy names.
-pub(super) fn round(registrar: &mut Registrar) -> Result<Report, Failure> {
+/// One round of deliveries to the targets that the policy names, and one look at those whose time has come.
+pub(super) fn round(registrar: &mut Registrar, kept: &mut Kept) -> Result<(Report, Polling), Failure> {
     let settings = registrar.policy.targets.clone();
-    let mut open = |name: &str| targets::open(name, &settings.get(name).cloned().unwrap_or_default());
-    Ok(registrar.dispatch(&mut open, now(), &mut |_| false)?)
+    let mut open = |name: &str| kept.open(name, &settings.get(name).cloned().unwrap_or_default());
+    let report = registrar.dispatch(&mut open, now(), &mut |_| false)?;
+    Ok((report, registrar.poll(&mut open, now(), &mut |_| false)?))
 }
 
 pub(super) fn words(report: &Report) -> String {
-    let Report { registered, signed, put_off, failed, held_back, .. } = report;
-    format!("{registered} registered, {signed} certificates signed, {put_off} put off, {failed} failed, {held_back} held back by a quota\n")
+    let Report { registered, signed, told, put_off, failed, held_back, .. } = report;
+    format!(
+        "{registered} registered, {signed} certificates signed, {told} told, {put_off} put off, {failed} failed, {held_back} held back by a quota\n"
+    )
+}
+
+/// What the lists gave, if they gave anything.
+pub(super) fn looked(polling: &Polling) -> String {
+    let Polling { listed, revoked, found, retired, .. } = polling;
+    let quiet = *polling == Polling { notes: polling.notes.clone(), ..Polling::default() };
+    if quiet {
+        String::new()
+    } else {
+        format!("lists: {listed} certificates new, {revoked} revoked, {found} found to be a request's, {retired} retired\n")
+    }
 }

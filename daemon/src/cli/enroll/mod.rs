@@ -4,6 +4,7 @@ mod approve;
 mod candidates;
 mod csr;
 mod dispatch;
+mod import_use;
 mod key;
 mod plan;
 mod serve;
@@ -55,6 +56,7 @@ enum Command {
     TestTarget(targets::TestTarget),
     Csr(csr::Csr),
     Cert(csr::Cert),
+    ImportUse(import_use::ImportUse),
     Key(key::MakeKey),
 }
 
@@ -74,6 +76,7 @@ impl Enroll {
             Command::TestTarget(command) => command.run(),
             Command::Csr(command) => command.run(),
             Command::Cert(command) => command.run(),
+            Command::ImportUse(command) => command.run(),
             Command::Key(command) => command.run(),
         }
     }
@@ -113,15 +116,35 @@ impl Desk {
         if !self.db.exists() {
             return Err(StoreError::Missing { path: self.db.clone() }.into());
         }
-        let path = self.registrar.clone().unwrap_or_else(|| self.beside("registrar.db"));
-        Ok(Registrar { store: Store::open(&path)?, policy: self.policy()? })
+        Ok(Registrar { store: Store::open(&self.registrar_db())?, policy: self.policy()? })
     }
 
+    fn registrar_db(&self) -> PathBuf {
+        self.registrar.clone().unwrap_or_else(|| self.beside("registrar.db"))
+    }
+
+    /// The inventory under what the vaults list, as far as the registrar has asked them.
     fn document(&self) -> Result<Document, Failure> {
         if !self.db.exists() {
             return Err(StoreError::Missing { path: self.db.clone() }.into());
         }
-        From { db: Some(self.db.clone()), site_key: None, reading: Reading::default() }.document(&[])
+        let from = From { db: Some(self.db.clone()), site_key: None, reading: Reading::default() };
+        let path = self.registrar_db();
+        let lists = if path.exists() { crate::policy::read_vault(&path).map_err(|error| Failure::new(error.to_string()))? } else { Vec::new() };
+        if lists.is_empty() {
+            return from.document(&[]);
+        }
+        let (material, mut knowledge) = from.material(&[])?;
+        crate::policy::add_vault(&mut knowledge.policy, lists);
+        Ok(material.document(&knowledge))
+    }
+
+    /// Looks whether identities are used.
+    fn observe(&self, registrar: &mut Registrar, document: &Document) -> Result<(), Failure> {
+        for moved in registrar.observe(document, now())? {
+            eprintln!("registrar: {}", shown(&moved));
+        }
+        Ok(())
     }
 
     /// This machine's own key, by which it proposes; made when it is first needed, beside the database that we may write.
@@ -133,9 +156,7 @@ impl Desk {
     /// Takes in every candidate of the inventory as it is now, and looks whether identities are used; ids of what is new or changed.
     fn propose(&self, registrar: &mut Registrar) -> Result<Vec<String>, Failure> {
         let (document, key) = (self.document()?, self.own_key()?);
-        for moved in registrar.observe(&document, now())? {
-            eprintln!("registrar: {}", shown(&moved));
-        }
+        self.observe(registrar, &document)?;
         let mut taken = Vec::new();
         for candidate in enrollment::propose::candidates(&document, &registrar.policy) {
             let Ok(request) = candidate.outcome else { continue };

@@ -2,13 +2,15 @@
 
 use super::{Desk, Done, dispatch};
 use crate::capture::text::shown;
+use enrollment::registrar::{Polling, Report};
+use enrollment::targets::Kept;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Takes in what the inventory proposes, delivers what is due, and goes on until it is told to stop. It alone holds the vault's credential:
+/// Takes in what the inventory proposes, delivers what is due, looks at what the vaults list, and goes on until it is told to stop. It alone holds the vault's credential:
 /// run it as a user of its own, who may read the inventory's database and not write it.
 #[derive(clap::Args)]
 pub(super) struct Serve {
@@ -28,11 +30,15 @@ impl Serve {
         let mut registrar = self.desk.registrar()?;
         let required = registrar.policy.approvals_required;
         eprintln!("registrar: {} targets, {required} must agree; looks every {} s", registrar.policy.targets.len(), self.every);
+        let mut kept = Kept::default();
         while !stop.load(Ordering::Relaxed) {
             // What fails in one round may go well in the next: a database that is busy, an inventory that is being written.
             let proposed = self.desk.propose(&mut registrar).map_err(|failure| failure.message);
-            let sent = dispatch::round(&mut registrar).map_err(|failure| failure.message);
-            for told in [proposed.map(|new| (!new.is_empty()).then(|| format!("{} proposed", new.len()))), sent.map(|report| told(&report))] {
+            let sent = dispatch::round(&mut registrar, &mut kept).map_err(|failure| failure.message);
+            for told in [
+                proposed.map(|new| (!new.is_empty()).then(|| format!("{} proposed", new.len()))),
+                sent.map(|(report, polling)| told(&report, &polling)),
+            ] {
                 match told {
                     Ok(Some(text)) => eprintln!("registrar: {}", shown(text.trim_end())),
                     Ok(None) => {}
@@ -51,8 +57,9 @@ impl Serve {
 }
 
 /// What is worth a line.
-fn told(report: &enrollment::registrar::Report) -> Option<String> {
-    let quiet = *report == enrollment::registrar::Report::default();
-    let notes = report.notes.iter().map(|note| format!("; {note}")).collect::<String>();
-    (!quiet).then(|| format!("{}{notes}", dispatch::words(report).trim_end()))
+fn told(report: &Report, polling: &Polling) -> Option<String> {
+    let sent = if *report == Report::default() { String::new() } else { dispatch::words(report) };
+    let notes = report.notes.iter().chain(&polling.notes).map(|note| format!("; {note}")).collect::<String>();
+    let text = format!("{}{}", sent.trim_end(), notes) + &dispatch::looked(polling);
+    (!text.is_empty()).then(|| text.trim_end().trim_start_matches("; ").to_owned())
 }

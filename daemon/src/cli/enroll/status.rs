@@ -1,12 +1,15 @@
 //! `enroll status`: how many requests stand where.
 
-use super::{Desk, Done, json};
-use crate::capture::text::shown;
+use super::{Desk, Done, Failure, json};
+use crate::capture::text::{rfc3339, shown};
+use enrollment::registrar::Registrar;
+use enrollment::store::{Held, Watched};
+use serde_json::Value;
 use serde_json::json as object;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Says how many requests stand where, and what is wrong with those that need somebody.
+/// Says how many requests stand where, how old the vaults' lists are, and what is wrong with identities and with requests that need somebody.
 #[derive(clap::Args)]
 pub(super) struct Status {
     /// Each request by itself.
@@ -24,10 +27,10 @@ impl Status {
         all.iter().for_each(|held| *states.entry(held.state.name()).or_default() += 1);
         let (waiting, required) = (registrar.store.waiting()?, registrar.policy.approvals_required);
         if self.desk.json {
-            let each = |held: &enrollment::store::Held| object!({ "id": held.request.id, "state": held.state.name(), "reason": held.reason });
-            let each: Vec<_> = all.iter().filter(|_| self.each).map(each).collect();
+            let each = all.iter().filter(|_| self.each).map(|held| one(&registrar, held)).collect::<Result<Vec<_>, Failure>>()?;
             return crate::cli::output::answer(&json(&object!({
                 "approvals_required": required, "single_operator": required == 0, "states": states, "outbox": waiting, "requests": each,
+                "lists": lists(&registrar)?, "findings": registrar.store.findings()?,
             }))?);
         }
         let mut text = String::new();
@@ -38,10 +41,65 @@ impl Status {
             let _ = writeln!(text, "{count:>6}  {state}");
         }
         let _ = writeln!(text, "{waiting:>6}  deliveries wait");
-        let needs = |held: &&enrollment::store::Held| self.each || matches!(held.state.name(), "failed" | "dead-letter" | "suspended");
+        let needs = |held: &&Held| self.each || matches!(held.state.name(), "failed" | "dead-letter" | "suspended");
         for held in all.iter().filter(needs) {
-            let _ = writeln!(text, "{}  {}: {}", held.request.id, held.state, shown(&held.reason));
+            let _ = writeln!(
+                text,
+                "{}  {}: {}{}",
+                held.request.id,
+                held.state,
+                shown(&held.reason),
+                reported(&registrar.store.watched(&held.request.id)?)
+            );
+        }
+        for list in lists(&registrar)? {
+            let word = |name: &str| list[name].as_str().map(shown).unwrap_or_default();
+            let whole = if list["complete"] == true { "whole" } else { "not whole" };
+            let state = match (list["lists"] == true, list["polled_at"].is_string()) {
+                (false, _) => format!("keeps no list: {}", word("reason")),
+                (true, false) => format!("has not been asked for all yet: {}", word("reason")),
+                (true, true) => format!("{whole}, of {} {}", word("polled_at"), word("reason")),
+            };
+            let _ = writeln!(text, "list of {}: {}", word("target"), state.trim_end());
+        }
+        for finding in registrar.store.findings()? {
+            let about = finding.request.or(finding.device).unwrap_or_default();
+            let _ = writeln!(text, "{} {} {} {}: {}", finding.severity, finding.rule, finding.what, shown(&about), shown(&finding.text));
         }
         crate::cli::output::answer(&text)
     }
+}
+
+/// One request, and what is known of its identity.
+fn one(registrar: &Registrar, held: &Held) -> Result<Value, Failure> {
+    let watched = registrar.store.watched(&held.request.id)?;
+    let time = |at: Option<i64>| at.map(written);
+    let use_of = watched.reported_at.map(|at| object!({ "at": time(Some(at)), "by": watched.reported_by }));
+    Ok(object!({
+        "id": held.request.id, "state": held.state.name(), "reason": held.reason, "serial": held.serial, "seen_serial": watched.serial,
+        "disabled_since": time(watched.disabled_at), "reported_use": use_of,
+    }))
+}
+
+/// Of use that others reported, in words: it is no verification.
+fn reported(watched: &Watched) -> String {
+    watched.reported_at.map(written).map_or_else(String::new, |at| format!("; use reported by {} at {at}", shown(&watched.reported_by)))
+}
+
+/// What is known of the targets' lists.
+fn lists(registrar: &Registrar) -> Result<Vec<Value>, Failure> {
+    let mut all = Vec::new();
+    for target in registrar.store.polled_targets()? {
+        let Some(polled) = registrar.store.polled(&target)? else { continue };
+        all.push(object!({
+            "target": target, "polled_at": polled.polled_at.map(written), "lists": polled.lists, "complete": polled.complete,
+            "sites": polled.sites, "reason": polled.reason,
+        }));
+    }
+    Ok(all)
+}
+
+/// Seconds since 1970 as RFC 3339.
+fn written(at: i64) -> String {
+    rfc3339(at.saturating_mul(1_000_000_000))
 }

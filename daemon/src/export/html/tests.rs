@@ -4,6 +4,7 @@ use super::*;
 use inventory::Document;
 use inventory::document::{Certificate, Device, Finding, Remedy, Score};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// What a name would try.
@@ -222,8 +223,8 @@ fn weak(number: usize) -> Device {
         scope: scope.into(),
         zone: zone.map(str::to_owned),
         title: format!("about {rule}"),
-        remedy: Remedy { text: format!("mend {rule}"), ..Remedy::default() },
-        controls: [("iec-62443".to_owned(), vec!["SR 1.1".to_owned()])].into(),
+        remedy: Cow::Owned(Remedy { text: format!("mend {rule}"), ..Remedy::default() }),
+        controls: Cow::Owned([("iec-62443".to_owned(), vec!["SR 1.1".to_owned()])].into()),
         ..Finding::default()
     };
     Device {

@@ -2,8 +2,10 @@
 
 mod damage;
 mod deciding;
+mod forgetting;
 mod merging;
 mod opening;
+mod retaining;
 mod writing;
 
 use super::{Store, Writer};

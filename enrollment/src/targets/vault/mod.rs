@@ -20,7 +20,6 @@ use super::http::{Client, Secret, wrong};
 use crate::request::Request;
 use crate::target::{Capabilities, Failure, Issued, IssuedList, Posture, Reason, Registered, Status, Target};
 use login::Method;
-use std::collections::HashSet;
 use std::time::Duration;
 
 /// Where KV is mounted if the configuration does not say.
@@ -39,8 +38,6 @@ pub struct Vault {
     identity: bool,
     alias_accessor: Option<String>,
     profiles: Vec<String>,
-    /// Serials in the list of certificates that are a CA's own: fetched once, never reported.
-    authorities: HashSet<String>,
 }
 
 /// What the server speaks.
@@ -83,7 +80,6 @@ impl Vault {
             identity: settings.identity,
             alias_accessor: settings.alias_accessor.clone(),
             profiles: settings.profiles.clone(),
-            authorities: HashSet::new(),
         })
     }
 

@@ -128,19 +128,16 @@ impl Vault {
     pub(super) fn list_issued(&mut self, known: &dyn Fn(&str) -> bool) -> Result<IssuedList, Failure> {
         let mount = self.pki()?;
         let serials = self.serials(&format!("{mount}/certs"))?;
-        let unseen = |serial: &String| !known(&x509::plain(serial)) && !self.authorities.contains(&x509::plain(serial));
-        let unseen: Vec<String> = serials.into_iter().filter(unseen).collect();
-        let all = unseen.len() <= MAX_FETCH;
-        let mut list = IssuedList { revoked: self.revoked(&mount)?, complete: all && self.keeps_all(&mount), ..IssuedList::default() };
+        let unseen: Vec<String> = serials.into_iter().filter(|serial| !known(&x509::plain(serial))).collect();
+        let more = unseen.len() > MAX_FETCH;
+        let mut list = IssuedList { revoked: self.revoked(&mount)?, complete: !more && self.keeps_all(&mount), more, ..IssuedList::default() };
         for serial in unseen.iter().take(MAX_FETCH) {
             let path = format!("{mount}/cert/{serial}");
             let Some(found) = self.ask("GET", &path, None)? else { continue };
             let pem = found["data"]["certificate"].as_str().ok_or_else(|| self.garbled(&path))?;
-            if x509::certificate(pem).is_some_and(|read| read.authority) {
-                self.authorities.insert(x509::plain(serial));
-            } else {
-                list.new.push(self.issued_of(pem, &path)?);
-            }
+            let issued = self.issued_of(pem, &path)?;
+            let is_authority = x509::certificate(pem).is_some_and(|read| read.authority);
+            if is_authority { list.authorities.push(issued) } else { list.new.push(issued) }
         }
         Ok(list)
     }
