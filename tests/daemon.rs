@@ -350,6 +350,104 @@ pub(crate) fn await_words(file: &std::path::Path, words: &str, times: usize) {
     panic!("{words:?} was not said {times} times: {}", std::fs::read_to_string(file).unwrap_or_default());
 }
 
+/// A document without its sources and whatever names one: the same for traffic that was heard and that was read.
+#[cfg(feature = "pcap-live")]
+fn inventory(document: &str) -> String {
+    fn strip(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(map) => {
+                map.remove("sources");
+                map.remove("source");
+                map.values_mut().for_each(strip);
+            }
+            serde_json::Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut whole: serde_json::Value = serde_json::from_str(document).expect("a document");
+    strip(&mut whole);
+    assert!(whole["devices"].as_array().is_some_and(|devices| !devices.is_empty()), "an empty inventory");
+    serde_json::to_string_pretty(&whole).expect("JSON")
+}
+
+/// Starts the daemon in a folder; what it says goes to the file `said`.
+#[cfg(feature = "pcap-live")]
+fn started(folder: &std::path::Path, words: &[&str]) -> Ended {
+    let mut daemon = command(words);
+    daemon.current_dir(folder).stderr(std::fs::File::create(folder.join("said")).expect("a file"));
+    Ended(daemon.spawn().expect("the daemon"))
+}
+
+/// Ends it as systemd does; what it said.
+#[cfg(feature = "pcap-live")]
+fn stopped(mut daemon: Ended, folder: &std::path::Path) -> String {
+    let _ = std::process::Command::new("kill").arg(daemon.0.id().to_string()).status();
+    let status = daemon.0.wait().expect("it ends");
+    let said = std::fs::read_to_string(folder.join("said")).expect("a file");
+    assert!(status.success(), "{said}");
+    said
+}
+
+#[cfg(feature = "pcap-live")]
+#[test]
+fn captures_in_a_watched_folder_are_read_once_and_as_replay_reads_them() {
+    let folder = folder("watched");
+    let spool = folder.join("spool");
+    std::fs::create_dir(&spool).expect("a folder");
+    let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let put = |name: &str, bytes: &[u8]| {
+        let file = spool.join(name);
+        std::fs::write(&file, bytes).expect("a file");
+        std::fs::File::options().write(true).open(file).and_then(|file| file.set_modified(old)).expect("a time");
+    };
+    let capture = |name: &str| std::fs::read(root().join("pcaps").join(name)).expect("a capture");
+    let words = ["run", "--watch", "spool", "--db", "w.db", "--site-key", "key"];
+    put("a.pcap", &capture("modbus/device-identification.pcap"));
+    let daemon = started(&folder, &words);
+    await_words(&folder.join("said"), "packets read", 1);
+    let whole = capture("plant-and-office.pcap");
+    put("b.pcap", &whole[..whole.len() - 5]);
+    put("notes.txt", b"this is no capture");
+    await_words(&folder.join("said"), "packets read", 2);
+    await_words(&folder.join("said"), "notes.txt: ", 1);
+    let said = stopped(daemon, &folder);
+    assert!(said.contains("b.pcap: packet ") && said.contains("what came before it is kept"), "{said}");
+    // It is known again, and what is new is read.
+    put("c.pcap", &capture("arp/plant-start-up.pcap"));
+    let daemon = started(&folder, &words);
+    await_words(&folder.join("said"), "c.pcap: ", 1);
+    let said = stopped(daemon, &folder);
+    assert!(!said.contains("a.pcap: "), "{said}");
+    assert_eq!(std::fs::read_dir(&spool).expect("a folder").count(), 4, "nothing was taken away");
+    let _ = run_in(&folder, &["replay", "spool", "--db", "r.db", "--site-key", "key"]);
+    let [replayed, watched] = ["r.db", "w.db"].map(|db| run_in(&folder, &["export", "--db", db, "--format", "json"]).stdout);
+    assert!(replayed == watched && replayed.contains("plant"), "they differ: {}", folder.display());
+    let refused = run_in(&folder, &["run", "--watch", "nowhere", "--db", "n.db"]);
+    assert_ended(&refused, 1, &["--watch nowhere: No such file"]);
+}
+
+#[cfg(feature = "pcap-live")]
+#[test]
+fn a_capture_that_comes_over_ip_gives_what_replay_gives() {
+    let folder = folder("over-ip");
+    let capture = std::fs::read(root().join("pcaps/plant-and-office.pcap")).expect("a capture");
+    let sender = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = sender.local_addr().expect("a port").to_string();
+    let daemon = started(&folder, &["run", "--pcap-over-ip", &address, "--db", "w.db", "--site-key", "key"]);
+    let (mut stream, _) = sender.accept().expect("it connects");
+    std::io::Write::write_all(&mut stream, &capture).expect("it reads");
+    drop(stream);
+    await_words(&folder.join("said"), "has ended", 1);
+    await_words(&folder.join("w.db.status"), "\"state\": \"down\"", 1);
+    stopped(daemon, &folder);
+    let file = root().join("pcaps/plant-and-office.pcap");
+    let _ = run_in(&folder, &["replay", &file.to_string_lossy(), "--db", "r.db", "--site-key", "key"]);
+    let [replayed, streamed] = ["r.db", "w.db"].map(|db| inventory(&run_in(&folder, &["export", "--db", db, "--format", "json"]).stdout));
+    assert!(replayed == streamed, "they differ: {}", folder.display());
+    let refused = run_in(&folder, &["run", "--pcap-over-ip", "nowhere", "--db", "n.db"]);
+    assert_ended(&refused, 2, &["is no HOST:PORT"]);
+}
+
 #[cfg(feature = "pcap-live")]
 #[test]
 fn an_interface_that_goes_away_is_captured_again_when_it_is_back() {
@@ -370,8 +468,11 @@ fn an_interface_that_goes_away_is_captured_again_when_it_is_back() {
     space.speak();
     space.shell("ip link set m0 down");
     await_words(&said, "it is captured again when it is back", 1);
+    await_words(&folder.join("w.db.status"), "\"state\": \"down\"", 1);
+    assert_ended(&run_in(&folder, &["status", "--db", "w.db"]), 0, &["m0: ", "; DOWN since 20"]);
     space.shell("ip link set m0 up");
     await_words(&said, "m0: back after ", 1);
+    await_words(&folder.join("w.db.status"), "\"state\": \"alive\"", 1);
     space.shell("ip link del m0");
     await_words(&said, "it is captured again when it is back", 2);
     space.connect("02:00:00:00:00:02");

@@ -3,6 +3,7 @@
 
 use crate::capture::sources::segments;
 use crate::capture::{MAX_SNAPLEN, Segments};
+use crate::feeds::{self, Folder, Stream};
 use crate::operation::settings::{self, Operating};
 use crate::written::{self, Fault, WrittenError, filled, get, number, refuse_strangers, section, table, tables, yes};
 use std::path::{Path, PathBuf};
@@ -20,12 +21,16 @@ const KEYS: &[&str] = &[
     "buffer_mib",
     "allow_address",
     "interface",
+    "watch",
+    "pcap_over_ip",
     "user",
     "log",
     "api",
     "retention",
     "enrollment",
 ];
+/// Those that are tables.
+const TABLES: &[&str] = &["interface", "watch", "pcap_over_ip", "log", "api", "retention", "enrollment"];
 const RETENTION_KEYS: &[&str] = &["keep"];
 const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
 
@@ -61,6 +66,10 @@ pub struct Config {
     pub allow_address: Option<bool>,
     /// The ports to listen on.
     pub interfaces: Vec<Watched>,
+    /// Folders whose captures are read as they come.
+    pub watch: Vec<Folder>,
+    /// Captures that come over IP.
+    pub pcap_over_ip: Vec<Stream>,
     /// How many days sources are kept after their end.
     pub keep_days: Option<u32>,
     /// Logs, rights, metrics.
@@ -94,7 +103,7 @@ impl Config {
     /// # Errors
     /// If a variable says something that is not understood.
     pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WrittenError> {
-        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !["interface", "log", "api", "retention", "enrollment"].contains(key));
+        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !TABLES.contains(key));
         let options = options.chain(settings::LOG_KEYS.iter().map(|key| (Some("log"), *key)));
         let mut whole = Self::default();
         let options = options.chain(RETENTION_KEYS.iter().map(|key| (Some("retention"), *key)));
@@ -126,6 +135,8 @@ impl Config {
             buffer_mib: self.buffer_mib.or(other.buffer_mib),
             allow_address: self.allow_address.or(other.allow_address),
             interfaces: if self.interfaces.is_empty() { other.interfaces } else { self.interfaces },
+            watch: if self.watch.is_empty() { other.watch } else { self.watch },
+            pcap_over_ip: if self.pcap_over_ip.is_empty() { other.pcap_over_ip } else { self.pcap_over_ip },
             keep_days: self.keep_days.or(other.keep_days),
             operating: self.operating.or(other.operating),
         }
@@ -157,6 +168,8 @@ fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
         buffer_mib: count("buffer_mib", 1, BUFFER_MIB_MAX)?,
         allow_address: get(root, "allow_address").map(|value| yes(value, "allow_address")).transpose()?,
         interfaces: watched(&interfaces)?,
+        watch: feeds::folders(root)?,
+        pcap_over_ip: feeds::streams(root)?,
         keep_days: get(root, "retention").map(retention).transpose()?.flatten(),
         operating: Operating::of(root)?,
     })
@@ -176,7 +189,7 @@ fn retention(value: &Spanned<DeValue<'_>>) -> Result<Option<u32>, Fault> {
 }
 
 /// The fewest days that a daemon keeps: the month that it listens in must not be over.
-const KEEP_DAYS_MIN: u32 = 32;
+pub const KEEP_DAYS_MIN: u32 = 32;
 
 /// A time span in days: `400d`, `8w`, `2y`.
 ///
@@ -278,8 +291,8 @@ mod tests {
         // What is commented out is read as well, so that nothing stands there which is refused.
         let whole: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).flat_map(|line| [line, "\n"]).collect();
         Config::parse("wirecensus.toml", &whole).unwrap();
-        let tables = ["interface", "log", "api", "retention", "enrollment"];
-        let keys = KEYS.iter().filter(|key| !tables.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS).chain(RETENTION_KEYS);
+        let keys = KEYS.iter().filter(|key| !TABLES.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS).chain(RETENTION_KEYS);
+        let keys = keys.chain(feeds::WATCH_KEYS).chain(feeds::OVER_IP_KEYS).filter(|key| **key != "segment");
         for key in keys.chain(&["name", "site", "vlans"]) {
             assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }

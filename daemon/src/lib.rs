@@ -9,6 +9,7 @@
 //! | [`export`] | one file a format |
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | `wirecensus.toml` |
+//! | [`feeds`] | what the daemon reads beside interfaces |
 //! | [`written`] | TOML files that people write: what is wrong in one |
 //! | [`operation`] | what keeps a daemon trustworthy for weeks: logs, figures, rights given up |
 //! | [`api`] | metrics and health over HTTP |
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod export;
+pub mod feeds;
 pub mod operation;
 pub mod pipeline;
 pub mod policy;

@@ -140,10 +140,13 @@ impl<'a> View<'a> {
     }
 
     fn coverage(&self, traffic: &Traffic<'_>) -> document::Coverage {
+        let shown = self.said.sources.values().fold(observations::Shown::default(), |sum, one| sum.plus(one.source.shown));
         let mut coverage = document::Coverage {
             one_way_conversations: traffic.one_way(),
             conversations: traffic.len() as u64,
             cut: self.said.sources.values().map(|one| one.source.cut).sum(),
+            tcp_seen_bytes: shown.seen_bytes,
+            tcp_unseen_bytes: shown.unseen_bytes,
             overlapping_addresses: self.overlapping_addresses(),
             virtual_addresses: self.places.virtual_addresses.iter().map(|((_, _, ip), mac)| format!("{ip} at {mac}")).collect(),
             reservations: self.lists_not_used().into_iter().chain(self.secrets_not_compared()).collect(),

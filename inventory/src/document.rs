@@ -121,6 +121,10 @@ schema! {
         conversations: u64,
         /// TCP connections that were open when a source began or ended: their opening or their end is not in it.
         cut: u64,
+        /// TCP data seen in conversations of which both directions were, bytes; of as many conversations at a time as are looked at.
+        tcp_seen_bytes: u64,
+        /// TCP data that the other end acknowledged and that is in no source: lost before it reached the capture.
+        tcp_unseen_bytes: u64,
         /// Addresses that were only asked for.
         asked_for_only: Vec<String>,
         /// Payload that no dissector knew, by port.

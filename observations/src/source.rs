@@ -27,6 +27,55 @@ pub struct Part {
     pub sha256: Option<String>,
 }
 
+/// What a source shows of the TCP conversations that were looked at closely: a mirror that loses, or shows one direction, is known by it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Shown {
+    /// Conversations in which something was acknowledged: there is another end.
+    pub conversations: u64,
+    /// Those of which both directions were seen.
+    pub answered: u64,
+    /// Segments that acknowledge.
+    pub packets: u64,
+    /// How often one of them came from the other end than the one before.
+    pub turns: u64,
+    /// Bytes of data seen, where both directions were.
+    pub seen_bytes: u64,
+    /// Bytes that the other end acknowledged and that were never seen: lost before they reached us.
+    pub unseen_bytes: u64,
+}
+
+impl Shown {
+    /// By figure the greater of both.
+    fn join(&mut self, other: &Self) {
+        let max = |mine: &mut u64, theirs: u64| *mine = (*mine).max(theirs);
+        max(&mut self.conversations, other.conversations);
+        max(&mut self.answered, other.answered);
+        max(&mut self.packets, other.packets);
+        max(&mut self.turns, other.turns);
+        max(&mut self.seen_bytes, other.seen_bytes);
+        max(&mut self.unseen_bytes, other.unseen_bytes);
+    }
+
+    /// Adds those of another source.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            conversations: self.conversations.saturating_add(other.conversations),
+            answered: self.answered.saturating_add(other.answered),
+            packets: self.packets.saturating_add(other.packets),
+            turns: self.turns.saturating_add(other.turns),
+            seen_bytes: self.seen_bytes.saturating_add(other.seen_bytes),
+            unseen_bytes: self.unseen_bytes.saturating_add(other.unseen_bytes),
+        }
+    }
+
+    /// What was lost before us of what was there, in parts of a thousand; none if nothing was there.
+    #[must_use]
+    pub const fn lost_permille(&self) -> Option<u64> {
+        self.unseen_bytes.saturating_mul(1000).checked_div(self.seen_bytes.saturating_add(self.unseen_bytes))
+    }
+}
+
 /// A limit that was hit, by name, and how often.
 pub type Limit = (String, u64);
 
@@ -77,6 +126,8 @@ pub struct Source {
     pub clock: Option<String>,
     /// The revisions of the dissectors with which it was read to its end.
     pub revisions: BTreeMap<String, u16>,
+    /// What it shows of conversations.
+    pub shown: Shown,
 }
 
 impl Source {
@@ -116,6 +167,7 @@ impl Source {
             let most = self.revisions.entry(name.clone()).or_default();
             *most = (*most).max(*revision);
         }
+        self.shown.join(&other.shown);
     }
 
     /// Of two copies of a file's record the one that read more stands.

@@ -48,6 +48,12 @@ impl FileReader {
         input.map_err(|why| OpenError { file: name.to_owned(), why })
     }
 
+    /// The same of a stream that goes on while it is read: what is there is handed on at once.
+    pub(crate) fn from_stream(name: &str, reader: Box<dyn Read + Send>) -> Result<Self, OpenError> {
+        let input = Input::from_reader(reader, None, true).and_then(|input| Self::start(name, input, 0, 0));
+        input.map_err(|why| OpenError { file: name.to_owned(), why })
+    }
+
     /// Reads the file's header.
     fn start(file: &str, mut input: Input, part: u16, clock_offset: i64) -> Result<Self, Why> {
         let head = input.head()?;

@@ -48,9 +48,20 @@ impl Interface {
 /// Packets that this machine has sent on an interface, since the system knows it; `None` where the system does not say.
 #[must_use]
 pub fn transmitted(interface: &str) -> Option<u64> {
+    number_of(interface, "statistics/tx_packets")
+}
+
+/// The longest packet that an interface takes, bytes without its link header; `None` where the system does not say.
+#[must_use]
+pub fn mtu(interface: &str) -> Option<u32> {
+    number_of(interface, "mtu").and_then(|mtu| u32::try_from(mtu).ok())
+}
+
+/// A number that the system tells of an interface.
+fn number_of(interface: &str, what: &str) -> Option<u64> {
     // A name that holds a slash is no interface's.
     let name = Some(interface).filter(|name| !name.contains('/') && !name.starts_with('.'))?;
-    std::fs::read_to_string(format!("/sys/class/net/{name}/statistics/tx_packets")).ok()?.trim().parse().ok()
+    std::fs::read_to_string(format!("/sys/class/net/{name}/{what}")).ok()?.trim().parse().ok()
 }
 
 /// The names of all interfaces in words, for a message that one does not exist.

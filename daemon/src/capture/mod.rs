@@ -17,13 +17,18 @@
 //! | [`months`] | a live capture by months of packet time |
 //! | [`interfaces`], `live` | network interfaces |
 //! | `returning` | a live capture that survives its interface |
+//! | [`over_ip`], [`tls`] | captures that another machine sends |
+//! | [`spool`] | a folder into which others put captures |
+//! | [`condition`] | whether a source hears what it should |
 //! | [`mute`] | whether a port that only listens sends |
+//! | [`mirror`], [`probe`] | what a mirror shows of conversations, and whether it is one |
 //! | [`text`] | names, numbers and times for people |
 //!
 //! Every byte of a capture may come from an attacker: lengths are bounded, damage ends a file with its place and reason, and what was read
 //! before stands.
 
 pub mod block;
+pub mod condition;
 pub mod file;
 pub mod filter;
 pub mod format;
@@ -32,11 +37,14 @@ pub mod interfaces;
 #[cfg(feature = "pcap-live")]
 pub mod live;
 mod merge;
+pub mod mirror;
 pub mod months;
 pub mod mute;
+pub mod over_ip;
 mod pcap;
 mod pcapng;
 pub mod plan;
+pub mod probe;
 pub mod reader;
 pub mod record;
 pub mod report;
@@ -44,7 +52,9 @@ pub mod report;
 pub mod returning;
 pub mod segments;
 pub mod sources;
+pub mod spool;
 pub mod text;
+pub mod tls;
 mod walk;
 
 #[cfg(test)]

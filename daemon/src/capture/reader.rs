@@ -199,6 +199,12 @@ impl Reader {
         SourceKey(self.key.hash.clone().finalize().first_chunk().copied().unwrap_or_default())
     }
 
+    /// The time of its first packet, as long as nothing was handed out; reads ahead as [`Reader::key`] does.
+    pub fn first_time(&mut self) -> Option<i64> {
+        self.key();
+        self.ahead.iter().filter_map(|ahead| ahead.as_ref().ok()?.records.first()).map(|record| record.time).next()
+    }
+
     /// What was handed out up to now.
     #[must_use]
     pub fn counts(&self) -> &Counts {

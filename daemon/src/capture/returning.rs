@@ -2,11 +2,13 @@
 //! that is there and hears nothing is told as well, since a mirror that died looks like a plant at rest.
 
 use super::block::{Block, Blocks, Damage, Health};
+use super::condition::{Condition, State};
 use super::interfaces;
 use super::live::{Live, LiveError, LiveOptions};
 use super::text::{grouped, shown};
 use dissectors::packet::LinkType;
 use observations::Part;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -33,6 +35,12 @@ pub struct Returning {
     /// When it was last tried to capture again.
     tried: Instant,
     silence: Silence,
+    /// For those who tell it.
+    condition: Arc<Condition>,
+    /// A port that comes back with an address is no mirror, and is left alone.
+    refuses_addresses: bool,
+    /// That it has one was told.
+    addressed: bool,
 }
 
 #[derive(Default)]
@@ -91,6 +99,9 @@ impl Returning {
             away: None,
             tried: now,
             silence: Silence::new(now),
+            condition: Arc::default(),
+            refuses_addresses: false,
+            addressed: false,
         })
     }
 
@@ -98,6 +109,38 @@ impl Returning {
     #[must_use]
     pub const fn link(&self) -> LinkType {
         self.link
+    }
+
+    /// Whether it stays away from a port that comes back with an address.
+    #[must_use]
+    pub fn refusing_addresses(self, refuses: bool) -> Self {
+        Self { refuses_addresses: refuses, ..self }
+    }
+
+    /// Whether the port has an address and may have none; told once, as an error.
+    fn is_addressed(&mut self) -> bool {
+        let found = interfaces::interfaces().into_iter().find(|known| known.name == self.interface && !known.addresses.is_empty());
+        let Some(known) = found.filter(|_| self.refuses_addresses) else {
+            self.addressed = false;
+            return false;
+        };
+        if !std::mem::replace(&mut self.addressed, true) {
+            self.condition.refused(Some("it came back with an address, and is not captured"));
+            let name = shown(&self.interface);
+            tracing::error!(
+                interface = %name,
+                "{name} came back with an address ({}): a port that gets a mirror has none, and it is not captured. Take it away with \
+                 `ip addr flush dev {name}`, or say --allow-address",
+                known.addresses.join(", ")
+            );
+        }
+        true
+    }
+
+    /// How it fares; the clone may be asked from another thread.
+    #[must_use]
+    pub fn condition(&self) -> Arc<Condition> {
+        Arc::clone(&self.condition)
     }
 
     fn tell(&self, what: &str) {
@@ -111,6 +154,7 @@ impl Returning {
         self.before.dropped += live.health().dropped.unwrap_or(0);
         self.before.times += 1;
         self.away = Some(Instant::now());
+        self.condition.is(State::Down, Duration::ZERO);
         self.tell(&format!("{damage}; it is captured again when it is back"));
     }
 
@@ -120,6 +164,9 @@ impl Returning {
             return;
         }
         self.tried = Instant::now();
+        if self.is_addressed() {
+            return;
+        }
         // Down, not there, or about to go: all of that is waited for.
         let Ok(mut live) = Live::open(&self.interface, &self.options) else { return };
         // Another kind of link under the same name is another port: what is recorded could not hold it.
@@ -131,6 +178,8 @@ impl Returning {
         let lasted = self.away.take().map_or(Duration::ZERO, |since| since.elapsed());
         self.before.lasted += lasted;
         self.silence = Silence::new(Instant::now());
+        self.condition.refused(None);
+        self.condition.is(State::Alive, Duration::ZERO);
         self.tell(&format!("{}: back after {} s, and captured again", shown(&self.interface), lasted.as_secs()));
     }
 
@@ -154,7 +203,13 @@ impl Blocks for Returning {
         };
         match live.next(block) {
             Ok(more) => {
-                if let Some(word) = self.silence.see(&self.interface, block.len(), Instant::now()) {
+                let now = Instant::now();
+                let lasted = now.duration_since(self.silence.heard);
+                if let Some(word) = self.silence.see(&self.interface, block.len(), now) {
+                    match self.silence.told {
+                        true => self.condition.is(State::Silent, lasted),
+                        false => self.condition.is(State::Alive, Duration::ZERO),
+                    }
                     self.tell(&word);
                 }
                 Ok(more)

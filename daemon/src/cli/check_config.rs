@@ -34,6 +34,13 @@ impl CheckConfig {
             };
             println!("interface {}: site {site}; {state}", shown(&one.name));
         }
+        for one in &config.watch {
+            let state = std::fs::read_dir(&one.dir).map_or_else(|error| error.to_string(), |_| "ready".to_owned());
+            println!("folder {}: {state}", shown(&one.dir.to_string_lossy()));
+        }
+        for one in &config.pcap_over_ip {
+            println!("{}: {}", shown(&one.name()), if one.tls.is_wanted() { "with TLS" } else { "without TLS" });
+        }
         println!("{}: understood", self.file.display());
         Ok(ExitCode::SUCCESS)
     }

@@ -1,5 +1,8 @@
 //! `run`: the daemon. Captures until it is told to stop, and keeps what is said.
 
+mod source;
+mod watch;
+
 use super::reading::{Database, tagger};
 use super::{Done, Failure};
 use crate::api::Bound;
@@ -7,9 +10,8 @@ use crate::capture::live::LiveOptions;
 use crate::capture::months::Months;
 use crate::capture::mute::Mute;
 use crate::capture::reader::{Reader, Settings};
-use crate::capture::returning::Returning;
 use crate::capture::text::{grouped, shown};
-use crate::capture::{Blocks, Filter, Recorded, interfaces};
+use crate::capture::{Blocks, Filter, interfaces};
 use crate::clock;
 use crate::config::{Config, WORKERS_MAX, Watched};
 use crate::operation::board::Board;
@@ -27,6 +29,8 @@ use fingerprints::Fingerprints;
 use inventory::decision::Decisions;
 use observations::Said;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use source::Source;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,14 +44,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[command(after_help = "Examples:
   wirecensus run -i eth1 --db plant.db
   wirecensus run -i eth1 -i eth2 --db plant.db --site hall-3 --bpf 'not port 3389'
+  wirecensus run --watch /srv/captures --db plant.db
+  wirecensus run --pcap-over-ip sensor-2:57012 --pcap-over-ip-ca ca.pem --db plant.db
   wirecensus run --config /etc/wirecensus/wirecensus.toml")]
 pub(super) struct Run {
     /// What to listen on and how, from a file; what is said here comes before it (see check-config).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// An interface to listen on; may be given several times.
-    #[arg(short, long = "interface", required_unless_present = "config", value_name = "IFACE", num_args = 1..)]
+    #[arg(short, long = "interface", required_unless_present_any = ["config", "watch", "pcap_over_ip", "pcap_over_ip_listen"], value_name = "IFACE", num_args = 1..)]
     interfaces: Vec<String>,
+    /// A folder whose captures are read as they come, each once; nothing in it is changed. May be given several times.
+    #[arg(long, value_name = "DIR")]
+    watch: Vec<PathBuf>,
+    /// Connects to another machine that sends a capture over TCP, again when the connection ends. May be given several times.
+    #[arg(long, value_name = "HOST:PORT")]
+    pcap_over_ip: Vec<String>,
+    /// Waits on this address for one that does, one at a time. May be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pcap_over_ip_listen: Vec<SocketAddr>,
+    /// TLS for both: the authorities (PEM) whose certificates the other side must show.
+    #[arg(long, value_name = "FILE")]
+    pcap_over_ip_ca: Option<PathBuf>,
+    /// TLS for both: our own certificate (PEM). Who listens with TLS needs one.
+    #[arg(long, value_name = "FILE", requires = "pcap_over_ip_key")]
+    pcap_over_ip_certificate: Option<PathBuf>,
+    /// The private key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "pcap_over_ip_certificate")]
+    pcap_over_ip_key: Option<PathBuf>,
     /// The database; it is made if there is none.
     #[arg(long, value_name = "FILE", env = "WIRECENSUS_DB")]
     db: Option<PathBuf>,
@@ -134,19 +158,24 @@ impl Run {
         };
         refuse_addresses(&config)?;
         // All are opened before any is read: a wrong name ends the command at once.
-        let live = config.interfaces.iter().map(|one| Ok((one, Returning::open(&one.name, &options)?))).collect::<Result<Vec<_>, Failure>>()?;
-        let live = live.into_iter().map(|(one, live)| Ok((one, recorded(&config, &one.name, live)?))).collect::<Result<Vec<_>, Failure>>()?;
+        let mut sources = config.interfaces.iter().map(|one| Source::of_interface(&config, one, &options)).collect::<Result<Vec<_>, Failure>>()?;
+        for stream in &config.pcap_over_ip {
+            sources.push(Source::of_stream(&config, stream, &stop)?);
+        }
         let store = Store::open(db)?;
+        let folders = watch::open(&config, db, &store)?;
         let file = StatusFile::take(db)?;
         let api = config.operating.api.as_ref().map(Bound::open).transpose()?;
         let sensor = store.origin()?;
-        for (one, _) in &live {
-            announce(&config, &one.name, db);
-        }
+        let names: Vec<String> = sources.iter().map(|one| one.name.clone()).chain(folders.iter().map(|one| one.name.clone())).collect();
+        names.iter().for_each(|name| announce(&config, name, db));
         let database = Arc::new(Mutex::new(Writer::new(store)));
         confine(&config, self.config.as_deref(), db, user.as_deref())?;
-        let names: Vec<String> = config.interfaces.iter().map(|one| one.name.clone()).collect();
         let board = Arc::new(Board::new(&db.to_string_lossy(), &names));
+        let conditions = sources.iter().map(|one| (&one.name, &one.condition)).chain(folders.iter().map(|one| (&one.name, &one.condition)));
+        for (name, condition) in conditions {
+            board.gauge(name).iter().for_each(|gauge| gauge.follow(Arc::clone(condition)));
+        }
         let current = Arc::new(Current::new(config.clone()));
         let reload = again.map(|again| self.reload(again, written, &current));
         let operation = Operation::begin(&board, api, file, log, reload, &stop)?;
@@ -154,8 +183,9 @@ impl Run {
         let forgettings = locked(&database).forgettings();
         let shared = Shared { current, forgettings, database, tagger, sensor, begun: clock::now(), board };
         let heard: Vec<Heard> = std::thread::scope(|scope| {
-            let shared = &shared;
-            let threads: Vec<_> = live.into_iter().map(|(one, live)| scope.spawn(move || shared.watch(one, live))).collect();
+            let (shared, stop) = (&shared, &stop);
+            let mut threads: Vec<_> = sources.into_iter().map(|one| scope.spawn(move || shared.listen(one))).collect();
+            threads.extend(folders.into_iter().map(|one| scope.spawn(move || shared.watch(one, stop))));
             // A thread that panicked has said why; what it had committed stands.
             threads.into_iter().map(|thread| thread.join().unwrap_or(Heard { failed: true, ..Heard::default() })).collect()
         });
@@ -208,7 +238,8 @@ impl Run {
         let known = |name: &String| file.interfaces.iter().find(|one| one.name == *name).cloned();
         let named = |name: String| known(&name).unwrap_or(Watched { name, ..Watched::default() });
         let interfaces = if names.is_empty() { file.interfaces.clone() } else { names.into_iter().map(named).collect() };
-        if interfaces.is_empty() {
+        let (watch, pcap_over_ip) = (self.folders(&file), self.streams(&file)?);
+        if interfaces.is_empty() && watch.is_empty() && pcap_over_ip.is_empty() {
             return Err(Failure::usage(format!("on which interface? Say -i IFACE, or [[interface]] in the configuration: {}", interfaces::names())));
         }
         let file = Config::of_environment(|name| std::env::var(name).ok()).map_err(|error| Failure::usage(error.to_string()))?.or(file);
@@ -221,6 +252,8 @@ impl Run {
             record: self.record.clone().or(file.record),
             allow_address: if self.allow_address { Some(true) } else { file.allow_address },
             interfaces,
+            watch,
+            pcap_over_ip,
             operating: Operating { user: self.user.clone(), log_level: self.log_level, log_format: self.log_format, api: self.api.clone() }
                 .or(file.operating),
             ..file
@@ -246,14 +279,6 @@ fn refuse_addresses(config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// What is captured, written to a file as well if that is wished.
-fn recorded(config: &Config, name: &str, live: Returning) -> Result<Box<dyn Blocks>, Failure> {
-    let Some(path) = &config.record else { return Ok(Box::new(live)) };
-    let path = if config.interfaces.len() > 1 { Recorded::path_of(path, name) } else { path.clone() };
-    let link = live.link();
-    Ok(Box::new(Recorded::new(Box::new(live), link, &path)?))
-}
-
 /// Gives up what is no longer needed, and says what is enforced.
 fn confine(config: &Config, file: Option<&Path>, db: &Path, user: Option<&str>) -> Result<(), Failure> {
     let folder = |path: &Path| path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
@@ -263,7 +288,7 @@ fn confine(config: &Config, file: Option<&Path>, db: &Path, user: Option<&str>) 
     };
     let write: Vec<PathBuf> = [Some(folder(db)), config.record.as_deref().map(folder), socket].into_iter().flatten().collect();
     // The configuration is read again when it changes, and editors put a new file in its place.
-    let read: Vec<PathBuf> = file.map(folder).into_iter().collect();
+    let read: Vec<PathBuf> = file.map(folder).into_iter().chain(config.watch.iter().map(|one| one.dir.clone())).collect();
     let confined = privileges::confine(&read, &write)?;
     tracing::info!(user = user.unwrap_or("unchanged"), landlock = confined.landlock, seccomp = confined.seccomp, "rights were given up");
     Ok(())
@@ -276,12 +301,12 @@ fn announce(config: &Config, name: &str, db: &Path) {
 }
 
 impl Shared {
-    /// Listens on one interface until it ends, month by month.
-    fn watch(&self, watched: &Watched, live: Box<dyn Blocks>) -> Heard {
-        let name = watched.name.as_str();
-        let months = Months::new(live, self.begun);
+    /// Listens to one source until it ends, month by month.
+    fn listen(&self, Source { name, blocks, port, .. }: Source) -> Heard {
+        let name = name.as_str();
+        let months = Months::new(blocks, self.begun);
         // A port that has an address is known to send.
-        let mut mute = (self.current.config().allow_address != Some(true)).then(|| Mute::of(name));
+        let mut mute = (port && self.current.config().allow_address != Some(true)).then(|| Mute::of(name));
         let mut heard = Heard::default();
         let gauge = self.board.gauge(name);
         let watcher = gauge.clone().map(|gauge| -> Arc<dyn Watcher> { gauge });
@@ -292,7 +317,7 @@ impl Shared {
             let (begun, month, cuts) = (self.begun.to_le_bytes(), month.to_le_bytes(), (turn + forgotten).to_le_bytes());
             let identity: [&[u8]; 5] = [&self.sensor, &begun, name.as_bytes(), &month, &cuts];
             let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &plan.settings, &identity);
-            let options = Options { workers: plan.workers, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
+            let options = Options { workers: plan.workers, clock: Some(clock::now), tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
             let mut keeper = Keeper::new(Arc::clone(&self.database)).watched_by(watcher.clone());
             // It is the capture that is told to stop: the pipeline then reads to its end.
             let outcome = pipeline::read(&mut reader, &options, |snapshot| {
@@ -337,9 +362,10 @@ impl Shared {
     /// How a port is read, as the configuration is now.
     fn plan(&self, name: &str) -> Plan {
         let (config, standard) = (self.current.config(), Settings::default());
-        let watched = config.interfaces.iter().find(|one| one.name == name);
-        let site = watched.and_then(|one| one.site.clone()).or_else(|| config.site.clone()).unwrap_or(standard.site);
-        let segments = watched.map(|one| one.segments.clone()).unwrap_or_default();
+        let port = config.interfaces.iter().find(|one| one.name == name).map(|one| (&one.site, &one.segments));
+        let stream = || config.pcap_over_ip.iter().find(|one| one.name() == name).map(|one| (&one.site, &one.segments));
+        let (site, segments) = port.or_else(stream).map(|(site, segments)| (site.clone(), segments.clone())).unwrap_or_default();
+        let site = site.or_else(|| config.site.clone()).unwrap_or(standard.site);
         let settings = Settings { site, segments, bpf: config.bpf.clone(), ..Settings::default() };
         Plan { settings, workers: usize::from(config.workers.unwrap_or(1)) }
     }
@@ -370,7 +396,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Flags that signals set: the first SIGINT or SIGTERM one, the second ends the program at once; SIGHUP the other, where there is a
 /// configuration to be read again. Without one SIGHUP says that the terminal is gone, and ends the run as the others do.
-fn signals(configured: bool) -> Result<(Arc<AtomicBool>, Option<Arc<AtomicBool>>), Failure> {
+pub(super) fn signals(configured: bool) -> Result<(Arc<AtomicBool>, Option<Arc<AtomicBool>>), Failure> {
     let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;

@@ -2,6 +2,7 @@
 
 use super::output::answer;
 use super::{Done, Failure};
+use crate::capture::condition::State;
 use crate::capture::text::{grouped, shown};
 use crate::operation::status::{self, StatusFile};
 use std::path::PathBuf;
@@ -41,7 +42,12 @@ fn text(status: &status::Status) -> String {
             Some(seconds) => format!("the last one {} s ago", grouped(seconds)),
             None => "none ever came".to_owned(),
         };
-        let state = if port.listening { "" } else { "; no longer listened to" };
+        let since = port.since.as_deref().map(|since| format!(" since {since}")).unwrap_or_default();
+        let state = match (port.listening, port.state) {
+            (false, _) => "; no longer listened to".to_owned(),
+            (true, State::Alive) => String::new(),
+            (true, state) => format!("; {}{since}", state.name().to_uppercase()),
+        };
         lines.push(format!("{}: {} packets, {} dropped, {last}{state}", shown(&port.name), grouped(port.packets), grouped(port.dropped)));
         let malformed: u64 = port.malformed.values().sum();
         lines.push(format!(
@@ -49,6 +55,13 @@ fn text(status: &status::Status) -> String {
             grouped(port.conversations),
             grouped(malformed),
             port.limits.len()
+        ));
+        lines.push(format!(
+            "  one direction of {} of {} TCP conversations; {} of {} bytes of TCP data lost before the port",
+            grouped(port.tcp_one_way),
+            grouped(port.tcp_conversations),
+            grouped(port.tcp_unseen_bytes),
+            grouped(port.tcp_unseen_bytes + port.tcp_seen_bytes)
         ));
     }
     let mean = status.commits.microseconds.checked_div(status.commits.count).unwrap_or(0);

@@ -78,6 +78,7 @@ fn not_shown(document: &Document) -> Vec<String> {
     let perhaps = if guesses.is_empty() { guesses } else { format!(" (by their ports perhaps: {guesses})") };
     add(opaque, format!("the sense of {opaque} bytes in unknown protocols{perhaps}"));
     add(dropped, format!("{dropped} packets lost by the capture"));
+    add(coverage.tcp_unseen_bytes, format!("{} bytes of TCP data lost before it", coverage.tcp_unseen_bytes));
     let share = coverage.tls13_share.unwrap_or(0);
     add(share.into(), format!("certificates of {share} % of the TLS servers (TLS 1.3)"));
     all

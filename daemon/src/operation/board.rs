@@ -1,13 +1,14 @@
 //! Figures of a run, which capturing writes and everybody else reads.
 
 use super::status::{Commits, Configuration, Port, Status};
-use crate::capture::text::rfc3339;
+use crate::capture::condition::{Condition, State};
+use crate::capture::text::{rfc3339, shown};
 use crate::clock;
 use crate::pipeline::keep::Watcher;
-use observations::{Source, SourceKey, SourceSaid};
+use observations::{Shown, Source, SourceKey, SourceSaid};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Upper bounds of the classes in which commits are counted, milliseconds: a commit on a good disk takes three, and beyond a second
@@ -39,6 +40,8 @@ pub struct Gauge {
     /// When its thread gave a sign, milliseconds since the run began.
     beat: AtomicU64,
     ended: AtomicBool,
+    /// How it fares, from who captures.
+    condition: OnceLock<Arc<Condition>>,
     counted: Mutex<Counted>,
     commits: Arc<Mutex<Commits>>,
 }
@@ -52,6 +55,42 @@ struct Counted {
     conversations: u64,
     /// When the last packet came.
     moved: Option<Instant>,
+    ways: Ways,
+}
+
+/// How long both ends of conversations were shown and now one is, before that is told: as long as silence, and with time left of the
+/// minute within which a mirror that died must be known.
+const ONE_WAY_AFTER: Duration = Duration::from_secs(45);
+
+/// Segments that acknowledge, without one from the other end: a receiver answers every second full segment (RFC 9293 §3.8.6.3).
+const ONE_WAY_SEGMENTS: u64 = 64;
+
+/// One in so many segments must have been an answer while both directions were shown; a mirror in which they always were rare says
+/// nothing by their absence.
+const TURN_IN: u64 = 20;
+
+/// Whether both directions of conversations are still shown.
+#[derive(Debug, Default)]
+struct Ways {
+    /// Answers, and segments, when the last answer was seen.
+    turns: u64,
+    packets: u64,
+    turned: Option<Instant>,
+    one_way: bool,
+}
+
+impl Ways {
+    /// That one direction vanished (true) or is back (false), once each.
+    fn see(&mut self, shown: &Shown, now: Instant) -> Option<bool> {
+        if shown.turns > self.turns {
+            (self.turns, self.packets, self.turned) = (shown.turns, shown.packets, Some(now));
+            return std::mem::take(&mut self.one_way).then_some(false);
+        }
+        let long = self.turned.is_some_and(|turned| now.duration_since(turned) >= ONE_WAY_AFTER);
+        let many = shown.packets.saturating_sub(self.packets) >= ONE_WAY_SEGMENTS;
+        let usual = self.turns.saturating_mul(TURN_IN) >= self.packets;
+        (long && many && usual && !std::mem::replace(&mut self.one_way, true)).then_some(true)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -59,6 +98,7 @@ struct Sums {
     packets: u64,
     bytes: u64,
     dropped: u64,
+    shown: Shown,
     malformed: BTreeMap<String, u64>,
     limits: BTreeMap<String, u64>,
 }
@@ -68,6 +108,7 @@ impl Sums {
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.dropped += other.dropped;
+        self.shown = self.shown.plus(other.shown);
         for (sums, counts) in [(&mut self.malformed, &other.malformed), (&mut self.limits, &other.limits)] {
             for (name, count) in counts {
                 if sums.len() < NAMES_MAX || sums.contains_key(name) {
@@ -81,6 +122,7 @@ impl Sums {
     fn see(&mut self, source: &Source) {
         (self.packets, self.bytes) = (source.packets, source.bytes);
         self.dropped = source.dropped.unwrap_or(self.dropped);
+        self.shown = source.shown;
         for (kept, counts) in [(&mut self.malformed, &source.malformed), (&mut self.limits, &source.limits)] {
             for (name, count) in counts {
                 if kept.len() < NAMES_MAX || kept.contains_key(name) {
@@ -107,6 +149,7 @@ impl Board {
                 begun,
                 beat: AtomicU64::new(0),
                 ended: AtomicBool::new(false),
+                condition: OnceLock::new(),
                 counted: Mutex::default(),
                 commits: Arc::clone(&commits),
             })
@@ -150,6 +193,8 @@ impl Board {
                 () => {}
             }
         }
+        let refused = self.gauges.iter().filter_map(|gauge| Some((gauge, gauge.condition.get()?.refusal()?)));
+        reasons.extend(refused.map(|(gauge, why)| format!("{}: {why}", gauge.name)));
         if commits.failing {
             reasons.push("the database cannot be written".to_owned());
         }
@@ -177,6 +222,12 @@ impl Gauge {
         self.beat.store(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// Who captures says from now on how it fares.
+    pub fn follow(&self, condition: Arc<Condition>) {
+        // One capture has one port; a second would be the same.
+        let _ = self.condition.set(condition);
+    }
+
     /// It is no longer listened to.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
@@ -190,16 +241,44 @@ impl Gauge {
         let counted = held(&self.counted);
         let mut sums = counted.before.clone();
         sums.add(&counted.now);
+        let ended = self.ended.load(Ordering::Relaxed);
+        let (state, since) = self.condition.get().map(|condition| condition.now()).unwrap_or_default();
         Port {
             name: self.name.clone(),
-            listening: !self.ended.load(Ordering::Relaxed),
+            state: if ended { State::Down } else { state },
+            since: (since > 0).then(|| rfc3339(since)),
+            listening: !ended,
             packets: sums.packets,
             bytes: sums.bytes,
             dropped: sums.dropped,
+            tcp_conversations: sums.shown.conversations,
+            tcp_one_way: sums.shown.conversations.saturating_sub(sums.shown.answered),
+            tcp_seen_bytes: sums.shown.seen_bytes,
+            tcp_unseen_bytes: sums.shown.unseen_bytes,
             conversations: counted.conversations,
             last_packet_seconds: counted.moved.map(|moved| moved.elapsed().as_secs()),
             malformed: sums.malformed,
             limits: sums.limits,
+        }
+    }
+
+    /// One direction of conversations vanished, or is back. A port that is silent or down is that first.
+    fn tell_ways(&self, one_way: bool) {
+        if let Some(condition) = self.condition.get() {
+            match (one_way, condition.now().0) {
+                (true, State::Alive) => condition.is(State::OneWay, ONE_WAY_AFTER),
+                (false, State::OneWay) => condition.is(State::Alive, Duration::ZERO),
+                _ => {}
+            }
+        }
+        match one_way {
+            true => tracing::warn!(
+                interface = %shown(&self.name),
+                "{}: only one direction of TCP conversations for {} s, where there were both: was the mirror set to `rx` or `tx`?",
+                shown(&self.name),
+                ONE_WAY_AFTER.as_secs()
+            ),
+            false => tracing::warn!(interface = %shown(&self.name), "{}: both directions of TCP conversations again", shown(&self.name)),
         }
     }
 
@@ -214,6 +293,10 @@ impl Gauge {
             counted.moved = Some(Instant::now());
         }
         counted.now.see(&said.source);
+        let shown = counted.before.shown.plus(counted.now.shown);
+        if let Some(one_way) = counted.ways.see(&shown, Instant::now()) {
+            self.tell_ways(one_way);
+        }
         if !said.tallies.is_empty() {
             counted.conversations = said.tallies.len() as u64;
         }
@@ -262,6 +345,39 @@ mod tests {
         let port = &status.ports[0];
         assert_eq!((port.packets, port.bytes, port.dropped, port.malformed["modbus: length"]), (12, 1200, 2, 3));
         assert!(port.last_packet_seconds.is_some() && status.ready && status.memory_bytes.is_some());
+    }
+
+    #[test]
+    fn a_direction_that_vanishes_is_told_once_and_so_is_its_return() {
+        let begun = Instant::now();
+        let shown = |packets, turns| Shown { packets, turns, ..Shown::default() };
+        let mut ways = Ways::default();
+        assert_eq!(ways.see(&shown(500, 0), begun + ONE_WAY_AFTER * 2), None, "a mirror that never showed both");
+        assert_eq!(ways.see(&shown(1000, 400), begun), None);
+        assert_eq!(ways.see(&shown(1063, 400), begun + ONE_WAY_AFTER), None, "a plant at rest");
+        assert_eq!(ways.see(&shown(1064, 400), begun + ONE_WAY_AFTER / 2), None);
+        assert_eq!(ways.see(&shown(1064, 400), begun + ONE_WAY_AFTER), Some(true));
+        assert_eq!(ways.see(&shown(1200, 400), begun + ONE_WAY_AFTER * 2), None);
+        assert_eq!(ways.see(&shown(1201, 401), begun + ONE_WAY_AFTER * 2), Some(false));
+        let mut rare = Ways::default();
+        assert_eq!(rare.see(&shown(1000, 49), begun), None);
+        assert_eq!(rare.see(&shown(2000, 49), begun + ONE_WAY_AFTER), None, "answers always were rare here");
+    }
+
+    #[test]
+    fn a_port_shows_one_way_unless_it_is_silent_or_down() {
+        let board = Board::new("w.db", &["eth1".to_owned()]);
+        let gauge = board.gauge("eth1").unwrap();
+        let condition = Arc::new(Condition::default());
+        gauge.follow(Arc::clone(&condition));
+        gauge.tell_ways(true);
+        assert_eq!(board.status().ports[0].state, State::OneWay);
+        gauge.tell_ways(false);
+        condition.is(State::Down, Duration::ZERO);
+        gauge.tell_ways(true);
+        assert_eq!(board.status().ports[0].state, State::Down);
+        gauge.end();
+        assert_eq!(board.status().ports[0].state, State::Down);
     }
 
     #[test]

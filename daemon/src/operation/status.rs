@@ -2,6 +2,7 @@
 //! `wirecensus status` reads.
 
 use super::board::COMMIT_CLASSES_MS;
+use crate::capture::condition::State;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -50,6 +51,12 @@ pub struct Status {
 pub struct Port {
     /// As the system calls it.
     pub name: String,
+    /// How it fares: what was not heard while it is not alive says nothing about the network.
+    #[serde(default)]
+    pub state: State,
+    /// Since when, RFC 3339; silence began with the last packet.
+    #[serde(default)]
+    pub since: Option<String>,
     /// Whether it is still listened to.
     pub listening: bool,
     /// Packets read since the run began.
@@ -58,6 +65,18 @@ pub struct Port {
     pub bytes: u64,
     /// Packets that the kernel dropped because we fell behind.
     pub dropped: u64,
+    /// TCP conversations in which something was acknowledged, of as many at a time as are looked at.
+    #[serde(default)]
+    pub tcp_conversations: u64,
+    /// Those of which one direction alone was shown.
+    #[serde(default)]
+    pub tcp_one_way: u64,
+    /// TCP data seen, where both directions were, bytes.
+    #[serde(default)]
+    pub tcp_seen_bytes: u64,
+    /// TCP data that the other end acknowledged and that never came: lost before it reached this port.
+    #[serde(default)]
+    pub tcp_unseen_bytes: u64,
     /// Pairs of client and server that were counted.
     pub conversations: u64,
     /// How long ago the last packet came; none if none ever did.
@@ -151,11 +170,18 @@ impl Status {
 /// Figures of a port: name, kind, meaning, and where it stands.
 type Figure = (&'static str, &'static str, &'static str, fn(&Port) -> Option<u64>);
 
-const PORT_FIGURES: [Figure; 6] = [
+const PORT_FIGURES: [Figure; 11] = [
+    ("wirecensus_mirror_alive", "gauge", "1 if the port hears what it should, as far as can be told.", |port| {
+        Some(u64::from(port.state == State::Alive))
+    }),
     ("wirecensus_listening", "gauge", "1 if the port is listened to.", |port| Some(u64::from(port.listening))),
     ("wirecensus_packets_total", "counter", "Packets read.", |port| Some(port.packets)),
     ("wirecensus_captured_bytes_total", "counter", "Bytes of packets read.", |port| Some(port.bytes)),
     ("wirecensus_dropped_packets_total", "counter", "Packets that the kernel dropped.", |port| Some(port.dropped)),
+    ("wirecensus_tcp_conversations_total", "counter", "TCP conversations looked at for their directions.", |port| Some(port.tcp_conversations)),
+    ("wirecensus_tcp_one_way_conversations", "gauge", "Those of which one direction was shown.", |port| Some(port.tcp_one_way)),
+    ("wirecensus_tcp_seen_bytes_total", "counter", "TCP data seen, where both directions were.", |port| Some(port.tcp_seen_bytes)),
+    ("wirecensus_tcp_unseen_bytes", "gauge", "TCP data acknowledged and never seen: lost before the port.", |port| Some(port.tcp_unseen_bytes)),
     ("wirecensus_conversations", "gauge", "Pairs of client and server that were counted.", |port| Some(port.conversations)),
     ("wirecensus_last_packet_age_seconds", "gauge", "Seconds since the last packet.", |port| port.last_packet_seconds),
 ];

@@ -8,6 +8,7 @@ pub mod stopwatch;
 mod worker;
 
 use crate::capture::block::{Block, Blocks, Damage};
+use crate::capture::mirror::Mirror;
 use crate::capture::reader::Reader;
 use dissectors::context::Tagger;
 use dissectors::engine::{Engine, Item, Segmenter};
@@ -16,7 +17,7 @@ use dissectors::packet::Packet;
 use dissectors::reassembly::Pieces;
 use dissectors::registry::Registry;
 use dissectors::tunnel::Decoder;
-use observations::{Segment, SourceSaid};
+use observations::{Segment, Shown, SourceSaid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,10 @@ use stopwatch::{Stage as Timed, Stopwatch, timed};
 
 /// Frames that are taken apart before they are looked up: enough for look-ups to overlap, few enough to stay in the first cache.
 const BATCH: usize = 64;
+
+/// How old the last packet of a block may be before an engine counts as behind. A ring of 64 MiB holds half a second of a full gigabit:
+/// with the half of it filled there is time left to catch up. Blocks are handed on within a tenth of a second.
+const BEHIND_NS: i64 = 250_000_000;
 
 /// How a source is read.
 pub struct Options {
@@ -35,6 +40,8 @@ pub struct Options {
     pub tagger: Option<Arc<dyn Tagger>>,
     /// Ends reading early.
     pub stop: Arc<AtomicBool>,
+    /// The clock that stamps packets, where they come live: an engine that falls behind it leaves what it can unread.
+    pub clock: Option<fn() -> i64>,
     /// Notes what each stage takes.
     pub stopwatch: Option<Arc<Stopwatch>>,
 }
@@ -43,7 +50,13 @@ impl Options {
     /// One worker, every protocol.
     #[must_use]
     pub fn new() -> Self {
-        Self { registry: Arc::new(Registry::new()), workers: 1, tagger: None, stop: Arc::default(), stopwatch: None }
+        Self { registry: Arc::new(Registry::new()), workers: 1, tagger: None, stop: Arc::default(), clock: None, stopwatch: None }
+    }
+
+    /// Whether a block has waited for too long.
+    fn is_behind(&self, block: &Block) -> bool {
+        let last = block.len().checked_sub(1).and_then(|last| block.packet(last));
+        self.clock.zip(last).is_some_and(|(clock, last)| clock().saturating_sub(last.time) > BEHIND_NS)
     }
 
     fn engine(&self, reader: &Reader) -> Engine {
@@ -83,8 +96,9 @@ pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Sn
         let mut engine = options.engine(reader);
         let mut block = Block::default();
         while next(reader, &mut block, options, &mut damages) {
+            engine.press(options.is_behind(&block));
             stage.feed(&block, &mut engine);
-            tick(&mut Snapshot { heard: &mut |counters| engine.changes(counters), reader });
+            tick(&mut Snapshot { heard: &mut |counters| engine.changes(counters), reader, shown: stage.mirror.shown() });
         }
         timed(options.stopwatch.as_deref(), Timed::Gathering, || engine.finish())
     };
@@ -95,6 +109,7 @@ pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Sn
 pub struct Snapshot<'s> {
     heard: &'s mut dyn FnMut(bool) -> SourceSaid,
     reader: &'s mut Reader,
+    shown: Shown,
 }
 
 impl Snapshot<'_> {
@@ -108,6 +123,7 @@ impl Snapshot<'_> {
         source.complete = false;
         source.limits.extend(limits);
         source.malformed = malformed;
+        source.shown = self.shown;
         said.source = source;
         said
     }
@@ -137,6 +153,7 @@ fn complete(mut said: SourceSaid, reader: &mut Reader, stage: &Stage, options: &
     source.limits.extend(stage.decoder.counters().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count)));
     source.undecoded = stage.undecoded.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     source.revisions = options.registry.rows().map(|(_, row)| (row.name.to_owned(), row.revision)).collect();
+    source.shown = stage.mirror.shown();
     source.clock = implausible(source.first_seen, source.last_seen);
     said.source = source;
     said
@@ -153,6 +170,7 @@ fn implausible(first: Option<i64>, last: Option<i64>) -> Option<String> {
 #[derive(Default)]
 struct Stage {
     decoder: Decoder,
+    mirror: Mirror,
     frames: Vec<Frame>,
     undecoded: BTreeMap<&'static str, u64>,
     stopwatch: Option<Arc<Stopwatch>>,
@@ -183,6 +201,7 @@ impl Stage {
         self.frames.resize(BATCH, Frame::EMPTY);
         for (index, (packet, frame)) in packets.iter().zip(&mut self.frames).enumerate() {
             self.decoder.decode_into(packet, frame);
+            self.mirror.see(frame, packet.time);
             if let Some(stop) = frame.stop {
                 *self.undecoded.entry(stop.name()).or_default() += 1;
             }

@@ -1,14 +1,17 @@
 //! A source's own record as canonical bytes.
 
-use super::{FORMAT, RECORD_WEIGHT, ended, flag, put_counts, put_option, put_text, put_texts, read_counts, read_text, spend, start};
-use crate::bytes::{DecodeError, put_bytes, put_number, put_signed};
-use crate::source::{Part, Source, SourceKey};
+use super::{FORMAT, RECORD_WEIGHT, WEIGHT_MAX, ended, flag, put_counts, put_option, put_text, put_texts, read_counts, read_text, spend, start};
+use crate::bytes::{DecodeError, Reader, put_bytes, put_number, put_signed};
+use crate::source::{Part, Shown, Source, SourceKey};
+
+/// The number before a source's record that ends with [`Shown`]; one that was written before that was known has the rows' own number.
+const WITH_SHOWN: u8 = FORMAT + 1;
 
 impl Source {
     /// The source's own record as canonical bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![FORMAT];
+        let mut out = vec![WITH_SHOWN];
         out.extend_from_slice(&self.key.0);
         put_bytes(&mut out, self.name.as_bytes());
         put_bytes(&mut out, self.site.as_bytes());
@@ -38,6 +41,8 @@ impl Source {
         put_text(&mut out, self.clock.as_deref());
         let revisions = self.revisions.iter().map(|(name, revision)| (name.clone(), u64::from(*revision))).collect();
         put_counts(&mut out, &revisions);
+        let Shown { conversations, answered, packets, turns, seen_bytes, unseen_bytes } = self.shown;
+        [conversations, answered, packets, turns, seen_bytes, unseen_bytes].into_iter().for_each(|figure| put_number(&mut out, figure));
         out
     }
 
@@ -46,7 +51,10 @@ impl Source {
     /// # Errors
     /// [`DecodeError`] where the bytes are no source's record.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (mut reader, mut budget) = start(bytes)?;
+        let (mut reader, mut budget, with_shown) = match bytes.split_first() {
+            Some((&WITH_SHOWN, rest)) if rest.len() <= WEIGHT_MAX => (Reader { bytes: rest }, WEIGHT_MAX, true),
+            _ => start(bytes).map(|(reader, budget)| (reader, budget, false))?,
+        };
         let reader = &mut reader;
         let key = SourceKey(reader.take(16)?.try_into().map_err(|_| reader.fail("key"))?);
         let mut source = Self { key, name: reader.text()?.to_owned(), site: reader.text()?.to_owned(), tap: read_text(reader)?, ..Self::default() };
@@ -83,7 +91,30 @@ impl Source {
         for (name, revision) in read_counts(reader)? {
             source.revisions.insert(name, u16::try_from(revision).map_err(|_| reader.fail("revision"))?);
         }
+        if with_shown {
+            let Shown { conversations, answered, packets, turns, seen_bytes, unseen_bytes } = &mut source.shown;
+            for figure in [conversations, answered, packets, turns, seen_bytes, unseen_bytes] {
+                *figure = reader.number()?;
+            }
+        }
         ended(reader)?;
         Ok(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_before_is_read_without_what_it_could_not_know() {
+        let shown = Shown { conversations: 1, answered: 1, packets: 2, turns: 3, seen_bytes: 4, unseen_bytes: 5 };
+        let source = Source { name: "plant.pcap".into(), shown, ..Source::default() };
+        let now = source.to_bytes();
+        assert_eq!(Source::from_bytes(&now).unwrap(), source);
+        let mut before = now[..now.len() - 6].to_vec();
+        assert!(Source::from_bytes(&before).is_err());
+        before[0] = FORMAT;
+        assert_eq!(Source::from_bytes(&before).unwrap(), Source { shown: Shown::default(), ..source });
     }
 }

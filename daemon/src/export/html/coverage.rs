@@ -29,6 +29,7 @@ pub(super) fn coverage(document: &Document, survey: &Survey) -> Markup {
             tbody {
                 (whole(document))
                 (one_way(coverage))
+                (lost(coverage))
                 (cut(coverage))
                 (hidden(coverage))
                 (losses(&document.sources))
@@ -58,6 +59,12 @@ fn whole(document: &Document) -> Markup {
 fn cut(coverage: &Coverage) -> Markup {
     let means = "open when a capture began or ended: devices present themselves at the beginning, which is missing there";
     row("Conversations cut", &html! { (number(coverage.cut)) }, means)
+}
+
+fn lost(coverage: &Coverage) -> Markup {
+    let (part, all) = (coverage.tcp_unseen_bytes, coverage.tcp_unseen_bytes + coverage.tcp_seen_bytes);
+    let figure = html! { (number(part)) " of " (number(all)) " bytes" (bar(part, all)) };
+    row("TCP data lost before the capture", &figure, "acknowledged by its receiver and in no capture: the mirror sent less than it was given")
 }
 
 fn one_way(coverage: &Coverage) -> Markup {
