@@ -23,6 +23,7 @@ pub mod clock;
 pub mod config;
 pub mod export;
 pub mod feeds;
+pub mod limits;
 pub mod operation;
 pub mod pipeline;
 pub mod policy;
