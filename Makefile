@@ -4,13 +4,14 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO   := pcaps/plant-and-office.pcap
 
-# Seconds that each fuzz target runs, and what is passed on to the bench and the soak.
+# Seconds that each fuzz target runs, and what is passed on to bench, soak and load.
 FUZZ_SECONDS ?= 600
 BENCH        ?=
 SOAK         ?=
+LOAD         ?= --seconds 10 --rates 1,0.25
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fuzz golden lab deb soak
+.PHONY: help setup demo test check bench fuzz golden lab deb soak load
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -28,7 +29,9 @@ check: ## what CI checks: format, lints, tests, docs, evidence, licences, adviso
 	@scripts/check.sh
 
 bench: ## the figures of bench/README.md; BENCH="--only mix" passes options on
-	@features=$$(scripts/setup.sh build) && $(CARGO) build --release --locked $$features && exec $(TARGET)/release/bench $(BENCH)
+	@features=$$(scripts/setup.sh build) && $(CARGO) build --release --locked $$features && $(TARGET)/release/bench $(BENCH)
+	@if [ "$$(id -u)" = 0 ] && command -v tcpreplay > /dev/null; then scripts/load.py $(TARGET)/release/wirecensus $(LOAD); \
+	else echo "live: not measured, it takes root and tcpreplay (make load)"; fi
 
 fuzz: ## both fuzz targets, each for FUZZ_SECONDS (600); needs a nightly toolchain
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
@@ -45,3 +48,6 @@ deb: ## the Debian package, in target/debian/
 
 soak: ## ten minutes on a port and thirty kills: is it flat, is anything lost (Linux, root)? SOAK="--seconds 60" passes options on
 	@features=$$(scripts/setup.sh build) && $(CARGO) build --release --locked $$features --package daemon && exec scripts/soak.py $(TARGET)/release/wirecensus $(SOAK)
+
+load: ## what listening costs at the highest rate, beside tcpdump (Linux, root, tcpreplay); LOAD="--seconds 60" passes options on
+	@features=$$(scripts/setup.sh build) && $(CARGO) build --release --locked $$features --package daemon && exec scripts/load.py $(TARGET)/release/wirecensus $(LOAD)

@@ -152,6 +152,8 @@ fn who_is_forgotten_while_the_daemon_runs_comes_back_as_somebody_new() {
     await_words(&said, "listening on m0", 1);
     space.speak();
     await_shown(&folder, "it is heard", |shown| shown.contains(MAC));
+    let retained = run_in(&folder, &["retain", "--keep", "1d", "--db", "w.db"]);
+    assert_ended(&retained, 2, &["a daemon listens", "32d at least"]);
     let forgot = run_in(&folder, &["forget", MAC, "--reason", "asked", "--db", "w.db"]);
     assert_ended(&forgot, 0, &["are gone: mac:02:00:00:00:00:01", "a daemon is at work"]);
     await_shown(&folder, "it is gone", |shown| !shown.contains(MAC));

@@ -149,3 +149,37 @@ fn who_is_on_a_vaults_list_is_managed_and_not_proposed() {
     assert!(went && text.starts_with("1 lines: 1 uses, 0 of them of 0 requests"), "{text}");
     assert!(!run(&["enroll", "import-use", "--kind", "vault-audit", "none.log"], &place).0);
 }
+
+#[test]
+fn what_cannot_hold_an_identity_is_delegated_or_compensated_until_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &[&str], beside: &[&str]| wirecensus(folder.path(), words, beside);
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../pcaps/ssh/openssh-and-dropbear.pcap");
+    assert!(run(&["replay", capture, "--db", "plant.db"], &[]).0);
+    let config = "[[enrollment.rule]]\nname = \"all\"\nconfidence = 0\ntarget = \"table\"\nprofile = \"host\"\nmethod = \"none there is\"\n\
+                  [enrollment.targets.table]\nkind = \"file\"\nformat = \"csv\"\nfolder = \"out\"\n";
+    std::fs::write(folder.path().join("w.toml"), config).unwrap();
+    let place = ["--db", "plant.db", "--config", "w.toml"];
+    let candidates: serde_json::Value = serde_json::from_str(&run(&["enroll", "candidates", "--json"], &place).1).unwrap();
+    let device = candidates[0]["device"].as_str().unwrap();
+    assert!(candidates[0]["not_proposed"].as_str().unwrap().contains("no way to an identity"), "{candidates}");
+    let end = |day: &str| run(&["enroll", "compensate", device, "--zone", "cell 3", "--owner", "anna", "--review", day, "--as", "bob"], &place);
+    assert!(end("2001-02-03").1.contains("is past"));
+    let (went, text) = end("2099-12-31");
+    assert!(went && text.contains("compensated by zone cell 3, owner anna, until 2099-12-31"), "{text}");
+    let id = text.split_whitespace().next().unwrap().to_owned();
+    assert!(
+        run(&["enroll", "delegate", &id, "--to", "gw", "--owner", "anna", "--review", "2099-12-31", "--as", "bob"], &place)
+            .1
+            .contains("cannot be delegated")
+    );
+    assert!(run(&["enroll", "status"], &place).1.contains("compensated by zone cell 3"));
+    let status: serde_json::Value = serde_json::from_str(&run(&["enroll", "status", "--json"], &place).1).unwrap();
+    assert_eq!((&status["exceptions"][0]["by"], &status["exceptions"][0]["due"]), (&"cell 3".into(), &false.into()));
+    let (whole, words) = run(&["audit", "verify"], &place[..2]);
+    // What the first command found configured, the proposal, the end.
+    assert!(whole && words.starts_with("3 entries, whole"), "{words}");
+    assert!(run(&["enroll", "propose"], &place).1.contains("where to? --to"));
+    assert!(run(&["enroll", "serve", "--listen", "127.0.0.1:0"], &place).1.contains("nobody may use the front"));
+    assert!(run(&["enroll", "self", "--config", "w.toml"], &[]).1.contains("[enrollment.self]"));
+}

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Runs one of our scripts; `None` without Python.
-fn script(name: &str, arguments: &[PathBuf]) -> Option<(bool, String)> {
+pub(crate) fn script(name: &str, arguments: &[PathBuf]) -> Option<(bool, String)> {
     let script = captures::root().join("tests").join(name);
     let output = match Command::new("python3").arg("-B").arg(script).args(arguments).output() {
         Ok(output) => output,

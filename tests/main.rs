@@ -19,6 +19,9 @@
 //! | `planted` | a secret in every protocol that carries one, and in nothing that comes out |
 //! | `strength` | what counts as protected, and how that changes |
 //! | `enrollment` | from a capture to a delivered proposal, with the keys of two people |
+//! | `proposals` | what is proposed, held against the published schema |
+//! | `whole_way` | from a capture to an identity of a running vault that is seen to be used |
+//! | `sensors` | a sensor and people on other hosts, a registrar that listens, and a running vault |
 //! | `units` | what comes for systemd is understood, and grants little |
 //! | `architecture` | which crate and which module may know which |
 //! | `captures`, `command`, `packets` | what the others share |
@@ -42,7 +45,10 @@ mod lab_truth;
 mod packets;
 mod planted;
 mod promise;
+mod proposals;
 mod registry;
 mod secrets;
+mod sensors;
 mod strength;
 mod units;
+mod whole_way;

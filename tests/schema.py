@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds inventory documents against schema/inventory.schema.json.
+"""Holds documents against the published schema that they name: schema/inventory.schema.json, schema/enrollment-request.schema.json.
 
     tests/schema.py DOCUMENT.json...     names what does not fit; exits 1 if anything does not
     tests/schema.py --self-test
@@ -13,7 +13,9 @@ import os
 import re
 import sys
 
-SCHEMA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "schema", "inventory.schema.json")
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "schema")
+INVENTORY = "inventory.schema.json"
+SCHEMAS = {"wirecensus.enrollment-request/1": "enrollment-request.schema.json"}
 SILENT = {"$schema", "$id", "$comment", "$defs", "title", "description"}
 TYPES = {
     "object": lambda value: isinstance(value, dict),
@@ -54,6 +56,9 @@ def faults(value, schema, root, at="$"):
                 yield from faults(value[name], wanted[name], root, f"{at}.{name}")
         elif keyword == "additionalProperties" and isinstance(value, dict):
             for name in sorted(value.keys() - schema.get("properties", {}).keys()):
+                if wanted is False:
+                    yield f"{at}: {name} is not described"
+                    continue
                 yield from faults(value[name], wanted, root, f"{at}.{name}")
         elif keyword == "items" and isinstance(value, list):
             for index, item in enumerate(value):
@@ -70,7 +75,7 @@ def check_schema(schema, root):
     if "$ref" in schema:
         assert schema["$ref"].removeprefix("#/$defs/") in root["$defs"], schema["$ref"]
     inner = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", [])]
-    inner += [schema[name] for name in ("items", "additionalProperties") if name in schema]
+    inner += [schema[name] for name in ("items", "additionalProperties") if schema.get(name, False) is not False]
     for one in inner:
         check_schema(one, root)
     assert set(schema.get("required", [])) <= set(schema.get("properties", {})), "required keys are described"
@@ -83,18 +88,28 @@ def self_test(schema):
     assert list(faults({"packet": -1, "offset": 0}, span, schema)) == ["$: no length", "$.packet: -1 is less than 0"]
     reach = {"$ref": "#/$defs/device"}
     assert any("'far' is none of local" in fault for fault in faults({"reach": "far"}, reach, schema))
+    closed = {"properties": {"a": {}}, "additionalProperties": False}
+    assert list(faults({"a": 1, "b": 2}, closed, closed)) == ["$: b is not described"]
     print("schema.py: its own tests pass")
 
 
+def read(name):
+    with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+        return json.load(file)
+
+
 def main(arguments):
-    with open(SCHEMA, encoding="utf-8") as file:
-        schema = json.load(file)
+    schemas = {name: read(file) for name, file in SCHEMAS.items()}
+    inventory = read(INVENTORY)
     if arguments == ["--self-test"]:
-        return self_test(schema)
+        for schema in schemas.values():
+            check_schema(schema, schema)
+        return self_test(inventory)
     found = 0
     for path in arguments:
         with open(path, encoding="utf-8") as file:
             document = json.load(file)
+        schema = schemas.get(document.get("schema"), inventory)
         for fault in faults(document, schema, schema):
             print(f"{path}: {fault}")
             found += 1

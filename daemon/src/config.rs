@@ -189,7 +189,7 @@ fn retention(value: &Spanned<DeValue<'_>>) -> Result<Option<u32>, Fault> {
 }
 
 /// The fewest days that a daemon keeps: the month that it listens in must not be over.
-const KEEP_DAYS_MIN: u32 = 32;
+pub const KEEP_DAYS_MIN: u32 = 32;
 
 /// A time span in days: `400d`, `8w`, `2y`.
 ///

@@ -48,6 +48,9 @@ pub const NOVELTIES_MAX: usize = 128;
 /// PDUs of one direction that may fail to begin where one should before the conversation is only counted.
 pub const LOST_MAX: u8 = 16;
 
+/// Of so many messages that an engine may leave unread while it is behind, it reads one: what they say comes again soon.
+pub const SAMPLED: u64 = 8;
+
 /// Where a packet was seen: VLAN (or none) to configured segment.
 pub type Segmenter = Arc<dyn Fn(&Frame) -> Segment + Send + Sync>;
 
@@ -95,6 +98,10 @@ pub struct Engine {
     /// TCP conversations whose opening or whose end was not seen.
     cut: u64,
     now: i64,
+    /// The engine is behind the capture.
+    pressed: bool,
+    /// What could be left unread.
+    sampled: u64,
     /// Conversations begun since idle ones were last looked for.
     begun: usize,
     lookups: Vec<Lookup>,
@@ -137,10 +144,19 @@ impl Engine {
             duplicates: 0,
             cut: 0,
             now: i64::MIN,
+            pressed: false,
+            sampled: 0,
             begun: 0,
             lookups: Vec::new(),
             guessed: Vec::new(),
         }
+    }
+
+    /// Says whether the engine is behind the capture. While it is, conversations that are known are sampled: of datagrams and frames whose
+    /// operation was counted before, and on which nothing rests that follows, one of [`SAMPLED`] is read. The others are counted, as a
+    /// limit. An operation that is new is always read.
+    pub const fn press(&mut self, behind: bool) {
+        self.pressed = behind;
     }
 
     /// Takes packets in, in the order of the capture.

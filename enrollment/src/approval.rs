@@ -1,5 +1,6 @@
 //! What a person signs when he agrees or refuses, and whether that is enough.
 
+use crate::people::{Attested, VAULT};
 use crate::policy::Policy;
 use crate::request::Request;
 use crate::sign::{Key, verify};
@@ -37,20 +38,35 @@ impl Approval {
         Self { signature: key.sign(&statement), statement }
     }
 
+    /// Signs for a person whom a vault authenticated, with the key of the registrar that saw it.
+    #[must_use]
+    pub fn attest(key: &Key, statement: Statement) -> Self {
+        let signature = key.sign(&Attested { attested: "vault", statement: &statement });
+        Self { signature: format!("{VAULT}{signature}"), statement }
+    }
+
     /// Whether it counts for this request under this policy.
     ///
     /// # Errors
     /// Why not.
     pub fn check(&self, request: &Request, policy: &Policy) -> Result<(), String> {
         let Statement { binding, approver, .. } = &self.statement;
-        let Some(known) = policy.approver.iter().find(|known| known.name == *approver) else {
+        let known = policy.approver.iter().find(|known| known.name == *approver);
+        if known.is_none() && !policy.is_person(approver) {
             return Err(format!("{approver} is no approver: the policy lists {:?}", names(policy)));
-        };
+        }
         if self.statement.request != request.id || *binding != request.binding_digest() {
             return Err("it is about something else: the request is another one, or has changed since".to_owned());
         }
-        if !verify(&known.public_key, &self.statement, &self.signature) {
-            return Err(format!("it is not signed with the key of {approver}"));
+        match self.signature.strip_prefix(VAULT) {
+            Some(_) if !policy.is_person(approver) => return Err(format!("no log-in at a vault makes anybody {approver} any more")),
+            Some(seen) if !verify(&policy.attested_by, &Attested { attested: "vault", statement: &self.statement }, seen) => {
+                return Err(format!("it is not this registrar that saw a vault authenticate {approver}"));
+            }
+            None if !known.is_some_and(|known| verify(&known.public_key, &self.statement, &self.signature)) => {
+                return Err(format!("it is not signed with the key of {approver}"));
+            }
+            _ => {}
         }
         if request.requested_by == format!("person:{approver}") {
             return Err(format!("{approver} asked for it himself: others must agree"));
@@ -78,7 +94,7 @@ mod tests {
     #[test]
     fn one_person_is_one_however_often_he_signs_and_a_changed_device_voids_it() {
         let (anna, eve) = (Key::generate().unwrap(), Key::generate().unwrap());
-        let policy = Policy { approver: vec![Approver { name: "anna".into(), public_key: anna.public() }], ..Policy::default() };
+        let policy = Policy { approver: vec![Approver { name: "anna".into(), public_key: anna.public(), entity: None }], ..Policy::default() };
         let mut request = Request { id: "1".into(), ..Request::default() };
         let say = |key: &Key, approver: &str, at, request: &Request| {
             let (id, binding) = (request.id.clone(), request.binding_digest());

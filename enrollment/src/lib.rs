@@ -9,6 +9,8 @@
 //! | [`request`] | what is proposed: the document that is signed, and the digest that an approval binds |
 //! | [`credential`] | files that hold secrets: where they lie, and who may read them |
 //! | [`sign`] | keys and signatures |
+//! | [`identity`] | the registrar's or a sensor's own certificate |
+//! | [`people`] | people whom a vault authenticated |
 //! | [`policy`] | what an operator lets happen |
 //! | [`propose`] | from an inventory to requests |
 //! | [`state`] | where a request stands, and where it may go |
@@ -17,6 +19,7 @@
 //! | [`listed`] | what targets list, as lists of managed devices |
 //! | [`registrar`] | takes in, asks for approval, delivers through the outbox |
 //! | [`audit`] | a log whose entries carry the hash of the one before |
+//! | [`serve`] | the front: sensors on other hosts propose here |
 //! | [`target`] | what a vault, or another counterpart, can do: one trait |
 //! | [`uses`] | use that others' logs report |
 //! | [`targets`] | the counterparts that there are, one file each |
@@ -24,11 +27,14 @@
 pub mod approval;
 pub mod audit;
 pub mod credential;
+pub mod identity;
 pub mod listed;
+pub mod people;
 pub mod policy;
 pub mod propose;
 pub mod registrar;
 pub mod request;
+pub mod serve;
 pub mod sign;
 pub mod state;
 pub mod store;

@@ -1,6 +1,10 @@
 //! What an operator lets happen: who becomes a candidate, what is proposed for him, who must agree, how much at a time.
 
+use crate::identity::Own;
+use crate::people::{People, VAULT};
+use crate::serve::Front;
 use crate::targets::Settings;
+use crate::targets::proposing::At;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,6 +34,18 @@ pub struct Policy {
     pub rule: Vec<Rule>,
     /// Where requests go to.
     pub targets: BTreeMap<String, Settings>,
+    /// How sensors on other hosts reach this registrar.
+    pub front: Option<Front>,
+    /// Whose log-in at a vault counts as an approver's key does.
+    pub people: Option<People>,
+    /// Our own identity at a vault.
+    #[serde(rename = "self")]
+    pub own: Option<Own>,
+    /// Which registrar this sensor proposes to.
+    pub registrar: Option<At>,
+    /// The registrar's own public key: by it what a vault authenticated is known to have been seen here.
+    #[serde(skip)]
+    pub attested_by: String,
 }
 
 /// Two people, as IEC 62443-2-1 and every bank ask for what cannot be undone easily.
@@ -63,6 +79,11 @@ impl Default for Policy {
             sensor: Vec::new(),
             rule: Vec::new(),
             targets: BTreeMap::new(),
+            front: None,
+            people: None,
+            own: None,
+            registrar: None,
+            attested_by: String::new(),
         }
     }
 }
@@ -73,8 +94,12 @@ impl Default for Policy {
 pub struct Approver {
     /// As he stands in the audit log.
     pub name: String,
-    /// Ed25519, 64 hexadecimal digits.
+    /// Ed25519, 64 hexadecimal digits; empty where only the log-in at a vault counts.
+    #[serde(default)]
     pub public_key: String,
+    /// The entity's id at the vault of `[enrollment.people]`.
+    #[serde(default)]
+    pub entity: Option<String>,
 }
 
 /// A sensor that may propose.
@@ -102,7 +127,8 @@ pub struct Rule {
     pub kind: Vec<String>,
     /// Seen so. `external` is never a candidate.
     pub reach: Vec<String>,
-    /// In these states of management.
+    /// In these states of management. By default `unmanaged` and `unknown`: where no list covers a site yet nobody can be told to be unmanaged,
+    /// and people see who it is before they agree. (A device of unknown *class* is never a candidate.)
     pub managed: Vec<String>,
     /// With one of these findings open, by the rules' ids.
     pub finding: Vec<String>,
@@ -185,15 +211,29 @@ impl Policy {
                     return Err(format!("[[enrollment.rule]] {number}: `{option}` is missing"));
                 }
             }
-            if !self.targets.contains_key(&rule.target) {
+            // A sensor's rules name targets of its registrar, which knows them.
+            if self.registrar.is_none() && !self.targets.contains_key(&rule.target) {
                 let known: Vec<&str> = self.targets.keys().map(String::as_str).collect();
                 return Err(format!("rule {}: there is no target {:?}; there are {known:?}", rule.name, rule.target));
             }
         }
+        let vaults = [("people", self.people.as_ref().map(|people| &people.vault)), ("self", self.own.as_ref().map(|own| &own.vault))];
+        for (table, vault) in vaults {
+            if vault.is_some_and(|vault| self.targets.get(vault).is_none_or(|target| target.kind != "vault")) {
+                return Err(format!("[enrollment.{table}] vault = {:?} is no target of kind \"vault\"", vault.map_or("", String::as_str)));
+            }
+        }
         let mut known = std::collections::BTreeSet::new();
         for approver in &self.approver {
-            if !known.insert(&approver.name) || !known.insert(&approver.public_key) {
-                return Err(format!("approver {}: the name or the key stands there twice; two people have two keys", approver.name));
+            let key = Some(&approver.public_key).filter(|key| !key.is_empty());
+            if key.is_none() && approver.entity.is_none() {
+                return Err(format!("approver {}: neither `public_key` nor `entity` says by what he is known", approver.name));
+            }
+            if approver.name.starts_with(VAULT) {
+                return Err(format!("approver {}: a name does not begin with {VAULT}", approver.name));
+            }
+            if ![Some(&approver.name), key, approver.entity.as_ref()].into_iter().flatten().all(|one| known.insert(one)) {
+                return Err(format!("approver {}: the name, key or entity stands there twice; two people have two keys", approver.name));
             }
         }
         Ok(())
@@ -221,5 +261,10 @@ mod tests {
         assert!(told("[[enrollment.rule]]\nname = \"r\"\nprofile = \"p\"\ntarget = \"v\"").contains("no target \"v\""));
         let twice = "[[enrollment.approver]]\nname = \"a\"\npublic_key = \"1\"\n[[enrollment.approver]]\nname = \"b\"\npublic_key = \"1\"";
         assert!(told(twice).contains("two people have two keys"));
+        assert!(told("[[enrollment.approver]]\nname = \"a\"").contains("neither `public_key` nor `entity`"));
+        assert!(told("[[enrollment.approver]]\nname = \"vault:a\"\nentity = \"e\"").contains("does not begin with"));
+        assert!(told("[enrollment.people]\nvault = \"v\"").contains("[enrollment.people] vault = \"v\" is no target"));
+        let target = "[enrollment.targets.v]\nkind = \"file\"\n";
+        assert!(told(&format!("{target}[enrollment.self]\nvault = \"v\"")).contains("[enrollment.self] vault"));
     }
 }

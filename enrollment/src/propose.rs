@@ -64,11 +64,25 @@ fn request(device: &Device, rule: &Rule) -> Result<Request, String> {
     if identifiers.mac.is_empty() && identifiers.serial.is_empty() && identifiers.cert_sha256.is_empty() {
         return Err("nothing identifies it but an address, which another may have tomorrow".to_owned());
     }
-    let confidence = device.attributes.get("type").map_or(0, |record| record.confidence);
+    let confidence = confidence(device);
     if confidence < rule.confidence {
         return Err(format!("its type is sure to {confidence} %, and the rule asks for {}", rule.confidence));
     }
-    let method = method(device, rule)?;
+    Ok(described(device, rule, identifiers, method(device, rule)?))
+}
+
+/// A request for a device that gets no identity of its own: what is delegated or compensated for has one, to be found again by.
+///
+/// # Errors
+/// If there is no such device, or no rule names it.
+pub fn without_identity(document: &Document, policy: &Policy, id: &str) -> Result<Request, String> {
+    let is_it = |device: &&Device| device.id == id || device.aliases.iter().any(|alias| alias == id);
+    let device = document.devices.iter().find(is_it).ok_or_else(|| format!("there is neither a request nor a device {id}"))?;
+    let rule = policy.rule.iter().find(|rule| fits(rule, device)).ok_or_else(|| format!("no rule names the device {id}"))?;
+    Ok(described(device, rule, identifiers(device), "none".to_owned()))
+}
+
+fn described(device: &Device, rule: &Rule, identifiers: Identifiers, method: String) -> Request {
     let evidence = evidence(device);
     let mut device_keys: Vec<String> = device.aliases.iter().chain([&device.id]).cloned().collect();
     device_keys.sort();
@@ -84,7 +98,7 @@ fn request(device: &Device, rule: &Rule) -> Result<Request, String> {
     let mut attributes: std::collections::BTreeMap<String, String> = SHOWN.iter().filter_map(attribute).collect();
     attributes.insert("class".to_owned(), device.class.clone());
     attributes.insert("type".to_owned(), device.kind_of_device.clone());
-    Ok(Request {
+    Request {
         schema: SCHEMA.to_owned(),
         id: id(&device_keys, &rule.target, &rule.profile),
         device_id: device.id.clone(),
@@ -96,17 +110,22 @@ fn request(device: &Device, rule: &Rule) -> Result<Request, String> {
         method,
         identifiers,
         attributes,
-        confidence,
+        confidence: confidence(device),
         evidence_digest: digest(&canonical(&evidence)),
         evidence,
         requested,
         justification: format!("rule {}: {} {}, {}", rule.name, device.class, device.kind_of_device, device.managed.state),
         requested_by: format!("policy:{}", rule.name),
-    })
+    }
+}
+
+/// Of its type, in percent.
+fn confidence(device: &Device) -> u8 {
+    device.attributes.get("type").map_or(0, |record| record.confidence)
 }
 
 /// The same for the same device, target and profile: a UUIDv5 over the least of its keys.
-fn id(keys: &[String], target: &str, profile: &str) -> String {
+pub(crate) fn id(keys: &[String], target: &str, profile: &str) -> String {
     let name = format!("{}\u{1f}{target}\u{1f}{profile}", keys.first().map_or("", String::as_str));
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("urn:wirecensus:enrollment-request:{name}").as_bytes()).to_string()
 }

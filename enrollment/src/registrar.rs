@@ -2,14 +2,18 @@
 //!
 //! Time is handed in: seconds since 1970 of this machine's clock, which is what people, certificates and `Retry-After` go by.
 
+mod configured;
 mod dispatch;
+mod exception;
 mod judge;
 mod observe;
+mod people;
 mod poll;
 mod renew;
 mod scene;
 
 pub use dispatch::{Hook, Open, Report};
+pub use people::Decision;
 pub use poll::Polling;
 
 use crate::approval::{Approval, agreeing};
@@ -100,11 +104,11 @@ impl Registrar {
             }
             // Who was refused, or is delivered already, is not put in again by being seen again.
             Some(held) if !held.state.is_before_delivery() => Taken::Same,
+            // Two sensors that see one device, each in its way: the first one's word stands while it may propose. Else each would void
+            // what people agreed to of the other's.
+            Some(held) if held.request.sensor != request.sensor && self.may_propose(&held.request.sensor, own) => Taken::Same,
             Some(held) if held.request.binding_digest() == request.binding_digest() => {
-                // Two sensors that see one device: the first one's word stands.
-                if held.request.sensor == request.sensor {
-                    self.store.refresh(request)?;
-                }
+                self.store.refresh(request)?;
                 Taken::Same
             }
             Some(_) => {
@@ -116,6 +120,13 @@ impl Registrar {
             self.release(&request.id, "nobody was asked: approvals_required = 0", now)?;
         }
         Ok(taken)
+    }
+
+    /// Whether proposals of a sensor, by its id, are taken in.
+    fn may_propose(&self, sensor: &str, own: &str) -> bool {
+        let listed = self.policy.sensor.iter().map(|one| one.public_key.as_str());
+        let own = self.policy.sensor.is_empty().then_some(own);
+        listed.chain(own).filter_map(crate::sign::id_of).any(|id| id == sensor)
     }
 
     /// Takes in what a person says. Enough of them agreeing sends the request on its way; one who refuses ends it.

@@ -13,6 +13,7 @@ pub const SCHEMA: &str = "wirecensus.enrollment-request/1";
 
 /// A device proposed to a target.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Request {
     /// [`SCHEMA`].
     pub schema: String,
@@ -52,6 +53,7 @@ pub struct Request {
 
 /// What names a device. Sorted, each once.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Identifiers {
     /// Link addresses, as `00:80:f4:01:02:03`.
     pub mac: Vec<String>,
@@ -67,6 +69,7 @@ pub struct Identifiers {
 
 /// One piece of evidence, as the document has it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Proof {
     /// Which attribute it bears out.
     pub attribute: String,
@@ -92,10 +95,13 @@ pub struct Proof {
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Requested {
     /// Which credentials, such as `x509-client`; empty: to be registered only.
     pub credentials: Vec<String>,
     /// PKCS#10 in PEM, where an operator or the device supplied one. Keys are never asked of a vault.
+    // Said as null where there is none: what is signed leaves nothing out, and so neither does what is read.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub csr_pem: Option<String>,
     /// How long it should hold, such as `720h`.
     pub ttl: String,

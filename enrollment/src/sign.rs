@@ -83,6 +83,7 @@ impl Key {
 
 /// A request as it leaves the sensor.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Signed {
     /// What is proposed.
     pub request: Request,
@@ -107,6 +108,11 @@ pub fn verify(public: &str, what: &impl Serialize, signature: &str) -> bool {
     let key = bytes::<32>(public).and_then(|key| VerifyingKey::from_bytes(&key).ok());
     let signature = bytes::<64>(signature).map(|bytes| Signature::from_bytes(&bytes));
     key.zip(signature).is_some_and(|(key, signature)| key.verify_strict(&canonical(what), &signature).is_ok())
+}
+
+/// By which the holder of a public key, in hexadecimal, is called.
+pub(crate) fn id_of(public: &str) -> Option<String> {
+    bytes::<32>(public).map(|key| id(&key))
 }
 
 fn id(public: &[u8; 32]) -> String {

@@ -209,6 +209,22 @@ fn a_device_that_comes_back_before_it_was_taken_back_is_verified_again() {
 }
 
 #[test]
+fn an_identity_on_two_devices_is_suspended_and_its_target_is_told() {
+    let scene = Scene::new();
+    let (mut registrar, id, first) = scene.enrolled(1);
+    let now = START + DAY;
+    let mut document = document(now, vec![device(1, now), device(2, now)]);
+    show(&mut document, 0, &first.sha256, now);
+    registrar.observe(&document, now).unwrap();
+    show(&mut document, 1, &first.sha256, now);
+    registrar.observe(&document, now).unwrap();
+    scene.dispatch(&mut registrar, now);
+    assert_eq!((state(&registrar, &id), findings(&registrar)), (State::Suspended, one("CRT-012", "two-devices")));
+    assert_eq!(scene.fake.states(&id), ["suspended"], "the latest alone");
+    assert_eq!(scene.fake.there().postures["e-r1"][0].findings, ["CRT-012"]);
+}
+
+#[test]
 fn an_identity_whose_device_was_replaced_is_proposed_and_one_that_comes_back_is_not() {
     let scene = Scene::new();
     let (mut registrar, id, first) = scene.enrolled(1);
@@ -241,7 +257,7 @@ fn never_used_is_said_only_where_use_would_have_been_seen() {
     assert_eq!(judged(&document), Vec::new(), "in its grace");
     document.devices[0].identities[0].last_seen = at(now);
     document.coverage.tls13_share = Some(5);
-    assert_eq!(judged(&document), Vec::new(), "TLS 1.3 may hide it");
+    assert_eq!(judged(&document), one("CRT-016", "not-observable"), "TLS 1.3 may hide it");
     document.coverage.tls13_share = Some(0);
     assert_eq!(judged(&document), one("CRT-016", "never-used"));
     let mut again = scene.registrar();
@@ -249,7 +265,9 @@ fn never_used_is_said_only_where_use_would_have_been_seen() {
     let told = scene.fake.there().postures["e-r1"].last().unwrap().clone();
     assert_eq!((told.state.as_str(), told.findings.as_slice()), ("enrolled", ["CRT-016".to_owned()].as_slice()), "the target is told, too");
     document.coverage.tls13_share = Some(5);
-    assert_eq!(judged(&document), Vec::new(), "and it is closed again");
+    assert_eq!(judged(&document), one("CRT-016", "not-observable"), "and it is closed again");
+    scene.dispatch(&mut again, now + 1);
+    assert!(scene.fake.there().postures["e-r1"].last().unwrap().findings.is_empty(), "what cannot be told is told to nobody");
 }
 
 #[test]

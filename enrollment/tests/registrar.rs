@@ -92,7 +92,7 @@ struct Scene {
 impl Scene {
     fn new(approvals_required: u8) -> Self {
         let people: Vec<(String, Key)> = ["anna", "bert"].iter().map(|name| ((*name).to_owned(), Key::generate().unwrap())).collect();
-        let approver = people.iter().map(|(name, key)| Approver { name: name.clone(), public_key: key.public() }).collect();
+        let approver = people.iter().map(|(name, key)| Approver { name: name.clone(), public_key: key.public(), ..Approver::default() }).collect();
         let targets = [("vault".to_owned(), Settings::default())].into();
         let policy = Policy { approvals_required, approver, targets, ..Policy::default() };
         Self { folder: tempfile::tempdir().unwrap(), sensor: Key::generate().unwrap(), people, policy, fake: Fake::default() }

@@ -3,6 +3,8 @@
 use super::{Done, Failure};
 use crate::capture::text::{grouped, rfc3339, shown};
 use crate::clock;
+use crate::config::KEEP_DAYS_MIN;
+use crate::operation::status::StatusFile;
 use crate::store::retention::Retention;
 use crate::store::{Store, StoreError, Writer};
 use std::fmt::Write;
@@ -34,6 +36,9 @@ impl Retain {
     pub(super) fn run(&self) -> Done {
         if !self.db.exists() {
             return Err(StoreError::Missing { path: self.db.clone() }.into());
+        }
+        if self.keep < KEEP_DAYS_MIN && !self.dry_run && StatusFile::read(&self.db)?.is_some_and(|status| status.running) {
+            return Err(Failure::usage(format!("--keep: a daemon listens, and what it hears in one month is one source: {KEEP_DAYS_MIN}d at least")));
         }
         let store = Store::open(&self.db)?;
         let before = clock::now().saturating_sub(i64::from(self.keep).saturating_mul(DAY));

@@ -18,8 +18,8 @@ use toml::{Table, Value};
 /// Options that change while the daemon runs, beside a port's site and segments.
 const LIVE: &[&str] = &["site", "bpf", "workers", "log.level", "retention.keep"];
 
-/// A table that the daemon does not read.
-const OTHERS: &str = "enrollment";
+/// Tables that the daemon does not read: processes of their own do.
+const OTHERS: &[&str] = &["enrollment", "events"];
 
 /// A configuration and the file's words.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -106,7 +106,7 @@ fn is_live(key: &str, held: &Config) -> bool {
 /// A file's words by option: `log.level`, `interface eth1: site`; a port stands there as `interface eth1`.
 fn words(table: &Table) -> BTreeMap<String, Value> {
     let mut words = BTreeMap::new();
-    for (key, value) in table.iter().filter(|(key, _)| *key != OTHERS) {
+    for (key, value) in table.iter().filter(|(key, _)| !OTHERS.contains(&key.as_str())) {
         match value {
             Value::Table(inner) => words.extend(inner.iter().map(|(name, value)| (format!("{key}.{name}"), value.clone()))),
             Value::Array(many) if many.iter().any(|one| one.get("name").is_some()) => {

@@ -26,6 +26,10 @@ use stopwatch::{Stage as Timed, Stopwatch, timed};
 /// Frames that are taken apart before they are looked up: enough for look-ups to overlap, few enough to stay in the first cache.
 const BATCH: usize = 64;
 
+/// How old the last packet of a block may be before an engine counts as behind. A ring of 64 MiB holds half a second of a full gigabit:
+/// with the half of it filled there is time left to catch up. Blocks are handed on within a tenth of a second.
+const BEHIND_NS: i64 = 250_000_000;
+
 /// How a source is read.
 pub struct Options {
     /// The protocols.
@@ -36,6 +40,8 @@ pub struct Options {
     pub tagger: Option<Arc<dyn Tagger>>,
     /// Ends reading early.
     pub stop: Arc<AtomicBool>,
+    /// The clock that stamps packets, where they come live: an engine that falls behind it leaves what it can unread.
+    pub clock: Option<fn() -> i64>,
     /// Notes what each stage takes.
     pub stopwatch: Option<Arc<Stopwatch>>,
 }
@@ -44,7 +50,13 @@ impl Options {
     /// One worker, every protocol.
     #[must_use]
     pub fn new() -> Self {
-        Self { registry: Arc::new(Registry::new()), workers: 1, tagger: None, stop: Arc::default(), stopwatch: None }
+        Self { registry: Arc::new(Registry::new()), workers: 1, tagger: None, stop: Arc::default(), clock: None, stopwatch: None }
+    }
+
+    /// Whether a block has waited for too long.
+    fn is_behind(&self, block: &Block) -> bool {
+        let last = block.len().checked_sub(1).and_then(|last| block.packet(last));
+        self.clock.zip(last).is_some_and(|(clock, last)| clock().saturating_sub(last.time) > BEHIND_NS)
     }
 
     fn engine(&self, reader: &Reader) -> Engine {
@@ -84,6 +96,7 @@ pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Sn
         let mut engine = options.engine(reader);
         let mut block = Block::default();
         while next(reader, &mut block, options, &mut damages) {
+            engine.press(options.is_behind(&block));
             stage.feed(&block, &mut engine);
             tick(&mut Snapshot { heard: &mut |counters| engine.changes(counters), reader, shown: stage.mirror.shown() });
         }

@@ -49,7 +49,7 @@ pub(super) fn read(
             let (sender, receiver) = sync_channel(QUEUE);
             queues.push(sender);
             let engine = options.engine(reader);
-            threads.push(scope.spawn(move || run(engine, index, &receiver)));
+            threads.push(scope.spawn(move || run(engine, index, options, &receiver)));
         }
         let mut pool: Vec<Arc<Batch>> = Vec::new();
         loop {
@@ -100,7 +100,7 @@ fn ask(queues: &[SyncSender<Task>], counters: bool) -> SourceSaid {
 }
 
 /// One worker: its packets of each batch, in order.
-fn run(mut engine: Engine, index: usize, queue: &Receiver<Task>) -> SourceSaid {
+fn run(mut engine: Engine, index: usize, options: &Options, queue: &Receiver<Task>) -> SourceSaid {
     /// Packets that are looked up together.
     const TOGETHER: usize = 64;
     while let Ok(task) = queue.recv() {
@@ -111,6 +111,7 @@ fn run(mut engine: Engine, index: usize, queue: &Receiver<Task>) -> SourceSaid {
                 continue;
             }
         };
+        engine.press(options.is_behind(&batch.block));
         let mut items = Vec::with_capacity(TOGETHER);
         let share = batch.shares.get(index).map_or(&[][..], Vec::as_slice);
         for share in share.chunks(TOGETHER) {

@@ -174,7 +174,11 @@ impl Writer {
 
     /// Keeps first times that another database remembers.
     pub(super) fn remember(&mut self, seen: &Seen) -> Result<(), StoreError> {
-        if seen.is_empty() { Ok(()) } else { self.stepwise(|connection| insert(connection, seen)) }
+        if seen.is_empty() {
+            return Ok(());
+        }
+        // A document that was derived before shows later times.
+        self.stepwise(|connection| if insert(connection, seen)? > 0 { schema::changed(connection) } else { Ok(()) })
     }
 
     fn stepwise<T>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
@@ -208,14 +212,11 @@ fn remember(connection: &Connection, source: &Source, table: &Table, after: &[u8
     Ok(last.filter(|_| count == STEP_ROWS || bytes >= STEP_BYTES))
 }
 
-/// Keeps the earlier one of two times.
-fn insert(connection: &Connection, seen: &Seen) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO seen (site, key, first) VALUES (?1, ?2, ?3) ON CONFLICT (site, key) DO UPDATE SET first = min(first, ?3)";
+/// Keeps the earlier one of two times; says how many are new or earlier.
+fn insert(connection: &Connection, seen: &Seen) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO seen (site, key, first) VALUES (?1, ?2, ?3) ON CONFLICT (site, key) DO UPDATE SET first = ?3 WHERE first > ?3";
     let mut insert = connection.prepare_cached(sql)?;
-    for ((site, key), first) in seen {
-        insert.execute(params![site, key, first])?;
-    }
-    Ok(())
+    seen.iter().map(|((site, key), first)| insert.execute(params![site, key, first])).sum()
 }
 
 /// When those who speak in one row were seen first. Who is only spoken of was not seen. A damaged row says nothing.

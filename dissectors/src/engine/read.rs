@@ -1,6 +1,6 @@
 //! PDUs: counted by their operation, read if they may say something new.
 
-use super::{Engine, NOVELTIES_MAX, Reader, Sheet};
+use super::{Engine, NOVELTIES_MAX, Reader, SAMPLED, Sheet};
 use crate::again::{Again, Known};
 use crate::context::{Context, Exchange, Layers, Scratch, Sight, Tagger, Troubles};
 use crate::dissector::{At, Gate, Look, Next, Registered, Side};
@@ -33,6 +33,7 @@ impl Engine {
         // Recognising the protocol may just have told who asks.
         let sheet = &Sheet { at: At { from_client: flow.from_client(sheet.direction), ..sheet.at }, ..*sheet };
         let (operation, look) = glance(registry, row, dissector, pdu, &sheet.at);
+        let operation_seen = operation.is_some();
         let mut reader = slot.and_then(|slot| self.readers.get_mut(slot as usize).and_then(Option::take));
         let mut fresh = None;
         let operation = operation.filter(|operation| {
@@ -64,6 +65,7 @@ impl Engine {
             }
             _ => true,
         };
+        let wanted = wanted && !self.may_wait(mode, dissector, operation_seen, fresh.is_some());
         let next = if wanted { self.read(row, dissector, pdu, sheet, &mut reader, at) } else { None };
         self.return_reader(at, slot, reader);
         match next {
@@ -72,6 +74,19 @@ impl Engine {
             Some(Next::Read) if mode != Mode::Counting => self.set_mode(at, Mode::Reading),
             _ => {}
         }
+    }
+
+    /// Whether a PDU is left unread for want of time.
+    fn may_wait(&mut self, mode: Mode, dissector: &'static dyn Registered, operation: bool, fresh: bool) -> bool {
+        if !self.pressed || mode == Mode::Counting || !operation || fresh || !dissector.is_stateless() {
+            return false;
+        }
+        self.sampled += 1;
+        let waits = self.sampled % SAMPLED != 0;
+        if waits {
+            self.troubles.limit("messages of known conversations left unread for want of time");
+        }
+        waits
     }
 
     pub(super) fn read(

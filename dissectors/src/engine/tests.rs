@@ -2,13 +2,13 @@
 
 use super::{Engine, Item};
 use crate::context::Context;
-use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Next, Row};
+use crate::dissector::{At, Binding, DissectError, Dissector, Gate, Glance, Next, Row, Side};
 use crate::frame::{Frame, Net};
 use crate::packet::{LinkType, Packet};
 use crate::reassembly::Pieces;
 use crate::registry::Registry;
 use crate::tunnel::Decoder;
-use observations::{Field, Observation, OperationClass, SourceSaid};
+use observations::{Field, Kind, Observation, OperationClass, SourceSaid};
 use std::sync::Arc;
 
 const DEVICE: u8 = 11;
@@ -179,6 +179,65 @@ fn what_only_reading_can_count_is_read_each_time() {
     }
     let asked: Vec<u64> = engine.finish().tallies.rows().flat_map(|row| row.operations().map(|(_, uses)| uses.count).collect::<Vec<_>>()).collect();
     assert_eq!(asked, [5]);
+}
+
+/// Tells what it was told: polls, and writes.
+struct Telling;
+
+impl Dissector for Telling {
+    type State = ();
+
+    const ROW: Row = Row {
+        name: "telling",
+        revision: 1,
+        spec: "none: made for this test",
+        tells: "what it was told",
+        bindings: &[Binding::Udp(4000)],
+        shapes: &[],
+        operations: &[("poll", OperationClass::Read), ("write", OperationClass::Write)],
+    };
+
+    fn gate(&self, _: &[u8], _: &At) -> Gate {
+        Gate::Mine
+    }
+
+    fn side(&self, _: &[u8]) -> Side {
+        Side::Client
+    }
+
+    fn glance(&self, head: &[u8], _: &At) -> Glance {
+        Glance { operation: head.first().map(|code| u16::from(*code)), ..Glance::READ }
+    }
+
+    fn read(&self, pdu: &[u8], (): &mut (), cx: &mut Context<'_>) -> Result<Next, DissectError> {
+        let about = cx.receiver_host();
+        drop(cx.say(&about, Kind::Identity).number(Field::ProductCode, u64::from(*pdu.last().unwrap_or(&0)), pdu));
+        Ok(Next::Watch)
+    }
+}
+
+#[test]
+fn an_engine_that_is_behind_leaves_polls_unread_counts_them_and_misses_no_new_operation() {
+    let hear = |behind: bool| {
+        let mut engine = Engine::new(Arc::new(Registry::of(&[&Telling])), None, None);
+        for number in 0..=49u8 {
+            engine.press(behind && number > 0);
+            let words = [u8::from(number == 49), number];
+            let mut frame = Frame { net: Net::V4, has_macs: true, ttl: 64, vlan: Frame::NO_VLAN, protocol: 17, payload_len: 2, ..Frame::default() };
+            (frame.src, frame.dst, frame.src_port, frame.dst_port, frame.ip_id) = ([1; 16], [2; 16], 50000, 4000, number.into());
+            let packet = Packet { data: &words, wire_len: 2, link: LinkType::ETHERNET, time: i64::from(number), id: u64::from(number) };
+            engine.feed(&[Item { packet, frame: &frame, detached: None }]);
+        }
+        engine.finish()
+    };
+    let uses =
+        |said: &SourceSaid| said.tallies.rows().flat_map(|row| row.operations().map(|(_, uses)| uses.count).collect::<Vec<_>>()).collect::<Vec<_>>();
+    let told = |said: &SourceSaid| said.decoded().filter(|said| said.as_ref().is_ok_and(|said| said.kind == Kind::Identity)).count();
+    let (at_ease, behind) = (hear(false), hear(true));
+    assert_eq!((uses(&at_ease), uses(&behind)), (vec![49, 1], vec![49, 1]));
+    assert_eq!((told(&at_ease), told(&behind)), (50, 8));
+    assert!(at_ease.source.limits.is_empty());
+    assert_eq!(behind.source.limits.values().sum::<u64>(), 42);
 }
 
 /// Conversations that two packets make, so many seconds apart.

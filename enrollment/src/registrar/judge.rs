@@ -7,6 +7,7 @@
 //! | CRT-012 | `two-devices` | one identity on two devices |
 //! | CRT-015 | `revoked-used` | shown after it was listed as revoked |
 //! | CRT-016 | `never-used` | the device shows other certificates, TLS 1.3 hides none, and this one was never shown |
+//! | CRT-016 | `not-observable` | likewise, and TLS 1.3 may hide it: said for people, and nothing that is wrong |
 //! | CRT-016 | `old-used` | the old one is shown after a renewal and its grace |
 //! | ENR-001 | `retired-returns` | an identity that was taken back is shown again |
 //! | ENR-002 | `half-taken-back` | only disabled, or only revoked: revoked alone still logs in |
@@ -22,6 +23,9 @@ const DAY: i64 = 86_400;
 
 /// A vault begins a certificate's validity half a minute before it issues it; twice that, and its list must have it.
 const BACKDATED: i64 = 60;
+
+/// The severity of what is said and is not wrong: its rule is told to nobody.
+const INFO: &str = "info";
 
 /// Findings with what each is about: one of a kind each.
 type Found = Vec<(Open, String)>;
@@ -72,8 +76,10 @@ impl Registrar {
                 tell("CRT-016", "medium", "old-used", &one.serial, text);
             }
         }
-        if let Some(text) = self.never_used(sight, scene) {
-            tell("CRT-016", "medium", "never-used", "", text);
+        match self.never_used(sight, scene) {
+            Some((true, text)) => tell("CRT-016", "medium", "never-used", "", text),
+            Some((false, text)) => tell("CRT-016", INFO, "not-observable", "", text),
+            None => {}
         }
         if held.state == State::Retired {
             let returns = |one: &&Listed| sight.devices.iter().filter_map(|at| scene.presented(*at, &one.sha256)).any(|shown| shown > held.changed);
@@ -87,19 +93,25 @@ impl Registrar {
         Ok(())
     }
 
-    /// Never shown, though it would be: the device shows other certificates since, and TLS 1.3 hides none.
-    fn never_used(&self, sight: &Sight<'_>, scene: &Scene<'_>) -> Option<String> {
+    /// Not shown long after it was given, and in which words: never, where it would have been seen (the device shows other certificates
+    /// since, and TLS 1.3 hides none); else whether it is used cannot be told.
+    fn never_used(&self, sight: &Sight<'_>, scene: &Scene<'_>) -> Option<(bool, String)> {
         let current = sight.current.filter(|_| sight.held.state == State::Enrolled)?;
         let since = current.first_polled.saturating_add(i64::from(self.policy.grace) * DAY);
-        let is_hidden = scene.document.coverage.tls13_share.is_some_and(|share| share > 0);
         let is_reported = sight.watched.reported_at.is_some_and(|at| at >= current.first_polled);
-        if is_hidden || is_reported || scene.certificate(&current.sha256).is_some() {
+        if is_reported || scene.certificate(&current.sha256).is_some() {
             return None;
         }
-        let identities = sight.devices.iter().filter_map(|at| scene.device(*at)).flat_map(|device| &device.identities);
-        let mut others = identities.filter(|one| one.kind == "x509" && super::scene::time(&one.last_seen).is_some_and(|seen| seen > since));
-        let other = others.next()?;
-        Some(format!("certificate {} was never shown; the device shows {} instead", current.serial, other.value))
+        let devices = || sight.devices.iter().filter(|at| scene.last_seen(**at).is_some_and(|seen| seen > since)).filter_map(|at| scene.device(*at));
+        devices().next()?;
+        if scene.document.coverage.tls13_share.is_some_and(|share| share > 0) {
+            let text =
+                format!("certificate {} was not shown; TLS 1.3 hides certificates here, so whether it is used is not observable", current.serial);
+            return Some((false, text));
+        }
+        let mut others = devices().flat_map(|device| &device.identities);
+        let other = others.find(|one| one.kind == "x509" && super::scene::time(&one.last_seen).is_some_and(|seen| seen > since))?;
+        Some((true, format!("certificate {} was never shown; the device shows {} instead", current.serial, other.value)))
     }
 
     /// Taken back by half: `pki/revoke` alone does not keep a device from logging in, and a disabled entity's certificate is still trusted.
@@ -167,7 +179,7 @@ fn spelt(name: &str) -> String {
 /// Rule ids of each request.
 fn by_request<'f>(all: impl Iterator<Item = &'f Open>) -> BTreeMap<String, Vec<String>> {
     let mut rules: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for one in all {
+    for one in all.filter(|one| one.severity != INFO) {
         rules.entry(one.request.clone().unwrap_or_default()).or_default().push(format!("{} {}", one.rule, one.what));
     }
     rules.values_mut().for_each(|list| list.sort());

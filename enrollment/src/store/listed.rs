@@ -1,9 +1,10 @@
 //! What targets list of what they issued, when they were asked, and which of it is a request's.
 
-use super::{Note, Result, Store, audit, broken, moved};
+use super::{Note, Result, Store, StoreError, audit, broken, moved, schema};
 use crate::state::State;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
 use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 
 /// A certificate that a target issued.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -66,6 +67,18 @@ const LISTED_SHORT: &str = "SELECT target, serial, sha256, key, subject, issuer,
                       not_before, not_after, first_polled, revoked_at, replaced_at, request FROM issued";
 
 impl Store {
+    /// Opens a registrar's database to read from it, and makes or changes nothing.
+    ///
+    /// # Errors
+    /// If it is not there, is another program's, or is of another version.
+    pub fn open_read_only(path: &Path) -> Result<Self> {
+        let named = |error: rusqlite::Error| StoreError { path: path.into(), what: error.to_string() };
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(named)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(named)?;
+        schema::look(&connection).map_err(|what| StoreError { path: path.into(), what })?;
+        Ok(Self { connection, path: path.into() })
+    }
+
     /// When a target's lists were asked for, and what they are.
     ///
     /// # Errors

@@ -1,12 +1,15 @@
 //! The registrar's database: requests, what people said of them, what is to be delivered, and the audit log. Every call is one
 //! transaction, durable when it returns (`synchronous=FULL`). The sensor never opens this file.
 
+mod exceptions;
 mod listed;
 mod schema;
 mod told;
 mod watched;
 
+pub use exceptions::Exception;
 pub use listed::{Listed, Polled};
+use told::moved;
 pub use watched::{Open, Watched};
 
 pub use schema::APPLICATION;
@@ -159,18 +162,6 @@ impl Store {
     pub fn check_whole(&self) -> Result<Vec<String>> {
         let faults: Vec<String> = self.read(|connection| connection.prepare("PRAGMA integrity_check")?.query_map([], |row| row.get(0))?.collect())?;
         Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
-    }
-
-    /// Opens a registrar's database to read from it, and makes or changes nothing.
-    ///
-    /// # Errors
-    /// If it is not there, is another program's, or is of another version.
-    pub fn open_read_only(path: &Path) -> Result<Self> {
-        let named = |error: rusqlite::Error| StoreError { path: path.into(), what: error.to_string() };
-        let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(named)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(named)?;
-        schema::look(&connection).map_err(|what| StoreError { path: path.into(), what })?;
-        Ok(Self { connection, path: path.into() })
     }
 
     fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
@@ -390,7 +381,8 @@ impl Store {
             )?;
             // Where it stands has a reason of its own; that it could not be told yet is none.
             if matches!(due.step, Step::Register | Step::Sign) {
-                t.execute("UPDATE requests SET reason = ?2 WHERE id = ?1", params![due.request, why])?;
+                let query = "UPDATE requests SET reason = ?2 WHERE id = ?1 AND state IN ('requested', 'accepted')";
+                t.execute(query, params![due.request, why])?;
             }
             audit(t, now, note)
         })
@@ -466,32 +458,6 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
         created: row.get(7)?,
         changed: row.get(8)?,
     })
-}
-
-/// What may not be written.
-fn refused(what: String) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(what.into())
-}
-
-/// Moves a request, and puts into the outbox what follows; what was to be delivered before, and was not, is not any more.
-fn moved(t: &Transaction<'_>, id: &str, to: State, reason: &str, deliver: Option<Step>, now: i64, note: &Note<'_>) -> rusqlite::Result<()> {
-    // Looked at where it is written: another process may have moved it since.
-    let from: Option<String> = t.query_row("SELECT state FROM requests WHERE id = ?1", [id], |row| row.get(0)).optional()?;
-    let from = from.as_deref().and_then(State::from_name);
-    if from.is_none_or(|from| !from.next().contains(&to)) {
-        return Err(refused(format!("request {id} cannot go from {} to {to}", from.map_or("nowhere", State::name))));
-    }
-    t.execute("UPDATE requests SET state = ?2, reason = ?3, changed = ?4 WHERE id = ?1", params![id, to.name(), reason, now])?;
-    // What the wire shows of an identity keeps no renewal of it from being signed.
-    let may_renew = to.is_watched() && to != State::Enrolled;
-    t.execute("DELETE FROM outbox WHERE request = ?1 AND NOT (step = 'sign' AND ?2)", params![id, may_renew])?;
-    if let Some(step) = deliver {
-        told::put(t, id, step, now)?;
-    }
-    if to.is_told() {
-        told::posture(t, id, now)?;
-    }
-    audit(t, now, note)
 }
 
 /// Appends to the log.

@@ -8,7 +8,7 @@ use rusqlite_migration::{M, Migrations};
 pub const APPLICATION: i32 = 0x5769_5267;
 
 /// One step a version; a step that was published never changes.
-const STEPS: &[M<'static>] = &[M::up(REQUESTS), M::up(LOOP)];
+const STEPS: &[M<'static>] = &[M::up(REQUESTS), M::up(LOOP), M::up(EXCEPTIONS)];
 
 /// Requests, approvals, deliveries and the log.
 const REQUESTS: &str = "PRAGMA application_id = 1466520167;
@@ -40,6 +40,10 @@ const LOOP: &str = "CREATE TABLE issued (target TEXT NOT NULL, serial TEXT NOT N
      CREATE TABLE findings (key TEXT PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, what TEXT NOT NULL, request TEXT, device TEXT,
        text TEXT NOT NULL, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
      CREATE INDEX findings_request ON findings (request);";
+
+/// What was delegated or compensated for.
+const EXCEPTIONS: &str = "CREATE TABLE exceptions (request TEXT PRIMARY KEY, state TEXT NOT NULL, held_by TEXT NOT NULL, owner TEXT NOT NULL,
+       review INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
 /// Makes the tables, or looks whether they are ours.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {

@@ -1,7 +1,8 @@
 //! What a target is told: postures and proposals in the outbox. One of a kind a request; the latest takes the place of the one before.
 
 use super::{Due, Note, Result, Step, Store, audit};
-use rusqlite::{Transaction, params};
+use crate::state::State;
+use rusqlite::{OptionalExtension, Transaction, params};
 
 impl Store {
     /// Has something delivered, though nothing moves.
@@ -63,4 +64,38 @@ pub(super) fn posture(t: &Transaction<'_>, request: &str, now: i64) -> rusqlite:
     let query = "INSERT OR REPLACE INTO outbox (request, step, attempts, since, next_at, lease_until)
                  SELECT id, ?2, 0, ?3, ?3, 0 FROM requests WHERE id = ?1 AND external_id IS NOT NULL";
     t.execute(query, params![request, Step::Posture.name(), now]).map(|_| ())
+}
+
+/// What may not be written.
+fn refused(what: String) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(what.into())
+}
+
+/// Moves a request, and puts into the outbox what follows; what was to be delivered before, and was not, is not any more.
+pub(super) fn moved(
+    t: &Transaction<'_>,
+    id: &str,
+    to: State,
+    reason: &str,
+    deliver: Option<Step>,
+    now: i64,
+    note: &Note<'_>,
+) -> rusqlite::Result<()> {
+    // Looked at where it is written: another process may have moved it since.
+    let from: Option<String> = t.query_row("SELECT state FROM requests WHERE id = ?1", [id], |row| row.get(0)).optional()?;
+    let from = from.as_deref().and_then(State::from_name);
+    if from.is_none_or(|from| !from.next().contains(&to)) {
+        return Err(refused(format!("request {id} cannot go from {} to {to}", from.map_or("nowhere", State::name))));
+    }
+    t.execute("UPDATE requests SET state = ?2, reason = ?3, changed = ?4 WHERE id = ?1", params![id, to.name(), reason, now])?;
+    // What the wire shows of an identity keeps no renewal of it from being signed.
+    let may_renew = to.is_watched() && to != State::Enrolled;
+    t.execute("DELETE FROM outbox WHERE request = ?1 AND NOT (step = 'sign' AND ?2)", params![id, may_renew])?;
+    if let Some(step) = deliver {
+        put(t, id, step, now)?;
+    }
+    if to.is_told() {
+        posture(t, id, now)?;
+    }
+    audit(t, now, note)
 }

@@ -30,7 +30,7 @@ pub struct Watched {
 pub struct Open {
     /// Its rule's id.
     pub rule: String,
-    /// As in the catalogue of findings: *low*, *medium*, *high*, *critical*.
+    /// As in the catalogue of findings: *low*, *medium*, *high*, *critical*; *info* is nothing that is wrong.
     pub severity: String,
     /// What it is, in a word.
     pub what: String,
@@ -94,7 +94,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub fn rules_of(&self, request: &str) -> Result<Vec<String>> {
-        let query = "SELECT DISTINCT rule FROM findings WHERE request = ?1 ORDER BY rule";
+        let query = "SELECT DISTINCT rule FROM findings WHERE request = ?1 AND severity <> 'info' ORDER BY rule";
         self.read(|c| c.prepare(query)?.query_map([request], |row| row.get(0))?.collect())
     }
 

@@ -18,6 +18,7 @@ const MAX_NEW: usize = 10_000;
 pub const OPERATIONS: &[(&str, &str, &str)] = &[
     ("health", "GET", "/health"),
     ("submit", "POST", "/onboarding/requests"),
+    ("list", "GET", "/onboarding/requests"),
     ("poll", "GET", "/onboarding/requests/{id}"),
     ("sign", "PUT", "/onboarding/requests/{id}/certificate"),
     ("posture", "PUT", "/onboarding/requests/{id}/posture"),
@@ -27,8 +28,8 @@ pub const OPERATIONS: &[(&str, &str, &str)] = &[
 
 /// A service that offers the contract.
 pub struct Contract {
-    client: Client,
-    token_file: Option<PathBuf>,
+    pub(super) client: Client,
+    pub(super) token_file: Option<PathBuf>,
 }
 
 impl Contract {
@@ -78,7 +79,7 @@ impl Contract {
         Ok(token.map(|token| Secret::new(&format!("Bearer {}", token.reveal()))))
     }
 
-    fn judge(&self, operation: &str, answer: &Answer) -> Failure {
+    pub(super) fn judge(&self, operation: &str, answer: &Answer) -> Failure {
         let problem = answer.json();
         let mut said = ["title", "detail", "request"].map(|field| problem[field].as_str().unwrap_or_default()).join(" ");
         let (reason, todo) = meaning(answer);
@@ -93,7 +94,7 @@ impl Contract {
         self.client.failure(Reason::Garbled, &format!("{operation}: the answer is none of openapi/enrollment.yaml; is the address right?"))
     }
 
-    fn registration(&self, operation: &str, answer: &Answer) -> Result<Value, Failure> {
+    pub(super) fn registration(&self, operation: &str, answer: &Answer) -> Result<Value, Failure> {
         let body = answer.json();
         let states = ["pending_approval", "registered", "enrolled", "rejected", "gone"];
         let id = body["id"].as_str().is_some_and(|id| !id.is_empty() && id.len() <= 128 && id.chars().any(|c| c != '.'));
@@ -288,9 +289,15 @@ mod tests {
         let request = serde_json::to_value(Request::default()).unwrap();
         let yaml = published();
         let block = yaml.split_once("\n    Request:\n").unwrap().1.split_once("\n    Registration:\n").unwrap().0;
-        let listed = block.split_once("required: [").unwrap().1.split_once(']').unwrap().0;
-        let mut listed: Vec<&str> = listed.split(", ").collect();
+        let file = block.split_once("$ref: \"").unwrap().1.split_once('"').unwrap().0;
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi").join(file);
+        let schema: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let names = |list: &Value| list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
+        let mut listed = names(&schema["required"]);
         listed.sort_unstable();
-        assert_eq!(listed, request.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>());
+        let mut described: Vec<String> = schema["properties"].as_object().unwrap().keys().cloned().collect();
+        described.sort_unstable();
+        assert_eq!(listed, described, "nothing may be left out");
+        assert_eq!(listed, request.as_object().unwrap().keys().cloned().collect::<Vec<_>>());
     }
 }

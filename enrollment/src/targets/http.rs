@@ -21,6 +21,8 @@ const MAX_ANSWER: u64 = 16 << 20;
 const MAX_REDIRECTS: usize = 2;
 /// Longest file with a credential or certificates in bytes.
 const MAX_FILE: u64 = 1 << 20;
+/// Paths of a vault that no namespace has: they are asked of the whole server.
+const ROOT_ONLY: &[&str] = &["/v1/sys/health", "/v1/sys/seal-status"];
 /// How much of another's words a message repeats, in characters.
 const MAX_QUOTED: usize = 300;
 
@@ -67,6 +69,7 @@ pub(crate) struct Client {
     base: String,
     name: String,
     timeout: Duration,
+    namespace: Option<String>,
 }
 
 impl std::fmt::Debug for Client {
@@ -91,6 +94,10 @@ impl Client {
         if !secure && !loopback(&host) {
             return Err(wrong(name, "address must begin with https://: credentials do not cross a network in the clear"));
         }
+        let namespace = settings.namespace.as_deref().map(|path| path.trim_matches('/').to_owned());
+        if namespace.as_ref().is_some_and(|path| path.is_empty() || !path.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))) {
+            return Err(wrong(name, "namespace is no path of a namespace: letters, digits, - _ . and slashes between"));
+        }
         let config = ureq::Agent::config_builder()
             .tls_config(tls(name, settings, secure)?)
             .proxy(None)
@@ -102,7 +109,7 @@ impl Client {
             .timeout_connect(Some(CONNECT_TIMEOUT.min(timeout)))
             .user_agent(concat!("wirecensus/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { agent: config.into(), base, name: name.to_owned(), timeout })
+        Ok(Self { agent: config.into(), base, name: name.to_owned(), timeout, namespace })
     }
 
     /// The target's name in the configuration.
@@ -132,6 +139,9 @@ impl Client {
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if let Some(namespace) = self.namespace.as_ref().filter(|_| !ROOT_ONLY.iter().any(|path| url.ends_with(path))) {
+            request = request.header("X-Vault-Namespace", namespace);
         }
         // An invalid header is the one thing that fails here, and a header is a credential or an id: it is not repeated.
         let bad =

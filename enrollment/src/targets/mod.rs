@@ -8,13 +8,16 @@
 //! | `file` | [`handoff`] | a folder of files for EST, cloud provisioning, SCEP, ACME, BRSKI, or a table |
 
 pub mod contract;
+pub mod deciding;
 pub mod handoff;
 mod http;
 mod kept;
+pub mod proposing;
 pub mod vault;
 pub mod webhook;
 mod x509;
 
+pub(crate) use http::{Secret, read_private};
 pub use kept::Kept;
 pub(crate) use x509::{certificate as read_certificate, csr_key, plain as plain_serial};
 
@@ -44,6 +47,8 @@ pub struct Settings {
     pub kv_mount: Option<String>,
     /// Vault: where PKI is mounted; without it nothing is signed or listed.
     pub pki_mount: Option<String>,
+    /// Vault: the namespace that everything lies in, such as `plant/north` (`X-Vault-Namespace`).
+    pub namespace: Option<String>,
     /// Vault: whether devices become entities, too.
     pub identity: bool,
     /// Vault: accessor of the auth mount by which devices log in, such as `auth_cert_d3960219`: entities get an alias there. Needs rights
@@ -94,7 +99,7 @@ pub fn open(name: &str, settings: &Settings) -> Result<Box<dyn Target>, Failure>
 
 /// Seconds since 1970, as this machine's clock says: for signatures with a time, and to tell that clocks differ.
 #[allow(clippy::disallowed_methods, reason = "the other side compares it with its own clock")]
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

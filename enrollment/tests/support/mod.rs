@@ -90,7 +90,7 @@ fn start_once(binary: &Path) -> Option<Bao> {
     Some(bao)
 }
 
-fn agent(ca: &str, own: Option<ureq::tls::ClientCert>) -> ureq::Agent {
+pub fn agent(ca: &str, own: Option<ureq::tls::ClientCert>) -> ureq::Agent {
     let roots = [ureq::tls::Certificate::from_pem(ca.as_bytes()).unwrap()];
     let tls = ureq::tls::TlsConfig::builder()
         .root_certs(ureq::tls::RootCerts::new_with_certs(&roots))
@@ -254,7 +254,7 @@ impl Bao {
         let root = json!({ "common_name": "Plant Device CA", "ttl": "87600h", "key_type": "ec", "key_bits": 256 });
         self.admin("POST", "pki-devices/root/generate/internal", &root);
         let role = json!({
-            "allow_any_name": true, "enforce_hostnames": false, "allow_ip_sans": true, "allowed_uri_sans": ["urn:dev:*"], "key_type": "any",
+            "allow_any_name": true, "enforce_hostnames": false, "allow_ip_sans": true, "allowed_uri_sans": ["urn:dev:*", "urn:uuid:*"], "key_type": "any",
             "max_ttl": "2160h", "client_flag": true, "server_flag": false, "no_store": false, "use_csr_sans": false, "use_csr_common_name": false,
         });
         self.admin("POST", "pki-devices/roles/iot-camera", &role);
@@ -265,6 +265,19 @@ impl Bao {
             let role = json!({ "token_policies": [name], "token_no_default_policy": true, "token_ttl": "20m", "token_max_ttl": "4h", "secret_id_ttl": "24h" });
             self.admin("POST", &format!("auth/approle/role/{name}"), &role);
         }
+    }
+
+    /// A person who logs in by password: the token, and the entity's id.
+    pub fn person(&self, name: &str, policies: &[&str]) -> (String, String) {
+        let (status, _) = self.call(&self.root, "GET", "sys/auth/userpass", &Value::Null);
+        if status != 200 {
+            self.admin("POST", "sys/auth/userpass", &json!({ "type": "userpass" }));
+        }
+        self.admin("POST", &format!("auth/userpass/users/{name}"), &json!({ "password": "a long one", "token_policies": policies }));
+        let (status, answer) = self.call("", "POST", &format!("auth/userpass/login/{name}"), &json!({ "password": "a long one" }));
+        assert_eq!(status, 200, "{answer}");
+        let text = |field: &str| answer["auth"][field].as_str().unwrap().to_owned();
+        (text("client_token"), text("entity_id"))
     }
 
     pub fn policy(&self, name: &str, text: &str) {

@@ -2,6 +2,7 @@
 
 use super::{Desk, Done, Failure, now};
 use crate::capture::text::shown;
+use enrollment::store::Note;
 use std::path::PathBuf;
 
 /// CSRs of devices.
@@ -74,8 +75,11 @@ impl Csr {
 impl Cert {
     pub(super) fn run(&self) -> Done {
         let CertCommand::Fetch(fetch) = &self.command;
-        let held = fetch.desk.registrar()?.held(&fetch.request)?;
+        let mut registrar = fetch.desk.registrar()?;
+        let held = registrar.held(&fetch.request)?;
         let certificate = held.certificate.ok_or_else(|| Failure::new(format!("nothing was issued for it yet: it is {}", held.state)))?;
+        let serial = held.serial.unwrap_or_default();
+        registrar.store.note(now(), &Note { actor: "operator", action: "export-certificate", subject: &fetch.request, detail: &serial })?;
         crate::cli::output::answer(&format!("{}\n", certificate.trim_end()))
     }
 }

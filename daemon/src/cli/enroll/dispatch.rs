@@ -47,10 +47,11 @@ impl Dispatch {
             }
             return crate::cli::output::answer(&text);
         }
-        // What people agreed to goes out, though the inventory may not be readable just now.
-        match self.desk.document() {
-            Ok(document) => self.desk.observe(&mut registrar, &document)?,
-            Err(failure) => eprintln!("wirecensus: {}", shown(&failure.message)),
+        // What people agreed to goes out, though the inventory may not be readable just now. A registrar for sensors elsewhere has none.
+        match self.desk.db.is_some().then(|| self.desk.document()) {
+            Some(Ok(document)) => self.desk.observe(&mut registrar, &document)?,
+            Some(Err(failure)) => eprintln!("wirecensus: {}", shown(&failure.message)),
+            None => {}
         }
         let (report, polling) = round(&mut registrar, &mut Kept::default())?;
         crate::cli::output::answer(&(words(&report) + &looked(&polling)))?;

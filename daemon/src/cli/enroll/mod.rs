@@ -4,9 +4,12 @@ mod approve;
 mod candidates;
 mod csr;
 mod dispatch;
+mod exception;
 mod import_use;
 mod key;
+mod own;
 mod plan;
+mod propose;
 mod serve;
 mod show;
 mod status;
@@ -24,7 +27,7 @@ use enrollment::registrar::{Registrar, Taken};
 use enrollment::sign::Key;
 use enrollment::store::Store;
 use inventory::Document;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Proposes devices that no vault manages to one, has people approve them, delivers what they agreed to, and says what became of it.
 ///
@@ -45,10 +48,13 @@ pub(super) struct Enroll {
 enum Command {
     Candidates(candidates::Candidates),
     Plan(plan::Plan),
+    Propose(propose::Propose),
     Show(show::Show),
     Approve(approve::Approve),
     Reject(approve::Reject),
     Retry(dispatch::Retry),
+    Delegate(exception::Delegate),
+    Compensate(exception::Compensate),
     Status(status::Status),
     Dispatch(dispatch::Dispatch),
     Serve(serve::Serve),
@@ -58,6 +64,8 @@ enum Command {
     Cert(csr::Cert),
     ImportUse(import_use::ImportUse),
     Key(key::MakeKey),
+    #[command(name = "self")]
+    Own(own::Own),
 }
 
 impl Enroll {
@@ -65,10 +73,13 @@ impl Enroll {
         match &self.command {
             Command::Candidates(command) => command.run(),
             Command::Plan(command) => command.run(),
+            Command::Propose(command) => command.run(),
             Command::Show(command) => command.run(),
             Command::Approve(command) => command.run(),
             Command::Reject(command) => command.run(),
             Command::Retry(command) => command.run(),
+            Command::Delegate(command) => command.run(),
+            Command::Compensate(command) => command.run(),
             Command::Status(command) => command.run(),
             Command::Dispatch(command) => command.run(),
             Command::Serve(command) => command.run(),
@@ -78,6 +89,7 @@ impl Enroll {
             Command::Cert(command) => command.run(),
             Command::ImportUse(command) => command.run(),
             Command::Key(command) => command.run(),
+            Command::Own(command) => command.run(),
         }
     }
 }
@@ -85,9 +97,9 @@ impl Enroll {
 /// Where everything lies.
 #[derive(clap::Args)]
 pub(super) struct Desk {
-    /// The inventory's database.
+    /// The inventory's database. A registrar for sensors on other hosts needs none.
     #[arg(long, value_name = "FILE")]
-    db: PathBuf,
+    db: Option<PathBuf>,
     /// The configuration; its table [enrollment] says who is proposed, who approves, and where to.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -107,29 +119,34 @@ impl Desk {
         Policy::of_toml(&text).map_err(|what| Failure::usage(format!("{name}: {what}")))
     }
 
-    fn beside(&self, extension: &str) -> PathBuf {
-        self.db.with_extension(extension)
+    /// The inventory's database. A slip in the name must not make a new, empty one.
+    fn inventory(&self) -> Result<&Path, Failure> {
+        let db = self.db.as_deref().ok_or_else(|| Failure::usage("--db FILE is missing: the inventory's database".to_owned()))?;
+        if db.exists() { Ok(db) } else { Err(StoreError::Missing { path: db.to_owned() }.into()) }
     }
 
     fn registrar(&self) -> Result<Registrar, Failure> {
-        // A slip in the name must not make a new, empty one.
-        if !self.db.exists() {
-            return Err(StoreError::Missing { path: self.db.clone() }.into());
+        if self.db.is_some() || self.registrar.is_none() {
+            self.inventory()?;
         }
-        Ok(Registrar { store: Store::open(&self.registrar_db())?, policy: self.policy()? })
+        // Who only looks makes no key.
+        let attested_by = if self.own_key_file()?.exists() { self.own_key()?.public() } else { String::new() };
+        let policy = Policy { attested_by, ..self.policy()? };
+        let mut registrar = Registrar { store: Store::open(&self.registrar_db()?)?, policy };
+        if self.config.is_some() {
+            registrar.configured(now())?;
+        }
+        Ok(registrar)
     }
 
-    fn registrar_db(&self) -> PathBuf {
-        self.registrar.clone().unwrap_or_else(|| self.beside("registrar.db"))
+    fn registrar_db(&self) -> Result<PathBuf, Failure> {
+        self.registrar.clone().map_or_else(|| Ok(self.inventory()?.with_extension("registrar.db")), Ok)
     }
 
     /// The inventory under what the vaults list, as far as the registrar has asked them.
     fn document(&self) -> Result<Document, Failure> {
-        if !self.db.exists() {
-            return Err(StoreError::Missing { path: self.db.clone() }.into());
-        }
-        let from = From { db: Some(self.db.clone()), site_key: None, reading: Reading::default() };
-        let path = self.registrar_db();
+        let from = From { db: Some(self.inventory()?.to_owned()), site_key: None, reading: Reading::default() };
+        let path = self.registrar_db()?;
         let lists = if path.exists() { crate::policy::read_vault(&path).map_err(|error| Failure::new(error.to_string()))? } else { Vec::new() };
         if lists.is_empty() {
             return from.document(&[]);
@@ -149,12 +166,22 @@ impl Desk {
 
     /// This machine's own key, by which it proposes; made when it is first needed, beside the database that we may write.
     fn own_key(&self) -> Result<Key, Failure> {
-        let path = self.registrar.as_ref().map_or_else(|| self.beside("sensor.key"), |registrar| registrar.with_extension("sensor.key"));
-        Ok(Key::of_file(&path)?)
+        Ok(Key::of_file(&self.own_key_file()?)?)
+    }
+
+    fn own_key_file(&self) -> Result<PathBuf, Failure> {
+        let beside = self.registrar.as_deref().map_or_else(|| self.inventory(), Ok)?;
+        Ok(beside.with_extension("sensor.key"))
     }
 
     /// Takes in every candidate of the inventory as it is now, and looks whether identities are used; ids of what is new or changed.
     fn propose(&self, registrar: &mut Registrar) -> Result<Vec<String>, Failure> {
+        for told in registrar.review(now())? {
+            eprintln!("registrar: {}", shown(&told));
+        }
+        if self.db.is_none() {
+            return Ok(Vec::new());
+        }
         let (document, key) = (self.document()?, self.own_key()?);
         self.observe(registrar, &document)?;
         let mut taken = Vec::new();

@@ -1,9 +1,10 @@
 //! `enroll plan`: what is to be approved, as a file that people can review.
 
-use super::{Desk, Done, Failure, json};
+use super::{Desk, Done, Failure, json, now};
 use crate::capture::text::shown;
 use enrollment::request::{Request, canonical, digest};
 use enrollment::state::State;
+use enrollment::store::Note;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,8 @@ impl Plan {
         let written = Written { schema: SCHEMA.to_owned(), digest: digest(&canonical(&requests)), requests };
         std::fs::write(&self.output, json(&written)?)?;
         let name = shown(&self.output.to_string_lossy());
+        let note = Note { actor: "operator", action: "export-plan", subject: &name, detail: &written.digest };
+        registrar.store.note(now(), &note)?;
         let words = format!("{name}: {} to be approved, {} of them new or changed\n{}\n", written.requests.len(), taken.len(), written.digest);
         crate::cli::output::answer(&words)
     }

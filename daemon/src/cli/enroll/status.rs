@@ -1,9 +1,10 @@
 //! `enroll status`: how many requests stand where.
 
-use super::{Desk, Done, Failure, json};
+use super::{Desk, Done, Failure, json, now};
 use crate::capture::text::{rfc3339, shown};
 use enrollment::registrar::Registrar;
-use enrollment::store::{Held, Watched};
+use enrollment::state::State;
+use enrollment::store::{Exception, Held, Watched};
 use serde_json::Value;
 use serde_json::json as object;
 use std::collections::BTreeMap;
@@ -30,7 +31,7 @@ impl Status {
             let each = all.iter().filter(|_| self.each).map(|held| one(&registrar, held)).collect::<Result<Vec<_>, Failure>>()?;
             return crate::cli::output::answer(&json(&object!({
                 "approvals_required": required, "single_operator": required == 0, "states": states, "outbox": waiting, "requests": each,
-                "lists": lists(&registrar)?, "findings": registrar.store.findings()?,
+                "exceptions": ended(&registrar)?, "lists": lists(&registrar)?, "findings": registrar.store.findings()?,
             }))?);
         }
         let mut text = String::new();
@@ -52,6 +53,10 @@ impl Status {
                 reported(&registrar.store.watched(&held.request.id)?)
             );
         }
+        for (id, exception, held) in exceptions(&registrar)? {
+            let due = if exception.review <= now() { "REVIEW IS DUE: " } else { "" };
+            let _ = writeln!(text, "{id}  {due}{}", shown(&held.reason));
+        }
         for list in lists(&registrar)? {
             let word = |name: &str| list[name].as_str().map(shown).unwrap_or_default();
             let whole = if list["complete"] == true { "whole" } else { "not whole" };
@@ -68,6 +73,29 @@ impl Status {
         }
         crate::cli::output::answer(&text)
     }
+}
+
+/// What was delegated or compensated for, as far as it still is, or waits to be reviewed.
+fn exceptions(registrar: &Registrar) -> Result<Vec<(String, Exception, Held)>, Failure> {
+    let mut all = Vec::new();
+    for (id, exception) in registrar.store.exceptions()? {
+        let held = registrar.held(&id)?;
+        if held.state == exception.state || (held.state == State::AwaitingApproval && exception.review <= now()) {
+            all.push((id, exception, held));
+        }
+    }
+    Ok(all)
+}
+
+/// The same for a machine.
+fn ended(registrar: &Registrar) -> Result<Vec<Value>, Failure> {
+    let of = |(id, exception, held): (String, Exception, Held)| {
+        object!({
+            "id": id, "state": held.state.name(), "as": exception.state.name(), "by": exception.by, "owner": exception.owner,
+            "review": written(exception.review), "due": exception.review <= now(),
+        })
+    };
+    Ok(exceptions(registrar)?.into_iter().map(of).collect())
 }
 
 /// One request, and what is known of its identity.

@@ -56,8 +56,9 @@ fn when_a_device_was_seen_first_is_remembered_and_merges() {
     assert_eq!(first(9), None);
     let mut other = self::writer(&folder.path().join("other.db"));
     writer.store().merge_into(&mut other).unwrap();
+    let changes = other.store().changes().unwrap();
     writer.store().merge_into(&mut other).unwrap();
-    assert_eq!(other.store().seen().unwrap(), seen);
+    assert_eq!((other.store().seen().unwrap(), other.store().changes().unwrap()), (seen, changes));
     let forget = |until: u64| Decision::Forget {
         site: String::new(),
         key: format!("mac:{}", host(2).mac.unwrap()),

@@ -11,6 +11,8 @@
 mod call;
 mod identity;
 mod login;
+mod own;
+mod people;
 mod pki;
 mod probe;
 mod record;
@@ -20,6 +22,7 @@ use super::http::{Client, Secret, wrong};
 use crate::request::Request;
 use crate::target::{Capabilities, Failure, Issued, IssuedList, Posture, Reason, Registered, Status, Target};
 use login::Method;
+pub use people::who;
 use std::time::Duration;
 
 /// Where KV is mounted if the configuration does not say.
