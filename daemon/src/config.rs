@@ -3,6 +3,7 @@
 
 use crate::capture::sources::segments;
 use crate::capture::{MAX_SNAPLEN, Segments};
+use crate::events::settings::Settings as Events;
 use crate::feeds::{self, Folder, Stream};
 use crate::operation::settings::{self, Operating};
 use crate::written::{self, Fault, WrittenError, filled, get, number, refuse_strangers, section, table, tables, yes};
@@ -28,9 +29,10 @@ const KEYS: &[&str] = &[
     "api",
     "retention",
     "enrollment",
+    "events",
 ];
 /// Those that are tables.
-const TABLES: &[&str] = &["interface", "watch", "pcap_over_ip", "log", "api", "retention", "enrollment"];
+const TABLES: &[&str] = &["interface", "watch", "pcap_over_ip", "log", "api", "retention", "enrollment", "events"];
 const RETENTION_KEYS: &[&str] = &["keep"];
 const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
 
@@ -74,6 +76,8 @@ pub struct Config {
     pub keep_days: Option<u32>,
     /// Logs, rights, metrics.
     pub operating: Operating,
+    /// What `wirecensus events` concludes, and whom it tells.
+    pub events: Events,
 }
 
 /// One port to listen on.
@@ -139,6 +143,7 @@ impl Config {
             pcap_over_ip: if self.pcap_over_ip.is_empty() { other.pcap_over_ip } else { self.pcap_over_ip },
             keep_days: self.keep_days.or(other.keep_days),
             operating: self.operating.or(other.operating),
+            events: if self.events == Events::default() { other.events } else { self.events },
         }
     }
 
@@ -172,6 +177,7 @@ fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
         pcap_over_ip: feeds::streams(root)?,
         keep_days: get(root, "retention").map(retention).transpose()?.flatten(),
         operating: Operating::of(root)?,
+        events: Events::of(root)?,
     })
 }
 
@@ -293,7 +299,8 @@ mod tests {
         Config::parse("wirecensus.toml", &whole).unwrap();
         let keys = KEYS.iter().filter(|key| !TABLES.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS).chain(RETENTION_KEYS);
         let keys = keys.chain(feeds::WATCH_KEYS).chain(feeds::OVER_IP_KEYS).filter(|key| **key != "segment");
-        for key in keys.chain(&["name", "site", "vlans"]) {
+        let events = crate::events::settings::KEYS.iter().filter(|key| **key != "targets").chain(crate::events::settings::TARGET_KEYS);
+        for key in keys.chain(events).chain(&["name", "site", "vlans"]) {
             assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }
     }
