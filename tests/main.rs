@@ -10,6 +10,7 @@
 //! | `promise` | the millionth poll is watched as the first |
 //! | `cli` | what the command says and how it ends |
 //! | `daemon` | its configuration, and what it refuses |
+//! | `daemon_ports` | a port that stays mute, comes back, and gives what replay gives |
 //! | `daemon_state` | its configuration read again, somebody forgotten, secrets handed over |
 //! | `cli_database` | databases: killed, completed, decided upon, compared |
 //! | `lab_truth` | the devices of the lab's larger plant, each found once |
@@ -33,6 +34,8 @@ mod cli;
 mod cli_database;
 mod command;
 mod daemon;
+#[cfg(all(feature = "pcap-live", target_os = "linux"))]
+mod daemon_ports;
 mod daemon_state;
 mod determinism;
 mod enrollment;

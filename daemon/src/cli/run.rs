@@ -318,7 +318,9 @@ impl Shared {
             let (begun, month, cuts) = (self.begun.to_le_bytes(), month.to_le_bytes(), (turn + forgotten).to_le_bytes());
             let identity: [&[u8]; 5] = [&self.sensor, &begun, name.as_bytes(), &month, &cuts];
             let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &plan.settings, &identity);
-            let options = Options { workers: plan.workers, clock: Some(clock::now), tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
+            // Who sends over TCP is held back by it, and its packets may be of another day: only a port can be fallen behind.
+            let clock = port.then_some(clock::now as fn() -> i64);
+            let options = Options { workers: plan.workers, clock, tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
             let options = plan.limits.bound(options);
             gauge.iter().for_each(|gauge| gauge.bound(&options));
             let mut keeper = Keeper::new(Arc::clone(&self.database)).watched_by(watcher.clone());
