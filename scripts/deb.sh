@@ -14,7 +14,7 @@ package=$(cargo deb --package daemon --no-build --quiet)
 
 # A package that lost its unit or its user would be found out on somebody's machine.
 held=$(dpkg-deb --contents "$package")
-for file in ./usr/bin/wirecensus ./usr/lib/systemd/system/wirecensus.service ./usr/lib/sysusers.d/wirecensus.conf ./etc/wirecensus/wirecensus.toml; do
+for file in ./usr/bin/wirecensus ./usr/lib/systemd/system/wirecensus.service ./usr/lib/sysusers.d/wirecensus.conf ./usr/lib/systemd/system/wirecensus-events.service ./etc/wirecensus/wirecensus.toml; do
     grep -q " $file\$" <<< "$held" || { echo "$package lacks $file" >&2 && exit 1; }
 done
 dpkg-deb --field "$package" Package Version Depends

@@ -18,7 +18,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["SystemTime"], &["daemon/src/clock.rs", "enrollment/src/targets/mod.rs"]),
     (
         &["rusqlite", "\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE FROM", "CREATE TABLE", "\"PRAGMA "],
-        &["daemon/src/store", "enrollment/src/store"],
+        &["daemon/src/store", "daemon/src/events/store", "enrollment/src/store"],
     ),
     (&["pcap::Capture", "pcap::Active", "pcap::Device", "pcap::Linktype", "pnet_datalink", "pnet::"], &["daemon/src/capture"]),
     (&["axum"], &["daemon/src/api", "enrollment/src/serve"]),

@@ -18,6 +18,7 @@
 //! | `planted` | a secret in every protocol that carries one, and in nothing that comes out |
 //! | `strength` | what counts as protected, and how that changes |
 //! | `enrollment` | from a capture to a delivered proposal, with the keys of two people |
+//! | `events` | what joins a database is told once, and whom |
 //! | `proposals` | what is proposed, held against the published schema |
 //! | `whole_way` | from a capture to an identity of a running vault that is seen to be used |
 //! | `sensors` | a sensor and people on other hosts, a registrar that listens, and a running vault |
@@ -34,6 +35,7 @@ mod daemon;
 mod daemon_state;
 mod determinism;
 mod enrollment;
+mod events;
 mod evidence;
 mod findings;
 mod golden;

@@ -125,3 +125,25 @@ fn kept_nowhere(folder: &Path, token: &str) {
         assert!(!bytes.windows(token.len()).any(|part| part == token.as_bytes()), "a token in {}", path.display());
     }
 }
+
+#[test]
+fn the_registrar_gets_an_identity_of_its_own_and_logs_in_by_it() {
+    let Some(bao) = start() else { return };
+    bao.own_identities("registrar-1");
+    let folder = captures::folder("own-identity");
+    let approle = bao.settings("sensor", true).approle.expect("a log-in for the first time");
+    let config = format!(
+        "[enrollment.self]\nvault = \"vault\"\npki_mount = \"pki-sensors\"\nrole = \"sensor\"\ncommon_name = \"registrar-1\"\nttl = \"24h\"\n\
+         file = \"own.pem\"\napprole = {{ role_id_file = {:?}, secret_id_file = {:?}, wrapped = true }}\n[enrollment.targets.vault]\n\
+         client_cert_file = \"own.pem\"\nclient_key_file = \"own.pem\"\n{}",
+        approle.role_id_file,
+        approle.secret_id_file,
+        toml::to_string(&bao.plain_settings()).expect("TOML"),
+    );
+    write(&folder.join("w.toml"), &config);
+    let test = ["enroll", "test-target", "vault", "--config", "w.toml"];
+    assert!(run_in(&folder, &test).stderr.contains("client_cert_file"), "nothing is there yet");
+    assert!(said(&folder, &["enroll", "self", "--config", "w.toml"]).starts_with("certificate "));
+    assert!(said(&folder, &["enroll", "self", "--config", "w.toml"]).contains("holds until"), "it is not due");
+    assert!(said(&folder, &test).contains("register: yes"));
+}

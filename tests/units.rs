@@ -26,7 +26,8 @@ fn analyze(name: &str, words: &[&str]) -> Option<Output> {
 
 #[test]
 fn the_units_are_understood_and_grant_little() {
-    ["wirecensus.service", "wirecensus-registrar.service", "wirecensus-propose.service"].iter().for_each(|name| understood_and_modest(name));
+    let units = ["wirecensus.service", "wirecensus-registrar.service", "wirecensus-propose.service", "wirecensus-events.service"];
+    units.iter().for_each(|name| understood_and_modest(name));
 }
 
 fn understood_and_modest(name: &str) {

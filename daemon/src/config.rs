@@ -3,6 +3,7 @@
 
 use crate::capture::sources::segments;
 use crate::capture::{MAX_SNAPLEN, Segments};
+use crate::events::settings::Settings as Events;
 use crate::feeds::{self, Folder, Stream};
 use crate::limits::{self, Limiting};
 use crate::operation::settings::{self, Operating};
@@ -30,9 +31,10 @@ const KEYS: &[&str] = &[
     "retention",
     "limits",
     "enrollment",
+    "events",
 ];
 /// Those that are tables.
-const TABLES: &[&str] = &["interface", "watch", "pcap_over_ip", "log", "api", "retention", "limits", "enrollment"];
+const TABLES: &[&str] = &["interface", "watch", "pcap_over_ip", "log", "api", "retention", "limits", "enrollment", "events"];
 const RETENTION_KEYS: &[&str] = &["keep"];
 const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
 
@@ -78,6 +80,8 @@ pub struct Config {
     pub limits: Limiting,
     /// Logs, rights, metrics.
     pub operating: Operating,
+    /// What `wirecensus events` concludes, and whom it tells.
+    pub events: Events,
 }
 
 /// One port to listen on.
@@ -145,6 +149,7 @@ impl Config {
             keep_days: self.keep_days.or(other.keep_days),
             limits: self.limits.or(other.limits),
             operating: self.operating.or(other.operating),
+            events: if self.events == Events::default() { other.events } else { self.events },
         }
     }
 
@@ -179,6 +184,7 @@ fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
         keep_days: get(root, "retention").map(retention).transpose()?.flatten(),
         limits: Limiting::of(root)?,
         operating: Operating::of(root)?,
+        events: Events::of(root)?,
     })
 }
 
@@ -302,7 +308,8 @@ mod tests {
         Config::parse("wirecensus.toml", &whole).unwrap();
         let keys = KEYS.iter().filter(|key| !TABLES.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS).chain(RETENTION_KEYS);
         let keys = keys.chain(feeds::WATCH_KEYS).chain(feeds::OVER_IP_KEYS).filter(|key| **key != "segment");
-        let keys = keys.chain(limits::KEYS);
+        let events = crate::events::settings::KEYS.iter().filter(|key| **key != "targets").chain(crate::events::settings::TARGET_KEYS);
+        let keys = keys.chain(limits::KEYS).chain(events);
         for key in keys.chain(&["name", "site", "vlans"]) {
             assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }

@@ -7,6 +7,7 @@
 //! | [`store`] | what was said, decided and derived, in one SQLite file |
 //! | [`policy`] | what an operator knows: zones, severities, lists of managed devices |
 //! | [`export`] | one file a format |
+//! | [`events`] | what happened since the last look, and whom it is told |
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | `wirecensus.toml` |
 //! | [`feeds`] | what the daemon reads beside interfaces |
@@ -21,6 +22,7 @@ pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod events;
 pub mod export;
 pub mod feeds;
 pub mod limits;

@@ -22,6 +22,18 @@ pub fn path(named: &Path) -> Result<PathBuf, String> {
     within(named, std::env::var_os(DIRECTORY).as_deref())
 }
 
+/// The same for a file with a secret: refused where others may read it.
+///
+/// # Errors
+/// As [`path`]; or that others may read or write it.
+pub fn secret(named: &Path) -> Result<PathBuf, String> {
+    let file = path(named)?;
+    match std::fs::metadata(&file).ok().and_then(|metadata| open_to_others(&metadata)) {
+        Some(mode) => Err(format!("others may read or write it (mode {mode:04o}): chmod 600, and replace what is in it")),
+        None => Ok(file),
+    }
+}
+
 fn within(named: &Path, directory: Option<&OsStr>) -> Result<PathBuf, String> {
     let Some(name) = named.to_str().and_then(|text| text.strip_prefix(SCHEME)) else { return Ok(named.to_owned()) };
     if name.is_empty() || name.contains('/') || name == "." || name == ".." {

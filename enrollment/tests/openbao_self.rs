@@ -5,25 +5,11 @@ mod support;
 use enrollment::identity::{Identity, Own, hold};
 use enrollment::policy::Policy;
 use enrollment::targets::{Settings, open};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use support::{Bao, start};
 
 const NAME: &str = "registrar-1";
-
-/// A PKI for our own identities, and a log-in by its certificates, as `docs/enrollment.md` tells the vault's people.
-fn set_up(bao: &Bao) {
-    bao.admin("POST", "sys/mounts/pki-sensors", &json!({ "type": "pki" }));
-    let ca = bao.admin("POST", "pki-sensors/root/generate/internal", &json!({ "common_name": "Sensors", "key_type": "ec", "ttl": "8760h" }));
-    let role = json!({ "allowed_domains": [NAME], "allow_bare_domains": true, "key_type": "any", "server_flag": false, "max_ttl": "720h" });
-    bao.admin("POST", "pki-sensors/roles/sensor", &role);
-    bao.admin("POST", "sys/auth/cert", &json!({ "type": "cert" }));
-    let login = json!({
-        "certificate": ca["data"]["certificate"], "allowed_common_names": NAME, "token_policies": ["registrar", "sensor"],
-        "token_no_default_policy": true,
-    });
-    bao.admin("POST", "auth/cert/certs/registrar", &login);
-}
 
 fn policy(bao: &Bao) -> Policy {
     Policy { targets: [("vault".to_owned(), bao.plain_settings())].into(), ..Policy::default() }
@@ -48,7 +34,7 @@ fn end(identity: &Identity) -> i64 {
 #[test]
 fn the_registrar_proves_itself_by_a_certificate_that_it_renews_with_itself() {
     let Some(bao) = start() else { return };
-    set_up(&bao);
+    bao.own_identities(NAME);
     let (own, policy) = (own(&bao), policy(&bao));
     let now = jiff::Timestamp::now().as_second();
     let first = hold(&own, &policy, now).unwrap().unwrap();

@@ -2,6 +2,7 @@
 
 use super::over_ip::Patient;
 use crate::feeds::Tls;
+use enrollment::credential;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
@@ -23,7 +24,8 @@ fn failed(path: &Path, error: impl std::fmt::Display) -> String {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(|error| failed(path, error))?;
+    let file = credential::path(path).map_err(|what| failed(path, what))?;
+    let all = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(|error| failed(path, error))?;
     if all.is_empty() { Err(failed(path, "no certificate in PEM stands in it")) } else { Ok(all) }
 }
 
@@ -38,7 +40,8 @@ fn authorities(path: &Path) -> Result<Arc<RootCertStore>, String> {
 /// Our certificate and its key.
 fn identity(tls: &Tls) -> Result<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>, String> {
     let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) else { return Ok(None) };
-    Ok(Some((certificates(certificate)?, PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error))?)))
+    let file = credential::secret(key).map_err(|what| failed(key, what))?;
+    Ok(Some((certificates(certificate)?, PrivateKeyDer::from_pem_file(file).map_err(|error| failed(key, error))?)))
 }
 
 impl Secured {

@@ -11,6 +11,7 @@ mod derive;
 mod devices;
 mod diff;
 mod enroll;
+mod events;
 mod explain;
 mod export;
 mod find;
@@ -72,6 +73,7 @@ enum Command {
     Backup(backup::Backup),
     Status(status::Status),
     Enroll(enroll::Enroll),
+    Events(events::Events),
     Audit(audit::Audit),
     Interfaces(interfaces::Interfaces),
     Protocols(protocols::Protocols),
@@ -131,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Backup(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Enroll(command) => command.run(),
+        Command::Events(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Interfaces(command) => command.run(),
         Command::Protocols(command) => command.run(),

@@ -82,7 +82,7 @@ impl Engine {
             return false;
         }
         self.sampled += 1;
-        let waits = self.sampled % SAMPLED != 0;
+        let waits = !self.sampled.is_multiple_of(SAMPLED);
         if waits {
             self.troubles.limit("messages of known conversations left unread for want of time");
         }

@@ -48,6 +48,14 @@ impl Webhook {
         Ok(Self { client, path, key_id: key_id.clone(), key, template })
     }
 
+    /// Sends JSON of another kind, signed like the rest: events go this way, too. What is sent again under one id is the same.
+    ///
+    /// # Errors
+    /// If it was not taken; [`Failure::reason`] says why.
+    pub fn notify(&self, id: &str, body: &[u8]) -> Result<(), Failure> {
+        self.post(id, body).map(|_| ())
+    }
+
     fn post(&self, id: &str, body: &[u8]) -> Result<Answer, Failure> {
         let signature = sign(self.key.reveal().as_bytes(), &self.key_id, now(), "POST", &self.path, body);
         let headers = [("Content-Type", "application/json"), ("Idempotency-Key", id), ("X-Signature", &signature)];

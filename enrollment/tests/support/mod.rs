@@ -267,6 +267,20 @@ impl Bao {
         }
     }
 
+    /// A PKI for our own identities, and a log-in by its certificates, as `docs/enrollment.md` tells the vault's people.
+    pub fn own_identities(&self, name: &str) {
+        self.admin("POST", "sys/mounts/pki-sensors", &json!({ "type": "pki" }));
+        let ca = self.admin("POST", "pki-sensors/root/generate/internal", &json!({ "common_name": "Sensors", "key_type": "ec", "ttl": "8760h" }));
+        let role = json!({ "allowed_domains": [name], "allow_bare_domains": true, "key_type": "any", "server_flag": false, "max_ttl": "720h" });
+        self.admin("POST", "pki-sensors/roles/sensor", &role);
+        self.admin("POST", "sys/auth/cert", &json!({ "type": "cert" }));
+        let login = json!({
+            "certificate": ca["data"]["certificate"], "allowed_common_names": name, "token_policies": ["registrar", "sensor"],
+            "token_no_default_policy": true,
+        });
+        self.admin("POST", "auth/cert/certs/registrar", &login);
+    }
+
     /// A person who logs in by password: the token, and the entity's id.
     pub fn person(&self, name: &str, policies: &[&str]) -> (String, String) {
         let (status, _) = self.call(&self.root, "GET", "sys/auth/userpass", &Value::Null);

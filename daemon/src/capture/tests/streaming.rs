@@ -144,7 +144,9 @@ impl Pki {
             let key = rcgen::KeyPair::generate().unwrap();
             let one = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
             std::fs::write(folder.path().join(format!("{name}.pem")), one.pem()).unwrap();
-            std::fs::write(folder.path().join(format!("{name}.key")), key.serialize_pem()).unwrap();
+            let file = folder.path().join(format!("{name}.key"));
+            std::fs::write(&file, key.serialize_pem()).unwrap();
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         }
         Self(folder)
     }
