@@ -23,6 +23,7 @@
 //! | `whole_way` | from a capture to an identity of a running vault that is seen to be used |
 //! | `sensors` | a sensor and people on other hosts, a registrar that listens, and a running vault |
 //! | `units` | what comes for systemd is understood, and grants little |
+//! | `flood` | strangers without number: memory, who was known, the finding |
 //! | `architecture` | which crate and which module may know which |
 //! | `captures`, `command`, `packets` | what the others share |
 
@@ -38,6 +39,7 @@ mod enrollment;
 mod events;
 mod evidence;
 mod findings;
+mod flood;
 mod golden;
 mod hostile;
 mod lab_truth;

@@ -5,6 +5,7 @@ use crate::capture::sources::segments;
 use crate::capture::{MAX_SNAPLEN, Segments};
 use crate::events::settings::Settings as Events;
 use crate::feeds::{self, Folder, Stream};
+use crate::limits::{self, Limiting};
 use crate::operation::settings::{self, Operating};
 use crate::written::{self, Fault, WrittenError, filled, get, number, refuse_strangers, section, table, tables, yes};
 use std::path::{Path, PathBuf};
@@ -28,11 +29,12 @@ const KEYS: &[&str] = &[
     "log",
     "api",
     "retention",
+    "limits",
     "enrollment",
     "events",
 ];
 /// Those that are tables.
-const TABLES: &[&str] = &["interface", "watch", "pcap_over_ip", "log", "api", "retention", "enrollment", "events"];
+const TABLES: &[&str] = &["interface", "watch", "pcap_over_ip", "log", "api", "retention", "limits", "enrollment", "events"];
 const RETENTION_KEYS: &[&str] = &["keep"];
 const INTERFACE_KEYS: &[&str] = &["name", "site", "segment"];
 
@@ -74,6 +76,8 @@ pub struct Config {
     pub pcap_over_ip: Vec<Stream>,
     /// How many days sources are kept after their end.
     pub keep_days: Option<u32>,
+    /// What may be held in memory.
+    pub limits: Limiting,
     /// Logs, rights, metrics.
     pub operating: Operating,
     /// What `wirecensus events` concludes, and whom it tells.
@@ -110,13 +114,14 @@ impl Config {
         let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !TABLES.contains(key));
         let options = options.chain(settings::LOG_KEYS.iter().map(|key| (Some("log"), *key)));
         let mut whole = Self::default();
+        let options = options.chain(limits::KEYS.iter().map(|key| (Some("limits"), *key)));
         let options = options.chain(RETENTION_KEYS.iter().map(|key| (Some("retention"), *key)));
         for (table, key) in options.chain(settings::API_KEYS.iter().map(|key| (Some("api"), *key))) {
             let path = table.map_or(key.to_owned(), |table| format!("{table}_{key}"));
             let name = format!("WIRECENSUS_{}", path.to_uppercase());
             let Some(value) = variable(&name) else { continue };
             // What reads as a number or as yes or no is one, where one is asked for; a text is a text.
-            let bare = matches!(key, "workers" | "snaplen" | "buffer_mib" | "allow_address");
+            let bare = table == Some("limits") || matches!(key, "workers" | "snaplen" | "buffer_mib" | "allow_address");
             let value = if bare { value } else { toml::Value::String(value).to_string() };
             let head = table.map(|table| format!("[{table}]\n")).unwrap_or_default();
             let one = Self::parse(&name, &format!("{head}{key} = {value}")).map_err(|error| WrittenError { line: 0, ..error })?;
@@ -142,6 +147,7 @@ impl Config {
             watch: if self.watch.is_empty() { other.watch } else { self.watch },
             pcap_over_ip: if self.pcap_over_ip.is_empty() { other.pcap_over_ip } else { self.pcap_over_ip },
             keep_days: self.keep_days.or(other.keep_days),
+            limits: self.limits.or(other.limits),
             operating: self.operating.or(other.operating),
             events: if self.events == Events::default() { other.events } else { self.events },
         }
@@ -176,6 +182,7 @@ fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
         watch: feeds::folders(root)?,
         pcap_over_ip: feeds::streams(root)?,
         keep_days: get(root, "retention").map(retention).transpose()?.flatten(),
+        limits: Limiting::of(root)?,
         operating: Operating::of(root)?,
         events: Events::of(root)?,
     })
@@ -277,9 +284,11 @@ mod tests {
 
     #[test]
     fn each_option_can_be_said_by_the_environment() {
-        let known = [("WIRECENSUS_WORKERS", "3"), ("WIRECENSUS_LOG_LEVEL", "debug"), ("WIRECENSUS_BPF", "not port 22")];
+        let known =
+            [("WIRECENSUS_WORKERS", "3"), ("WIRECENSUS_LOG_LEVEL", "debug"), ("WIRECENSUS_BPF", "not port 22"), ("WIRECENSUS_LIMITS_FLOWS", "5000")];
         let read = Config::of_environment(|name| known.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())).unwrap();
         assert_eq!((read.workers, read.bpf.as_deref(), read.operating.log_level.is_some()), (Some(3), Some("not port 22"), true));
+        assert_eq!(read.limits.flows, Some(5_000));
         let file = Config::parse("w.toml", "workers = 1\nsnaplen = 100").unwrap();
         let both = read.or(file);
         assert_eq!((both.workers, both.snaplen), (Some(3), Some(100)));
@@ -300,7 +309,8 @@ mod tests {
         let keys = KEYS.iter().filter(|key| !TABLES.contains(key)).chain(settings::LOG_KEYS).chain(settings::API_KEYS).chain(RETENTION_KEYS);
         let keys = keys.chain(feeds::WATCH_KEYS).chain(feeds::OVER_IP_KEYS).filter(|key| **key != "segment");
         let events = crate::events::settings::KEYS.iter().filter(|key| **key != "targets").chain(crate::events::settings::TARGET_KEYS);
-        for key in keys.chain(events).chain(&["name", "site", "vlans"]) {
+        let keys = keys.chain(limits::KEYS).chain(events);
+        for key in keys.chain(&["name", "site", "vlans"]) {
             assert!(whole.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
         }
     }

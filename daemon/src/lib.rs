@@ -25,6 +25,7 @@ pub mod config;
 pub mod events;
 pub mod export;
 pub mod feeds;
+pub mod limits;
 pub mod operation;
 pub mod pipeline;
 pub mod policy;

@@ -416,8 +416,11 @@ impl<'a> Context<'a> {
         &self.scratch.told
     }
 
-    /// Remembers a reading by what was said since `start`.
+    /// Remembers a reading by what was said since `start`; one of which something was refused may find room later.
     pub(crate) fn remember(&mut self, hash: u64, start: usize) {
+        if self.ledger.refused {
+            return;
+        }
         let told = self.scratch.told.get(start..).unwrap_or_default();
         for (last, told) in self.again.remember(hash, self.sight.stamp, told) {
             told.iter().for_each(|hash| self.ledger.touch_hash(*hash, last));

@@ -16,9 +16,10 @@ use crate::copies::COPY_NS_MAX;
 #[cfg(test)]
 use crate::dissector::Registered;
 use crate::dissector::{At, Gate, Side};
-use crate::flow::{FLOWS_MAX, Flow, Key, Mode, Table};
+use crate::flow::{Flow, Key, Mode, Table};
 use crate::frame::Frame;
 use crate::ledger::Ledger;
+use crate::limits::{Limits, Used};
 use crate::packet::{LinkType, Packet};
 use crate::reassembly::{Idle, Pieces, Stream};
 use crate::registry::{Registry, RowId};
@@ -27,6 +28,8 @@ use crate::tallies::Tallies;
 use observations::{Segment, SourceSaid, Stamp, Tally, Transport};
 use std::sync::Arc;
 
+#[cfg(test)]
+mod flood;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 #[cfg(test)]
@@ -47,6 +50,13 @@ pub const NOVELTIES_MAX: usize = 128;
 
 /// PDUs of one direction that may fail to begin where one should before the conversation is only counted.
 pub const LOST_MAX: u8 = 16;
+
+/// The counter of observations that were not kept because who made them was new and answered by nobody, when three quarters of
+/// [`Limits::observations`] were there.
+pub const UNANSWERED_OBSERVATIONS: &str = "observations of newcomers that nobody answered";
+
+/// The same of conversations, by [`Limits::pairs`].
+pub const UNANSWERED_PAIRS: &str = "pairs of newcomers that nobody answered";
 
 /// Of so many messages that an engine may leave unread while it is behind, it reads one: what they say comes again soon.
 pub const SAMPLED: u64 = 8;
@@ -83,6 +93,7 @@ pub struct Engine {
     registry: Arc<Registry>,
     segmenter: Option<Segmenter>,
     tagger: Option<Arc<dyn Tagger>>,
+    limits: Limits,
     flows: Table,
     readers: Vec<Option<Box<Reader>>>,
     free_readers: Vec<u32>,
@@ -94,6 +105,8 @@ pub struct Engine {
     troubles: Troubles,
     candidates: Vec<RowId>,
     idle: Idle,
+    /// Bytes that wait in all streams.
+    stream_bytes: usize,
     duplicates: u64,
     /// TCP conversations whose opening or whose end was not seen.
     cut: u64,
@@ -126,21 +139,29 @@ impl Engine {
     /// An engine for one source.
     #[must_use]
     pub fn new(registry: Arc<Registry>, segmenter: Option<Segmenter>, tagger: Option<Arc<dyn Tagger>>) -> Self {
+        Self::limited(registry, segmenter, tagger, Limits::default())
+    }
+
+    /// The same, holding no more than these limits allow.
+    #[must_use]
+    pub fn limited(registry: Arc<Registry>, segmenter: Option<Segmenter>, tagger: Option<Arc<dyn Tagger>>, limits: Limits) -> Self {
         Self {
             registry,
             segmenter,
             tagger,
+            limits,
             flows: Table::default(),
             readers: Vec::new(),
             free_readers: Vec::new(),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(&limits),
             seats: Seats::default(),
             again: Again::default(),
             scratch: Scratch::default(),
-            tallies: Tallies::default(),
+            tallies: Tallies::new(&limits),
             troubles: Troubles::default(),
             candidates: Vec::new(),
             idle: Idle::default(),
+            stream_bytes: 0,
             duplicates: 0,
             cut: 0,
             now: i64::MIN,
@@ -188,16 +209,27 @@ impl Engine {
         let Some(flow) = self.flows.get(at) else { return };
         let news = flow.count(direction, item, stamp);
         let segment = Segment(key.segment);
+        (self.ledger.answered, self.ledger.refused) = (flow.is_answered(), false);
+        let unplaced = flow.is_unplaced(direction);
         if news.duplicate {
             self.duplicates += 1;
         }
-        if news.place {
+        if news.place || unplaced {
             self.place(registry, item, segment, stamp);
+            self.placed(at, direction);
         }
         if news.duplicate || news.counting || item.frame.stop.is_some() {
             return;
         }
         self.payload(registry, at, direction, item, segment, stamp);
+    }
+
+    /// Notes whether there was room for what was said of an end's place.
+    fn placed(&mut self, at: u32, direction: usize) {
+        let refused = std::mem::take(&mut self.ledger.refused);
+        if let (Some(flow), Some(mark)) = (self.flows.get(at), Flow::UNPLACED.get(direction)) {
+            flow.marks = if refused { flow.marks | mark } else { flow.marks & !mark };
+        }
     }
 
     /// A conversation that is in the table: the same one, unless it was silent for too long or a new handshake begins.
@@ -219,7 +251,7 @@ impl Engine {
     }
 
     fn begin(&mut self, hash: u64, key: Key, stamp: Stamp) -> u32 {
-        if self.flows.len() >= FLOWS_MAX {
+        if self.flows.len() >= self.limits.flows {
             self.troubles.limit("conversations held at a time");
             if let Some(victim) = self.flows.victim() {
                 self.end(victim);
@@ -257,6 +289,8 @@ impl Engine {
         let mut operations = Vec::new();
         if let Some(slot) = flow.reader.checked_sub(1) {
             if let Some(reader) = self.readers.get_mut(slot as usize).and_then(Option::take) {
+                let held: usize = reader.streams.iter().map(Stream::held).sum();
+                self.stream_bytes = self.stream_bytes.saturating_sub(held);
                 operations = reader.operations;
             }
             self.free_readers.push(slot);
@@ -317,7 +351,7 @@ impl Engine {
         if item.packet.link == LinkType::ETHERNET {
             crate::place::say_outer(&mut cx);
         }
-        if !known {
+        if !known && !self.ledger.refused {
             if self.seats.is_full() {
                 self.settle_seats();
                 self.seats.leave();
@@ -463,20 +497,38 @@ impl Engine {
                 let reader = flow.reader.checked_sub(1).and_then(|slot| self.readers.get(slot as usize)).and_then(Option::as_deref);
                 tallies.add(&flow, reader.map_or(&[], |reader| &reader.operations));
             }
+            let dropped = tallies.dropped();
             said.tallies = tallies.pairs(&self.registry);
             said.bound_peers(Tally::add);
-            self.tell_troubles(&mut said);
+            self.tell_troubles(&mut said, dropped);
         }
         said
     }
 
+    /// How much is held.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        let [pairs, hosts] = self.tallies.len();
+        Used {
+            flows: self.flows.len() as u64,
+            observations: self.ledger.len() as u64,
+            pairs: pairs as u64,
+            hosts: hosts as u64,
+            stream_bytes: self.stream_bytes as u64,
+        }
+    }
+
     /// What broke a rule, and which limits were hit.
-    fn tell_troubles(&self, said: &mut SourceSaid) {
+    fn tell_troubles(&self, said: &mut SourceSaid, [pairs, unanswered_pairs]: [u64; 2]) {
         said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();
         said.source.limits = self.troubles.limits.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        if self.ledger.dropped() > 0 {
-            said.source.limits.insert("observations held".to_owned(), self.ledger.dropped());
-        }
+        let names = [
+            ("observations held", self.ledger.dropped()[0]),
+            (UNANSWERED_OBSERVATIONS, self.ledger.dropped()[1]),
+            ("pairs counted", pairs),
+            (UNANSWERED_PAIRS, unanswered_pairs),
+        ];
+        said.source.limits.extend(names.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count)));
     }
 
     /// Ends every conversation and gives all that was heard. Source-wide figures other than these are the caller's.
@@ -489,12 +541,13 @@ impl Engine {
         (self.readers, self.free_readers) = (Vec::new(), Vec::new());
         let (mut said, tallies) = (SourceSaid::default(), std::mem::take(&mut self.tallies));
         said.source.opaque = tallies.opaque_bytes();
+        let dropped = tallies.dropped();
         said.tallies = tallies.pairs(&self.registry);
         said.bound_peers(Tally::add);
         (said.observations, said.crowded) = self.ledger.take();
         said.source.duplicates = self.duplicates;
         said.source.cut = self.cut;
-        self.tell_troubles(&mut said);
+        self.tell_troubles(&mut said, dropped);
         said
     }
 }

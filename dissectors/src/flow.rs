@@ -9,10 +9,6 @@ use foldhash::fast::FixedState;
 use observations::{Mac, Segment, Stamp};
 use std::hash::{BuildHasher, Hash, Hasher};
 
-/// Conversations that one engine holds at a time: 1,000,000 cost some 250 MB. Beyond it the least recently swept idle ones are ended
-/// early, which is counted and ends the promise of identical bytes for the source.
-pub(crate) const FLOWS_MAX: usize = 1_000_000;
-
 /// A gap between two packets of one UDP, ICMP or Ethernet conversation that makes them two: longer than any poll cycle and lease
 /// renewal that matters, shorter than an address's reuse.
 pub(crate) const IDLE_NS_MAX: i64 = 300 * 1_000_000_000;
@@ -123,7 +119,7 @@ pub(crate) struct Flow {
     pub(crate) operation: (RowId, u16, u16),
     pub(crate) mode: Mode,
     pub(crate) client: Client,
-    /// [`Flow::LIVE`], [`Flow::OPENED`], [`Flow::CLOSED`], [`Flow::FINISHED`].
+    /// [`Flow::LIVE`], [`Flow::OPENED`], [`Flow::CLOSED`], [`Flow::FINISHED`], [`Flow::UNPLACED`].
     pub(crate) marks: u8,
     /// The TTL of either end's last packet.
     pub(crate) ttls: [u8; 2],
@@ -166,6 +162,8 @@ impl Flow {
     pub(crate) const CLOSED: u8 = 4;
     /// Of either end, that it sends no more: two bits.
     pub(crate) const FINISHED: [u8; 2] = [8, 16];
+    /// Of either end, that there was no room for where it is: two bits.
+    pub(crate) const UNPLACED: [u8; 2] = [32, 64];
 
     const fn is_live(&self) -> bool {
         self.marks & Self::LIVE != 0
@@ -186,6 +184,17 @@ impl Flow {
     pub(crate) fn is_cut(&self) -> bool {
         let spoke = self.ends.iter().any(|end| end.payload > 0);
         self.key.protocol == 6 && spoke && self.marks & (Self::OPENED | Self::CLOSED) != Self::OPENED | Self::CLOSED
+    }
+
+    /// Whether an end for which there was no room is to be placed again: it was answered since.
+    pub(crate) fn is_unplaced(&self, direction: usize) -> bool {
+        self.is_answered() && Self::UNPLACED.get(direction).is_some_and(|mark| self.marks & mark != 0)
+    }
+
+    /// Whether both ends sent something.
+    pub(crate) const fn is_answered(&self) -> bool {
+        let [low, high] = &self.ends;
+        low.packets > 0 && high.packets > 0
     }
 
     /// The last packet of either end.
@@ -327,15 +336,25 @@ impl Table {
         None
     }
 
-    /// The conversation under the hand, whatever its age: what is ended when the table is full.
+    /// What is ended when the table is full: of the next under the hand one that nobody answered, else the first of them. Conversations
+    /// that go on outlast a flood of openings, and finding one takes no longer when all are alike.
     pub(crate) fn victim(&mut self) -> Option<u32> {
+        /// Slots that are looked at: with half of the table unanswered, one in a billion finds none.
+        const LOOKED_AT: usize = 32;
+        let (mut first, mut live) = (None, 0);
         for _ in 0..self.flows.len() {
             self.hand = if (self.hand as usize) + 1 >= self.flows.len() { 0 } else { self.hand + 1 };
-            if self.flows.get(self.hand).is_some_and(Flow::is_live) {
+            let Some(flow) = self.flows.get(self.hand).filter(|flow| flow.is_live()) else { continue };
+            if !flow.is_answered() {
                 return Some(self.hand);
             }
+            first = first.or(Some(self.hand));
+            live += 1;
+            if live >= LOOKED_AT {
+                break;
+            }
         }
-        None
+        first
     }
 
     /// Every conversation that is still open, in the slab's order.

@@ -6,17 +6,14 @@
 use std::collections::BTreeMap;
 use std::iter;
 
+use crate::limits::Limits;
 use hashbrown::HashMap;
 
-/// The counter of the global cap `DATAGRAMS_MAX`: each count may have cost a datagram.
+/// The counter of the global cap [`Limits::fragmented`]: each count may have cost a datagram.
 pub const DATAGRAMS_HELD: &str = "fragmented datagrams held";
-/// The counter of the global cap `BYTES_MAX`: each count may have cost a datagram.
+/// The counter of the global cap [`Limits::fragment_bytes`]: each count may have cost a datagram.
 pub const BYTES_HELD: &str = "fragment bytes held";
 
-/// Busy file servers have some hundred fragmented datagrams under way; what lies here longer lacks a fragment that was lost.
-const DATAGRAMS_MAX: usize = 4096;
-/// 256 datagrams of the greatest length, or all of [`DATAGRAMS_MAX`] at 4 KiB; small beside the flows.
-const BYTES_MAX: usize = 16 << 20;
 /// A datagram of 65,535 bytes over links of the least MTU that is in use (576) is cut into 120.
 const PIECES_MAX: usize = 128;
 /// RFC 791 §3.1: no datagram is longer.
@@ -162,6 +159,7 @@ pub(crate) struct Fragments {
     touches: u64,
     cost: usize,
     counts: Counts,
+    limits: Limits,
 }
 
 #[derive(Debug, Default)]
@@ -176,6 +174,16 @@ struct Counts {
 }
 
 impl Fragments {
+    /// None, with these limits.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { limits: *limits, ..Self::default() }
+    }
+
+    /// Datagrams and bytes that are held.
+    pub(crate) fn used(&self) -> [u64; 2] {
+        [self.held.len() as u64, self.cost as u64]
+    }
+
     /// Takes a fragment. `lent` are bytes of whole datagrams that are still in use: they count as held.
     pub(crate) fn add(&mut self, fragment: &Fragment<'_>, origin: Origin<'_>, time: i64, lent: usize) -> Outcome {
         let mut held = self.take(&fragment.key, time);
@@ -184,14 +192,14 @@ impl Fragments {
             return Outcome::Dropped;
         }
         if let Some((detached, header, protocol)) = held.whole() {
-            if lent.saturating_add(detached.bytes.len()) > BYTES_MAX {
+            if lent.saturating_add(detached.bytes.len()) > self.limits.fragment_bytes {
                 self.counts.bytes += 1;
                 return Outcome::Dropped;
             }
             return Outcome::Whole(detached, header, protocol);
         }
         self.make_room(held.cost.saturating_add(lent), time);
-        if self.cost.saturating_add(held.cost).saturating_add(lent) > BYTES_MAX {
+        if self.cost.saturating_add(held.cost).saturating_add(lent) > self.limits.fragment_bytes {
             return Outcome::Dropped;
         }
         self.touches += 1;
@@ -233,7 +241,7 @@ impl Fragments {
     /// Lets go of what was touched longest ago. Only what could still have been completed counts as lost.
     fn make_room(&mut self, cost: usize, time: i64) {
         loop {
-            let (datagrams, bytes) = (self.held.len() >= DATAGRAMS_MAX, self.cost.saturating_add(cost) > BYTES_MAX);
+            let (datagrams, bytes) = (self.held.len() >= self.limits.fragmented, self.cost.saturating_add(cost) > self.limits.fragment_bytes);
             if !(datagrams || bytes) {
                 return;
             }

@@ -2,6 +2,7 @@
 
 use crate::blocks::Blocks;
 use crate::index::Index;
+use crate::limits::Limits;
 use foldhash::fast::RandomState;
 use observations::entries::{Kept, Pieces};
 use observations::said::{is_sample, most, order};
@@ -11,10 +12,6 @@ use std::hash::BuildHasher;
 
 /// The canonical bytes of a group.
 type Bytes = Box<[u8]>;
-
-/// Observations of one source in one engine. Each costs some 300 bytes; 100,000 devices with all that they say fit well below. Beyond it
-/// new facts are dropped and counted, and the source is not complete.
-pub(crate) const OBSERVATIONS_MAX: usize = 8_000_000;
 
 /// Bytes that lie idle, because something came in the place of what they said, before all is packed anew: too little to be worth it
 /// below, and never more than half of the whole.
@@ -67,7 +64,14 @@ pub(crate) struct Ledger {
     by_group: Index,
     /// Of groups that are crowded, by their hash: the greatest by [`order`] among those kept, and its row.
     worst: HashMap<u64, (u64, u32)>,
+    /// Observations that are kept at most; new ones beyond it are dropped and counted, and the source is not complete.
+    most: usize,
+    /// Whether the packet at hand is of a conversation in which both ends spoke.
+    pub(crate) answered: bool,
+    /// Whether something was refused since the packet at hand came.
+    pub(crate) refused: bool,
     dropped: u64,
+    unanswered: u64,
     /// Bytes in use, and bytes that lie idle.
     used: u64,
     idle: u64,
@@ -76,6 +80,16 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// An empty one.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { most: limits.observations, ..Self::default() }
+    }
+
+    /// How many observations there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Records an observation and gives its key's hash. `group` is the length of the key's head that it shares with its group.
     pub(crate) fn say(&mut self, key: &[u8], group: usize, saying: &Saying<impl Fn(&mut Vec<u8>)>) -> u64 {
         let (hash, stamp) = (self.hasher.hash_one(key), saying.stamp);
@@ -113,12 +127,19 @@ impl Ledger {
     }
 
     fn add(&mut self, hash: u64, key: &[u8], group_len: usize, saying: &Saying<impl Fn(&mut Vec<u8>)>) {
-        if self.rows.len() >= OBSERVATIONS_MAX {
+        if self.rows.len() >= self.most {
             self.dropped += 1;
+            self.refused = true;
             return;
         }
         let group = key.get(..group_len).unwrap_or(key);
         let (of_group, most) = (self.hasher.hash_one(group), most(group));
+        // Of whom nothing of this kind is known yet: the last quarter is for those who were answered, and for the others' further facts.
+        if !self.answered && self.rows.len() >= Limits::unanswered(self.most) && self.group(of_group).is_none() {
+            self.unanswered += 1;
+            self.refused = true;
+            return;
+        }
         // Two groups whose 64-bit hashes agree are bounded together: the seed is random, so nobody can aim at that.
         let at = self.group(of_group).unwrap_or_else(|| {
             let at = self.groups.push(Group { hash: of_group, head: 0, count: 0 });
@@ -192,9 +213,9 @@ impl Ledger {
         self.idle = 0;
     }
 
-    /// Observations that were dropped because [`OBSERVATIONS_MAX`] was hit.
-    pub(crate) const fn dropped(&self) -> u64 {
-        self.dropped
+    /// Observations that were dropped because [`Limits::observations`] was hit, and those of newcomers whom nobody answered.
+    pub(crate) const fn dropped(&self) -> [u64; 2] {
+        [self.dropped, self.unanswered]
     }
 
     /// Everything, leaving nothing behind.
@@ -257,7 +278,7 @@ mod tests {
 
     #[test]
     fn evidence_is_that_of_the_first_time_however_packets_come() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::new(&Limits::default());
         for time in [50, 70, 20, 30] {
             say(&mut ledger, 1, time);
         }
@@ -268,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_is_new_is_drained_at_once_and_what_was_made_again_when_it_is_asked_for() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::new(&Limits::default());
         let drained = |ledger: &mut Ledger, lasts| ledger.changed(lasts).0.iter().map(|one| one.last).collect::<Vec<_>>();
         say(&mut ledger, 1, 50);
         assert_eq!((drained(&mut ledger, false), drained(&mut ledger, true)), (vec![at(50)], vec![]));
@@ -280,7 +301,7 @@ mod tests {
 
     #[test]
     fn what_comes_earlier_and_earlier_costs_no_memory() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::new(&Limits::default());
         say(&mut ledger, 1, 1_000_000);
         for time in (0..100_000).rev() {
             say(&mut ledger, 2, time);
@@ -293,7 +314,7 @@ mod tests {
     #[test]
     fn of_a_crowded_group_the_smallest_by_hash_are_kept_in_any_order() {
         let kept = |numbers: &mut dyn Iterator<Item = u32>| {
-            let mut ledger = Ledger::default();
+            let mut ledger = Ledger::new(&Limits::default());
             numbers.for_each(|number| say(&mut ledger, number, 5));
             assert_eq!(ledger.crowded().len(), 0, "this is no key");
             assert_eq!(ledger.worst.len(), 1);

@@ -55,6 +55,7 @@ mod ja;
 mod json;
 mod labels;
 mod ledger;
+pub mod limits;
 mod lines;
 mod login;
 mod netbios;

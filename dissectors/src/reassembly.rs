@@ -256,6 +256,12 @@ impl Stream {
         }
     }
 
+    /// Lets go of all that waits: the stream goes on with what comes next.
+    pub(crate) fn give_up(&mut self) {
+        self.skip = 0;
+        self.heavy = None;
+    }
+
     /// The stream has moved on by so many bytes.
     pub(crate) fn advance(&mut self, bytes: usize) {
         self.next = self.next.wrapping_add(u32::try_from(bytes).unwrap_or(u32::MAX));
@@ -283,6 +289,11 @@ impl Stream {
     /// The rest of the PDU at hand is not needed.
     pub(crate) const fn skip(&mut self, bytes: u64) {
         self.skip = bytes;
+    }
+
+    /// Bytes that wait here.
+    pub(crate) fn held(&self) -> usize {
+        self.heavy.as_ref().map_or(0, |heavy| heavy.gathered.bytes.capacity() + heavy.pending_bytes)
     }
 
     /// Whether bytes of an unfinished PDU are gathered.

@@ -3,6 +3,7 @@
 use crate::blocks::Blocks;
 use crate::flow::{Client, Flow};
 use crate::index::Index;
+use crate::limits::Limits;
 use crate::registry::{Registry, RowId};
 use foldhash::fast::RandomState;
 use observations::tallies as packed;
@@ -67,12 +68,54 @@ pub(crate) struct Tallies {
     /// By cell, the operations beyond the first: as many as a protocol has, a few dozen at most.
     operations: HashMap<u32, Vec<Counted>, RandomState>,
     opaque: BTreeMap<(Transport, u16), u64>,
+    /// Cells that there are at most; conversations of further pairs are counted together.
+    most: usize,
+    dropped: u64,
+    unanswered: u64,
 }
 
 impl Tallies {
+    /// None yet.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { most: limits.pairs, ..Self::default() }
+    }
+
+    /// How many pairs there are, and how many hosts.
+    pub(crate) const fn len(&self) -> [usize; 2] {
+        [self.cells.len(), self.hosts.len()]
+    }
+
+    /// Conversations that were not counted because [`Limits::pairs`] was hit, and those of newcomers that nobody answered.
+    pub(crate) const fn dropped(&self) -> [u64; 2] {
+        [self.dropped, self.unanswered]
+    }
+
+    /// Whether the conversation is of a pair for which there is no room; counts it then.
+    fn refuses(&mut self, flow: &Flow, client: usize) -> bool {
+        let answered = flow.is_answered();
+        let most = if answered { self.most } else { Limits::unanswered(self.most) };
+        if self.cells.len() < most || self.is_known(flow, client) {
+            return false;
+        }
+        *(if answered { &mut self.dropped } else { &mut self.unanswered }) += 1;
+        true
+    }
+
+    fn is_known(&self, flow: &Flow, client: usize) -> bool {
+        let number = |host: Host| self.numbers.find(self.hasher.hash_one(host), |at| self.hosts.get(at) == Some(&host));
+        let Some((low, high)) = number(Host::low_of(flow)).zip(number(Host::high_of(flow))) else { return false };
+        let (client_host, server_host) = if client == 0 { (low, high) } else { (high, low) };
+        let key = pair(flow, client, client_host, server_host);
+        self.index.find(self.hasher.hash_one(key), |at| self.cells.get(at).is_some_and(|cell| cell.key == key)).is_some()
+    }
+
     /// Adds a conversation that ended.
     pub(crate) fn add(&mut self, flow: &Flow, operations: &[Counted]) {
         let client = usize::from(client_of(flow));
+        if self.refuses(flow, client) {
+            self.opaque(flow, client);
+            return;
+        }
         let key = self.pair_key(flow, client);
         let hash = self.hasher.hash_one(key);
         let found = self.index.find(hash, |at| self.cells.get(at).is_some_and(|cell| cell.key == key));
@@ -113,9 +156,7 @@ impl Tallies {
     fn pair_key(&mut self, flow: &Flow, client: usize) -> PairKey {
         let (low, high) = (Host::low_of(flow), Host::high_of(flow));
         let (client_host, server_host) = if client == 0 { (low, high) } else { (high, low) };
-        let (transport, port) = service(flow, client);
-        let protocol = flow.inner.map(|inner| inner.1).or(flow.dissector);
-        PairKey { client: self.number(client_host), server: self.number(server_host), port, transport, protocol }
+        pair(flow, client, self.number(client_host), self.number(server_host))
     }
 
     /// Reads something of a conversation's hosts, so that they are on their way; what it gives means nothing.
@@ -225,6 +266,12 @@ fn client_of(flow: &Flow) -> u8 {
         Client::Known(client) | Client::Guessed(client) => client,
         Client::Unknown => u8::from(flow.key.low_port < flow.key.high_port),
     }
+}
+
+fn pair(flow: &Flow, client: usize, client_host: u32, server_host: u32) -> PairKey {
+    let (transport, port) = service(flow, client);
+    let protocol = flow.inner.map(|inner| inner.1).or(flow.dissector);
+    PairKey { client: client_host, server: server_host, port, transport, protocol }
 }
 
 fn service(flow: &Flow, client: usize) -> (Transport, u16) {

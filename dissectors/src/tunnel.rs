@@ -4,6 +4,7 @@ use crate::decap::{Layer, Limit, State, Walk, common};
 pub use crate::fragment::{Detached, Piece};
 use crate::fragment::{Fragment, Fragments, Origin, Outcome};
 use crate::frame::{Frame, Net, Stop};
+use crate::limits::Limits;
 use crate::packet::Packet;
 
 /// Tunnels within each other, a pair of VLAN tags counting as one. The deepest in use is about five (VLAN, ERSPAN, VLAN, VXLAN, VLAN); what is deeper only costs us time, which is
@@ -27,6 +28,18 @@ impl Decoder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, holding no more fragments than these limits allow.
+    #[must_use]
+    pub fn limited(limits: &Limits) -> Self {
+        Self { fragments: Fragments::new(limits), ..Self::default() }
+    }
+
+    /// Fragmented datagrams that wait for the rest, and their bytes.
+    #[must_use]
+    pub fn used(&self) -> [u64; 2] {
+        self.fragments.used()
     }
 
     /// Takes a packet apart.

@@ -14,6 +14,7 @@ use crate::capture::text::{grouped, shown};
 use crate::capture::{Blocks, Filter, interfaces};
 use crate::clock;
 use crate::config::{Config, WORKERS_MAX, Watched};
+use crate::limits::Limiting;
 use crate::operation::board::Board;
 use crate::operation::housekeeping::Housekeeper;
 use crate::operation::log::{Format, Level, Log};
@@ -318,6 +319,8 @@ impl Shared {
             let identity: [&[u8]; 5] = [&self.sensor, &begun, name.as_bytes(), &month, &cuts];
             let mut reader = Reader::live(name, Box::new(Arc::clone(&months)), &plan.settings, &identity);
             let options = Options { workers: plan.workers, clock: Some(clock::now), tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
+            let options = plan.limits.bound(options);
+            gauge.iter().for_each(|gauge| gauge.bound(&options));
             let mut keeper = Keeper::new(Arc::clone(&self.database)).watched_by(watcher.clone());
             // It is the capture that is told to stop: the pipeline then reads to its end.
             let outcome = pipeline::read(&mut reader, &options, |snapshot| {
@@ -367,7 +370,7 @@ impl Shared {
         let (site, segments) = port.or_else(stream).map(|(site, segments)| (site.clone(), segments.clone())).unwrap_or_default();
         let site = site.or_else(|| config.site.clone()).unwrap_or(standard.site);
         let settings = Settings { site, segments, bpf: config.bpf.clone(), ..Settings::default() };
-        Plan { settings, workers: usize::from(config.workers.unwrap_or(1)) }
+        Plan { settings, workers: usize::from(config.workers.unwrap_or(1)), limits: config.limits }
     }
 
     /// The same between two sources: where the filter changed, the capture is told.
@@ -388,6 +391,7 @@ impl Shared {
 struct Plan {
     settings: Settings,
     workers: usize,
+    limits: Limiting,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -5,6 +5,7 @@ use crate::capture::condition::{Condition, State};
 use crate::capture::text::{rfc3339, shown};
 use crate::clock;
 use crate::pipeline::keep::Watcher;
+use crate::pipeline::{Held, Options};
 use observations::{Shown, Source, SourceKey, SourceSaid};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -53,6 +54,9 @@ struct Counted {
     before: Sums,
     now: Sums,
     conversations: u64,
+    held: Held,
+    /// What may be held, by the names that figures have.
+    bounds: BTreeMap<String, u64>,
     /// When the last packet came.
     moved: Option<Instant>,
     ways: Ways,
@@ -132,6 +136,21 @@ impl Sums {
             }
         }
     }
+}
+
+/// What is held, by name.
+fn named(held: &Held) -> BTreeMap<String, u64> {
+    let engines = &held.engines;
+    let figures = [
+        ("flows", engines.flows),
+        ("observations", engines.observations),
+        ("pairs", engines.pairs),
+        ("hosts", engines.hosts),
+        ("stream_bytes", engines.stream_bytes),
+        ("fragmented", held.fragmented),
+        ("fragment_bytes", held.fragment_bytes),
+    ];
+    figures.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect()
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -228,6 +247,21 @@ impl Gauge {
         let _ = self.condition.set(condition);
     }
 
+    /// What its engines may hold.
+    pub fn bound(&self, options: &Options) {
+        let (limits, workers) = (&options.limits, options.workers.max(1));
+        let figures = [
+            ("flows", limits.flows * workers),
+            ("observations", limits.observations * workers),
+            ("pairs", limits.pairs * workers),
+            ("stream_bytes", limits.stream_bytes * workers),
+            // One stage puts datagrams together for all engines.
+            ("fragmented", limits.fragmented),
+            ("fragment_bytes", limits.fragment_bytes),
+        ];
+        held(&self.counted).bounds = figures.into_iter().map(|(name, bound)| (name.to_owned(), bound as u64)).collect();
+    }
+
     /// It is no longer listened to.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
@@ -259,6 +293,8 @@ impl Gauge {
             last_packet_seconds: counted.moved.map(|moved| moved.elapsed().as_secs()),
             malformed: sums.malformed,
             limits: sums.limits,
+            held: named(&counted.held),
+            bounds: counted.bounds.clone(),
         }
     }
 
@@ -304,6 +340,10 @@ impl Gauge {
 }
 
 impl Watcher for Gauge {
+    fn holds(&self, now: &Held) {
+        held(&self.counted).held = *now;
+    }
+
     fn looked(&self, said: &SourceSaid) {
         self.see(said);
     }
@@ -378,6 +418,22 @@ mod tests {
         assert_eq!(board.status().ports[0].state, State::Down);
         gauge.end();
         assert_eq!(board.status().ports[0].state, State::Down);
+    }
+
+    #[test]
+    fn what_is_held_stands_beside_what_it_is_bounded_by() {
+        let board = Board::new("w.db", &["eth1".to_owned()]);
+        let gauge = board.gauge("eth1").unwrap();
+        gauge.bound(&Options { workers: 2, ..Options::new() });
+        let engines = dissectors::limits::Used { flows: 7, observations: 30, pairs: 5, hosts: 6, stream_bytes: 100 };
+        gauge.holds(&Held { engines, fragmented: 3, fragment_bytes: 400 });
+        let port = &board.status().ports[0];
+        assert_eq!((port.held["flows"], port.bounds["flows"], port.held["hosts"]), (7, 2_000_000, 6));
+        assert_eq!((port.held["fragment_bytes"], port.bounds["fragment_bytes"]), (400, 16 << 20));
+        assert!(port.bounds.keys().all(|name| port.held.contains_key(name)));
+        let metrics = board.status().metrics();
+        assert!(metrics.contains("wirecensus_held{interface=\"eth1\",what=\"observations\"} 30\n"), "{metrics}");
+        assert!(metrics.contains("wirecensus_limit{interface=\"eth1\",what=\"pairs\"} 8000000\n"), "{metrics}");
     }
 
     #[test]

@@ -85,6 +85,12 @@ pub struct Port {
     pub malformed: BTreeMap<String, u64>,
     /// Limits that were hit.
     pub limits: BTreeMap<String, u64>,
+    /// What is held in memory, by name.
+    #[serde(default)]
+    pub held: BTreeMap<String, u64>,
+    /// What may be held, by the same names.
+    #[serde(default)]
+    pub bounds: BTreeMap<String, u64>,
 }
 
 /// The configuration that holds.
@@ -162,6 +168,8 @@ impl Status {
         }
         out.named("wirecensus_decode_errors_total", "PDUs that broke a rule of their protocol.", &self.ports, |port| &port.malformed);
         out.named("wirecensus_limits_hit_total", "Limits that were hit.", &self.ports, |port| &port.limits);
+        out.what("wirecensus_held", "What is held in memory.", &self.ports, |port| &port.held);
+        out.what("wirecensus_limit", "What may be held in memory.", &self.ports, |port| &port.bounds);
         out.commits(&self.commits);
         out.0
     }
@@ -214,6 +222,14 @@ impl Metrics {
                     None => self.sample(name, &[("interface", &port.name), ("rule", what)], count),
                 }
             }
+        }
+    }
+
+    /// Figures by name of each port.
+    fn what(&mut self, name: &str, help: &str, ports: &[Port], figures: fn(&Port) -> &BTreeMap<String, u64>) {
+        self.family(name, "gauge", help);
+        for port in ports {
+            figures(port).iter().for_each(|(what, figure)| self.sample(name, &[("interface", &port.name), ("what", what)], figure));
         }
     }
 

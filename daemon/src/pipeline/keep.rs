@@ -1,7 +1,7 @@
 //! Keeping what is said while it is said: a commit of what is new about once a second, so that a kill at any moment loses no more than
 //! that. When something was said again, and how much was sent, follows every half minute.
 
-use super::Snapshot;
+use super::{Held, Snapshot};
 use crate::store::{StoreError, Writer};
 use observations::{SourceSaid, Tallies};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,9 @@ pub const COUNT_EVERY: Duration = Duration::from_secs(30);
 pub trait Watcher: Send + Sync {
     /// What is new, as it was asked for.
     fn looked(&self, said: &SourceSaid);
+
+    /// What is held in memory.
+    fn holds(&self, held: &Held);
 
     /// A commit ended after so long, done or failed.
     fn committed(&self, took: Duration, done: bool);
@@ -57,9 +60,10 @@ impl Keeper {
             return None;
         }
         let counters = self.counted.elapsed() >= count_every;
-        let mut delta = snapshot.changes(counters);
+        let (mut delta, held) = snapshot.changes(counters);
         if let Some(watcher) = &self.watcher {
             watcher.looked(&delta);
+            watcher.holds(&held);
         }
         if counters {
             self.counted = Instant::now();

@@ -13,6 +13,7 @@ use crate::capture::reader::Reader;
 use dissectors::context::Tagger;
 use dissectors::engine::{Engine, Item, Segmenter};
 use dissectors::frame::Frame;
+use dissectors::limits::{Limits, Used};
 use dissectors::packet::Packet;
 use dissectors::reassembly::Pieces;
 use dissectors::registry::Registry;
@@ -30,12 +31,19 @@ const BATCH: usize = 64;
 /// with the half of it filled there is time left to catch up. Blocks are handed on within a tenth of a second.
 const BEHIND_NS: i64 = 250_000_000;
 
+/// Blocks that wait for one worker: enough to bridge its slower moments, few enough to stay in memory that is warm.
+pub const QUEUE: usize = 4;
+
 /// How a source is read.
 pub struct Options {
     /// The protocols.
     pub registry: Arc<Registry>,
     /// Engines that work side by side; at least one.
     pub workers: usize,
+    /// What each engine may hold.
+    pub limits: Limits,
+    /// Blocks that wait for one worker.
+    pub queue: usize,
     /// Turns secrets into tags.
     pub tagger: Option<Arc<dyn Tagger>>,
     /// Ends reading early.
@@ -50,7 +58,16 @@ impl Options {
     /// One worker, every protocol.
     #[must_use]
     pub fn new() -> Self {
-        Self { registry: Arc::new(Registry::new()), workers: 1, tagger: None, stop: Arc::default(), clock: None, stopwatch: None }
+        Self {
+            registry: Arc::new(Registry::new()),
+            workers: 1,
+            limits: Limits::default(),
+            queue: QUEUE,
+            tagger: None,
+            stop: Arc::default(),
+            clock: None,
+            stopwatch: None,
+        }
     }
 
     /// Whether a block has waited for too long.
@@ -68,7 +85,7 @@ impl Options {
             });
             segmenter
         });
-        Engine::new(Arc::clone(&self.registry), segmenter, self.tagger.clone())
+        Engine::limited(Arc::clone(&self.registry), segmenter, self.tagger.clone(), self.limits)
     }
 }
 
@@ -88,7 +105,7 @@ pub struct Outcome {
 
 /// Reads a source to its end. `tick` is called after each block, with what changed since it last took something, if it asks for it.
 pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Snapshot<'_>)) -> Outcome {
-    let mut stage = Stage { stopwatch: options.stopwatch.clone(), ..Stage::default() };
+    let mut stage = Stage { stopwatch: options.stopwatch.clone(), decoder: Decoder::limited(&options.limits), ..Stage::default() };
     let mut damages = Vec::new();
     let said = if options.workers > 1 {
         worker::read(reader, options, &mut stage, &mut damages, &mut tick)
@@ -98,16 +115,29 @@ pub fn read(reader: &mut Reader, options: &Options, mut tick: impl FnMut(&mut Sn
         while next(reader, &mut block, options, &mut damages) {
             engine.press(options.is_behind(&block));
             stage.feed(&block, &mut engine);
-            tick(&mut Snapshot { heard: &mut |counters| engine.changes(counters), reader, shown: stage.mirror.shown() });
+            let (fragments, shown) = (stage.decoder.used(), stage.mirror.shown());
+            tick(&mut Snapshot { heard: &mut |counters| (engine.changes(counters), engine.used()), fragments, reader, shown });
         }
         timed(options.stopwatch.as_deref(), Timed::Gathering, || engine.finish())
     };
     Outcome { said: complete(said, reader, &stage, options), damages }
 }
 
+/// What is held in memory at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Held {
+    /// By all engines.
+    pub engines: Used,
+    /// Fragmented datagrams that wait for the rest.
+    pub fragmented: u64,
+    /// Their bytes.
+    pub fragment_bytes: u64,
+}
+
 /// What was read up to now, for those who store it.
 pub struct Snapshot<'s> {
-    heard: &'s mut dyn FnMut(bool) -> SourceSaid,
+    heard: &'s mut dyn FnMut(bool) -> (SourceSaid, Used),
+    fragments: [u64; 2],
     reader: &'s mut Reader,
     shown: Shown,
 }
@@ -115,8 +145,8 @@ pub struct Snapshot<'s> {
 impl Snapshot<'_> {
     /// The observations that are new since the last call, with the source's record; with `counters` also those that were made again,
     /// and the tallies.
-    pub fn changes(&mut self, counters: bool) -> SourceSaid {
-        let mut said = (self.heard)(counters);
+    pub fn changes(&mut self, counters: bool) -> (SourceSaid, Held) {
+        let (mut said, engines) = (self.heard)(counters);
         let limits = std::mem::take(&mut said.source.limits);
         let malformed = std::mem::take(&mut said.source.malformed);
         let mut source = self.reader.source();
@@ -125,7 +155,8 @@ impl Snapshot<'_> {
         source.malformed = malformed;
         source.shown = self.shown;
         said.source = source;
-        said
+        let [fragmented, fragment_bytes] = self.fragments;
+        (said, Held { engines, fragmented, fragment_bytes })
     }
 }
 

@@ -7,13 +7,11 @@ use crate::capture::block::Damage;
 use crate::capture::reader::Reader;
 use dissectors::engine::{Engine, Item};
 use dissectors::frame::Frame;
+use dissectors::limits::Used;
 use dissectors::reassembly::Pieces;
 use observations::SourceSaid;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
-/// Blocks that wait for one worker: enough to bridge its slower moments, few enough to stay in memory that is warm.
-const QUEUE: usize = 4;
 
 /// A block taken apart, and which of its packets are whose.
 #[derive(Default)]
@@ -31,7 +29,7 @@ enum Task {
     /// Its packets of this.
     Read(Arc<Batch>),
     /// To say what changed, with counters or without.
-    Tell(bool, SyncSender<SourceSaid>),
+    Tell(bool, SyncSender<(SourceSaid, Used)>),
 }
 
 pub(super) fn read(
@@ -46,7 +44,7 @@ pub(super) fn read(
         let mut queues: Vec<SyncSender<Task>> = Vec::with_capacity(workers);
         let mut threads = Vec::with_capacity(workers);
         for index in 0..workers {
-            let (sender, receiver) = sync_channel(QUEUE);
+            let (sender, receiver) = sync_channel(options.queue);
             queues.push(sender);
             let engine = options.engine(reader);
             threads.push(scope.spawn(move || run(engine, index, options, &receiver)));
@@ -65,7 +63,8 @@ pub(super) fn read(
                 let _ = queue.send(Task::Read(Arc::clone(&batch)));
             }
             pool.push(batch);
-            tick(&mut Snapshot { heard: &mut |counters| ask(&queues, counters), reader, shown: stage.mirror.shown() });
+            let (fragments, shown) = (stage.decoder.used(), stage.mirror.shown());
+            tick(&mut Snapshot { heard: &mut |counters| ask(&queues, counters), fragments, reader, shown });
         }
         drop(queues);
         let mut said = SourceSaid::default();
@@ -86,17 +85,18 @@ fn reuse(pool: &mut Vec<Arc<Batch>>) -> Batch {
 }
 
 /// What changed with all workers, as of the batch that they were given last.
-fn ask(queues: &[SyncSender<Task>], counters: bool) -> SourceSaid {
+fn ask(queues: &[SyncSender<Task>], counters: bool) -> (SourceSaid, Used) {
     let (sender, receiver) = sync_channel(queues.len());
     for queue in queues {
         let _ = queue.send(Task::Tell(counters, sender.clone()));
     }
     drop(sender);
-    let mut said = SourceSaid::default();
-    while let Ok(one) = receiver.recv() {
+    let (mut said, mut used) = (SourceSaid::default(), Used::default());
+    while let Ok((one, its)) = receiver.recv() {
         add(&mut said, one);
+        used = used.and(its);
     }
-    said
+    (said, used)
 }
 
 /// One worker: its packets of each batch, in order.
@@ -107,7 +107,7 @@ fn run(mut engine: Engine, index: usize, options: &Options, queue: &Receiver<Tas
         let batch = match task {
             Task::Read(batch) => batch,
             Task::Tell(counters, answer) => {
-                let _ = answer.send(engine.changes(counters));
+                let _ = answer.send((engine.changes(counters), engine.used()));
                 continue;
             }
         };

@@ -6,8 +6,27 @@ use crate::flow::Mode;
 use crate::reassembly::{Arrival, Origin, Stream, WANT_MAX};
 
 impl Engine {
-    /// A TCP segment: bytes go to the stream's reader in order.
+    /// A TCP segment: bytes go to the stream's reader in order. Where all streams together hold too much, the one that grows gives up.
     pub(super) fn segment(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, payload: &[u8]) {
+        let before = self.held(at, direction);
+        self.take_segment(at, direction, sheet, payload);
+        let after = self.held(at, direction);
+        self.stream_bytes = self.stream_bytes.saturating_sub(before).saturating_add(after);
+        if after > before && self.stream_bytes > self.limits.stream_bytes {
+            self.troubles.limit("bytes of streams held");
+            if let Some(stream) = self.reader(at).and_then(|reader| reader.streams.get_mut(direction)) {
+                stream.give_up();
+            }
+            self.stream_bytes = self.stream_bytes.saturating_sub(after);
+            self.missed(at);
+        }
+    }
+
+    fn held(&mut self, at: u32, direction: usize) -> usize {
+        self.reader(at).and_then(|reader| reader.streams.get(direction)).map_or(0, Stream::held)
+    }
+
+    fn take_segment(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, payload: &[u8]) {
         const SYN: u8 = 2;
         let frame = sheet.frame;
         if frame.tcp_flags & SYN != 0 {

@@ -34,6 +34,12 @@ impl Traffic<'_> {
         (0..self.starts.len() as u32).filter(of_interest).filter_map(|number| Some((number, self.talk(number)?)))
     }
 
+    /// When a component spoke and one of its conversations, if it sent at most so many packets and nobody sent it any.
+    pub(crate) fn unanswered(&self, at: usize, most: u64) -> Option<(Span, Option<u32>)> {
+        let sum = self.sums.get(at).filter(|sum| (1..=most).contains(&sum.sent.packets) && sum.received.packets == 0)?;
+        Some((sum.span?, sum.talk))
+    }
+
     /// A conversation by its number.
     pub(crate) fn talk(&self, number: u32) -> Option<Talk<'_>> {
         let (row, sum) = (self.row(number as usize), self.counters(number as usize));
