@@ -216,12 +216,9 @@ fn read(named: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// A file with a key: refused where others may read it.
-fn private(named: &Path) -> Result<Vec<u8>, String> {
-    let file = credential::path(named)?;
-    if let Some(mode) = std::fs::metadata(&file).ok().and_then(|metadata| credential::open_to_others(&metadata)) {
-        return Err(format!("{} has mode {mode:04o}: others may read it; chmod 600, and replace what is in it", file.display()));
-    }
-    read(named)
+fn private(file: &Path) -> Result<Vec<u8>, String> {
+    let secret = credential::secret(file).map_err(|what| format!("{}: {what}", file.display()))?;
+    read(&secret)
 }
 
 /// What went wrong, without what was sent.
