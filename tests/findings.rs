@@ -204,8 +204,9 @@ fn every_rule_is_triggered_by_a_capture() {
     // Without a key nothing is tagged: the command makes one.
     let tagged = replay(&own, "weakness/identities-and-zones", &[]);
     let (newcomers, advised) = (newcomers(&own, NEWCOMERS), replay(&own, "mqtt/sparkplug-births", &["--advisories", "csaf"]));
+    let flooded = crate::flood::flooded();
     let trusting = ["proof/handshakes", "proof/opcua-sign"].map(|name| trusting(&own, name));
-    let all = captures::all().iter().map(|capture| &capture.document).chain(&trusting).chain([&with_policy, &tagged, &newcomers, &advised]);
+    let all = captures::all().iter().map(|capture| &capture.document).chain(&trusting).chain([&with_policy, &tagged, &newcomers, &advised, &flooded]);
     let told: BTreeSet<&str> = all.flat_map(findings).map(|one| one.rule.as_str()).collect();
     let silent: Vec<&str> = Catalogue::built_in().rules.iter().map(|rule| rule.id.as_str()).filter(|id| !told.contains(id)).collect();
     assert!(silent.is_empty(), "no capture triggers {}", silent.join(", "));

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `flood` | strangers without number: memory, who was known, the finding |
 //! | `golden` | the document of each capture, as text, against `tests/golden/` |
 //! | `evidence` | each declared value cut out of its capture by a script of its own, and the schema |
 //! | `findings` | each rule is triggered, its near misses are not |
@@ -41,6 +42,7 @@ mod enrollment;
 mod events;
 mod evidence;
 mod findings;
+mod flood;
 mod golden;
 mod hostile;
 mod lab_truth;

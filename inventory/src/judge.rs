@@ -21,6 +21,7 @@
 //! | [`policy`] | what an operator knows: zones, lists, severities |
 //! | `protection` | evidence of strength: what is authenticated and encrypted |
 //! | `zone` | where a device stands |
+//! | `flood` | more strangers than a network has |
 //! | `finding` | hits to the document's findings, and the exposure score |
 //!
 //! A rule rests on statements that dissectors made about security, on conversations with what was asked in them, or on certificates.
@@ -33,6 +34,7 @@ mod condition;
 pub mod controls;
 mod derived;
 mod finding;
+mod flood;
 pub mod newcomer;
 pub mod policy;
 pub(crate) mod protection;

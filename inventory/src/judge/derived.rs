@@ -75,6 +75,8 @@ pub(crate) enum Derived {
     Ipv6,
     /// A radio where a process is.
     Wireless,
+    /// Many strangers at once, to whom nobody answers.
+    Flood,
     /// A product whose support has ended: seen of the whole device.
     EndOfSupport,
     /// A version of which an advisory speaks: seen of the whole device.
@@ -113,6 +115,7 @@ const NAMES: &[(&str, Derived)] = &[
     ("new-device", Derived::NewDevice),
     ("ipv6", Derived::Ipv6),
     ("wireless", Derived::Wireless),
+    ("flood", Derived::Flood),
     ("end-of-support", Derived::EndOfSupport),
     ("advisory", Derived::Advisory),
 ];
@@ -183,6 +186,7 @@ impl Derived {
             Self::NewDevice => bench.new_devices(rule, found),
             Self::Ipv6 => bench.ipv6(rule, found),
             Self::Wireless => bench.wireless(rule, found),
+            Self::Flood => bench.floods(rule, found),
             // What needs the whole device is looked at when it is made: see `whole`.
             Self::EndOfSupport | Self::Advisory => {}
         }

@@ -206,7 +206,7 @@ impl<'v> Bench<'v, '_> {
     }
 
     /// The first statement that a device is there.
-    fn first_said(&self, component: usize) -> Option<At> {
+    pub(super) fn first_said(&self, component: usize) -> Option<At> {
         let one = self.view.resolved.components.get(component)?;
         let frames = one.macs().filter_map(|mac| self.view.facts.presence(one.site(), mac));
         let told = self.members.telling(component).iter().map(|tell| tell.at);
