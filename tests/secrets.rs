@@ -136,17 +136,20 @@ fn digits(bytes: &[u8]) -> String {
 fn equal_secrets_have_equal_tags_in_every_capture_and_no_tag_stands_in_a_document() {
     let key = Arc::new(key(&folder("tags").join("key")));
     let options = Options { tagger: Some(Arc::<SiteKey>::clone(&key)), ..Options::new() };
-    let mut found = Tagged::new();
+    let (mut found, mut told) = (Tagged::new(), 0);
     for capture in captures::all() {
         let said = said_with(&[&capture.path], &options, false);
         let document = document(&said);
         let here = tags(&said);
-        // Which devices accept the same secret is all that tags add, and that without them none was compared.
+        // For what and when each was used, and which devices accept the same, is all that tags add, and that without them none was compared.
         let bare = |document: &Document| {
             let mut bare = document.clone();
             (bare.coverage.shared_secrets, bare.coverage.reservations) = (Vec::new(), Vec::new());
+            bare.devices.iter_mut().for_each(|device| device.secrets = Vec::new());
             bare
         };
+        assert!(capture.document.devices.iter().all(|device| device.secrets.is_empty()), "{}: what is not tagged is not told apart", capture.name);
+        told += document.devices.iter().flat_map(|device| &device.secrets).filter(|one| !one.used.is_empty() && one.first_seen.is_some()).count();
         let grouped = !document.coverage.shared_secrets.is_empty();
         for format in [Format::Json, Format::Ndjson, Format::Table, Format::Csv, Format::Html] {
             let written = text(&document, format);
@@ -159,6 +162,7 @@ fn equal_secrets_have_equal_tags_in_every_capture_and_no_tag_stands_in_a_documen
         found.extend(here);
     }
     assert_eq!(expected(&key).difference(&found).count(), 0, "{found:?}");
+    assert!(told > 10, "{told} secrets are told apart");
     let public = key.tag(None, b"public").secret;
     assert!(found.iter().filter(|(_, tag, _)| **tag == public).all(|(what, ..)| what == "snmp community"));
 }

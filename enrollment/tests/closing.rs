@@ -2,9 +2,11 @@
 
 mod other_side;
 
+use enrollment::request::{Identifiers, Request};
+use enrollment::sign::Key;
 use enrollment::state::State;
 use enrollment::target::{Failure, Issued, Reason};
-use inventory::document::{Certificate, Document, SourceRecord};
+use inventory::document::{Certificate, Document, SourceRecord, UsedSecret};
 use other_side::{DAY, START, Scene, at, device, document, findings, given, show, state};
 use rcgen::{CertificateParams, KeyPair};
 
@@ -393,4 +395,45 @@ fn ten_thousand_certificates_and_a_thousand_requests() {
     }
     timed("the first look at the wire", &mut || drop(registrar.observe(&document, START + DAY).unwrap()));
     timed("the next one", &mut || assert!(registrar.observe(&document, START + DAY).unwrap().is_empty()));
+}
+
+#[test]
+fn a_secret_that_the_vault_keeps_is_verified_by_the_old_one_disappearing() {
+    let scene = Scene::new();
+    let (mut registrar, key) = (scene.registrar(), Key::generate().unwrap());
+    let identifiers = Identifiers { mac: vec!["00:80:f4:00:00:01".into()], ..Identifiers::default() };
+    let request = Request {
+        id: "r1".into(),
+        target: "vault".into(),
+        method: "KV".into(),
+        device_keys: vec!["key-1".into()],
+        identifiers,
+        ..Request::default()
+    };
+    registrar.take_in(&key.propose(request), &key.public(), START).unwrap();
+    scene.dispatch(&mut registrar, START);
+    scene.dispatch(&mut registrar, START + 1);
+    assert_eq!(state(&registrar, "r1"), State::Accepted);
+    let day = |number: i64| START + number * DAY;
+    let secret = |used: &str, first, last| UsedSecret { used: used.into(), first_seen: at(first), last_seen: at(last) };
+    let mut seen = |secrets: Vec<UsedSecret>, now: i64| {
+        let mut document = document(now, vec![device(1, now)]);
+        document.devices[0].secrets = secrets;
+        registrar.observe(&document, now).unwrap();
+        registrar.observe(&document, now).unwrap();
+        registrar.held("r1").unwrap()
+    };
+    let old = |last| secret("snmp community", day(-10), last);
+    for (secrets, what) in [
+        (vec![old(day(1))], "the old one alone"),
+        (vec![old(day(5)), secret("snmp community", day(2), day(2))], "another was tried, and the old one is used on"),
+        (vec![old(day(1)), secret("telnet password", day(2), day(5))], "another one of another kind"),
+        (vec![secret("snmp community", day(2), day(5))], "no old one was ever seen"),
+        (vec![secret("snmp community", day(-30), day(-20)), secret("snmp community", day(-10), day(5))], "changed before it was asked for"),
+    ] {
+        assert_eq!(seen(secrets, day(5)).state, State::Accepted, "{what}");
+    }
+    let held = seen(vec![old(day(1)), secret("snmp community", day(2), day(5))], day(5));
+    assert_eq!(held.state, State::Verified);
+    assert!(held.reason.starts_with("the snmp community that was used until"), "{}", held.reason);
 }

@@ -266,6 +266,9 @@ schema! {
         protection: BTreeMap<String, Protection>,
         /// Keys that it presented.
         identities: Vec<Identity>,
+        /// Secrets that it was logged in to with, as far as they were tagged (`--site-key`): of each only for what and when.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        secrets: Vec<UsedSecret>,
         /// Whether a vault or list knows it.
         managed: Managed,
         /// How it could be enrolled.
@@ -425,6 +428,17 @@ schema! {
         proof: Vec<Evidence>,
         /// No other device shows it.
         unique: bool,
+    }
+
+    /// A secret that a device was logged in to with. Nothing of the secret itself is told, and not which of two devices have the same.
+    UsedSecret {
+        /// What it is: a community, a password of which protocol.
+        #[serde(rename = "use")]
+        used: String,
+        /// First packet that carries it.
+        first_seen: Option<String>,
+        /// Last packet.
+        last_seen: Option<String>,
     }
 
     /// Whether a vault or list knows the device.

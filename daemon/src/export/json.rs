@@ -210,7 +210,7 @@ mod tests {
             assert_eq!(written(Layout::Indented), serde_json::to_string_pretty(&document).unwrap() + "\n");
             let lines = written(Layout::Lines);
             assert_eq!(serde_json::from_str::<Document>(&lines).unwrap(), document);
-            let devices = lines.lines().filter_map(|line| serde_json::from_str::<Device>(line.trim_end_matches(',')).ok()).count();
+            let devices = lines.lines().filter(|line| line.starts_with("{\"id\":")).count();
             assert_eq!(devices, document.devices.len());
         }
     }

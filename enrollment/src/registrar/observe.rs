@@ -11,6 +11,9 @@ use inventory::document::{Certificate, Document};
 
 const DAY: i64 = 86_400;
 
+/// The method by which a vault keeps a secret.
+const KEPT: &str = "KV";
+
 /// Digits of an RFC 3339 time up to the hour.
 const TO_THE_HOUR: usize = 13;
 
@@ -74,7 +77,7 @@ impl Registrar {
     fn next(&self, sight: &Sight<'_>, scene: &Scene<'_>) -> Option<(State, String)> {
         let (replaced, silent) = (sight.replaced(scene), self.silent(sight, scene));
         let verified = sight.verified(scene).filter(|_| replaced.is_none() && silent.is_none());
-        let of = [sight.clone_of(scene), replaced, sight.expired(scene), silent, verified, self.expiring(sight, scene)];
+        let of = [sight.clone_of(scene), replaced, sight.expired(scene), silent, verified, sight.rotated(scene), self.expiring(sight, scene)];
         let held = sight.held;
         of.into_iter().flatten().find(|(to, _)| held.state != *to && held.state.next().contains(to) && !stays(held.state, *to))
     }
@@ -134,6 +137,29 @@ impl Sight<'_> {
         let others: Vec<&str> = self.devices.iter().map(|at| scene.device(*at)?.replaced_by.as_deref()).collect::<Option<_>>()?;
         let other = others.first().filter(|_| others.iter().all(|id| !self.is_its(id, scene)))?;
         Some((State::Replaced, format!("{other} took its place: the same address and name, later")))
+    }
+
+    /// The vault keeps its secret: one that was used before it was asked for is used no longer, and another is. That it disappeared is what
+    /// counts: whoever tries a wrong one makes none disappear.
+    fn rotated(&self, scene: &Scene<'_>) -> Option<(State, String)> {
+        let to = match self.held.state {
+            State::Accepted => State::Enrolled,
+            State::Enrolled => State::Verified,
+            _ => return None,
+        };
+        if self.held.request.method != KEPT {
+            return None;
+        }
+        let asked = self.held.created;
+        let (used, ended, since) = self.devices.iter().find_map(|at| {
+            scene.secrets(*at).filter(|(_, first, _)| *first > asked).find_map(|(used, first, _)| {
+                let others = scene.secrets(*at).filter(|other| other.0 == used && other.1 < first);
+                let last = others.map(|other| other.2).max()?;
+                (last < first).then_some((used, last, first))
+            })
+        })?;
+        let day = |second: i64| jiff::Timestamp::from_second(second).map(|time| time.to_string()).unwrap_or_default();
+        Some((to, format!("the {used} that was used until {} is used no longer, another one is since {}", day(ended), day(since))))
     }
 
     /// Shown by the device. What is silent now, or replaced, showed it before.

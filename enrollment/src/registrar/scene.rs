@@ -91,6 +91,12 @@ impl<'d> Scene<'d> {
         time(&self.device(at)?.identities.iter().find(|one| one.kind == "x509" && one.value == sha256)?.last_seen)
     }
 
+    /// Secrets that a device was logged in to with: for what, and from when to when.
+    pub(super) fn secrets(&self, at: usize) -> impl Iterator<Item = (&'d str, i64, i64)> {
+        let all = self.device(at).map(|device| device.secrets.as_slice()).unwrap_or_default();
+        all.iter().filter_map(|one| Some((one.used.as_str(), time(&one.first_seen)?, time(&one.last_seen)?)))
+    }
+
     /// Rule ids of a device's open findings.
     pub(super) fn findings(&self, at: usize) -> impl Iterator<Item = &'d str> {
         let all = self.device(at).map(|device| device.findings.as_slice()).unwrap_or_default();

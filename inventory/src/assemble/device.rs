@@ -103,6 +103,7 @@ impl<'a> View<'a> {
         let division = self.may_have_parts(at, members).then(|| self.divide(at, &member, &told, &claims));
         let of = traffic.component_of(at);
         let mut device = self.device(at, component, &member, &of, &told);
+        device.secrets = self.used_secrets(at, members);
         let own: Vec<&ClaimAt<'_, '_>> = match &division {
             None => claims.iter().collect(),
             Some(division) => claims.iter().filter(|claim| division.own.contains(&claim.told.at)).collect(),

@@ -2,7 +2,7 @@
 
 use super::{Bench, Found, Mark, Note};
 use crate::assemble::{Members, View, time};
-use crate::document::SharedSecret;
+use crate::document::{SharedSecret, UsedSecret};
 use crate::gather::{At, Span, wider};
 use observations::{Field, ValueRef};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,9 @@ const MEANT: &[&str] = &[
     "glbp authentication",
     "bfd password",
 ];
+
+/// Secrets of one device that are told, those that were used last: who guesses makes more.
+const USED_MAX: usize = 16;
 
 /// Devices that accept one secret.
 #[derive(Default)]
@@ -66,6 +69,24 @@ impl View<'_> {
         let mut groups: Vec<Group> = by_tag.into_values().filter(|group| group.devices.len() > 1).collect();
         groups.sort_by(|a, b| a.devices.keys().cmp(b.devices.keys()).then_with(|| a.uses.cmp(&b.uses)));
         groups
+    }
+
+    /// Secrets that a component was logged in to with, in the order of time: an order by tags would tell something of them.
+    pub(crate) fn used_secrets(&self, component: usize, members: &Members) -> Vec<UsedSecret> {
+        let mut by_tag: BTreeMap<(String, Vec<u8>), Span> = BTreeMap::new();
+        for mark in members.marks(component).iter().filter(|mark| mark.condition == Mark::SECRET) {
+            let Some(told) = self.facts.told(mark.at) else { continue };
+            let (Some(ValueRef::Bytes(tag)), Some(_)) = (told.said.get(Field::SecretTag), told.said.about.endpoint) else { continue };
+            let used = told.said.get(Field::SecretUse).map(|used| used.display().into_owned()).unwrap_or_default();
+            let here = (told.entry.first.time, told.entry.last.time);
+            by_tag.entry((used, tag.to_vec())).and_modify(|span| *span = wider(*span, here)).or_insert(here);
+        }
+        let mut all: Vec<(String, Span)> = by_tag.into_iter().map(|((used, _), span)| (used, span)).collect();
+        all.sort_by_key(|(_, span)| std::cmp::Reverse((span.1, span.0)));
+        all.truncate(USED_MAX);
+        all.sort();
+        let told = |(used, span): (String, Span)| UsedSecret { used, first_seen: time(span.0), last_seen: time(span.1) };
+        all.into_iter().map(told).collect()
     }
 
     /// The same for the document.
