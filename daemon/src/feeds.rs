@@ -18,6 +18,23 @@ pub const WATCH_KEYS: &[&str] = &["dir", "site", "segment"];
 /// Keys of `[[pcap_over_ip]]`.
 pub const OVER_IP_KEYS: &[&str] = &["connect", "listen", "ca", "certificate", "key", "site", "segment"];
 
+/// What the names of folders begin with among those of ports; no interface has a blank in its name.
+const FOLDER: &str = "folder ";
+
+/// Whether a port of the status is a folder: one into which nothing is put hides nothing that was to be heard.
+#[must_use]
+pub fn is_folder(port: &str) -> bool {
+    port.starts_with(FOLDER)
+}
+
+impl Folder {
+    /// How logs, status and metrics call it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{FOLDER}{}", self.dir.to_string_lossy())
+    }
+}
+
 /// A folder whose captures are read as they come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folder {

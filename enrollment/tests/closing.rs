@@ -357,7 +357,7 @@ fn who_is_on_a_targets_list_is_managed_by_it_and_a_list_that_is_not_whole_says_s
 #[ignore = "a measurement"]
 fn ten_thousand_certificates_and_a_thousand_requests() {
     let scene = Scene::new();
-    let (mut registrar, key) = (scene.registrar(), enrollment::sign::Key::generate().unwrap());
+    let (mut registrar, key) = (scene.registrar(), Key::generate().unwrap());
     let first = given("dev", 1, START, 100).issued;
     let row = |number: u32| enrollment::store::Listed {
         target: "vault".into(),
@@ -376,7 +376,7 @@ fn ten_thousand_certificates_and_a_thousand_requests() {
     for number in 0..1_000 {
         let requested = enrollment::request::Requested { common_name: format!("dev-{number}"), ..Default::default() };
         let (id, keys) = (format!("r{number}"), vec![format!("key-{number}")]);
-        let request = enrollment::request::Request { id, target: "vault".into(), device_keys: keys, requested, ..Default::default() };
+        let request = Request { id, target: "vault".into(), device_keys: keys, requested, ..Default::default() };
         registrar.take_in(&key.propose(request), &key.public(), START).unwrap();
     }
     registrar.policy.per_hour = 1_000_000;

@@ -5,6 +5,7 @@ use super::kind::Kind;
 use super::known::{Trouble, Whole};
 use crate::capture::condition::State;
 use crate::config::Config;
+use crate::feeds::is_folder;
 use crate::operation::status::Status;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,7 +81,7 @@ pub fn wrong(told: &Told) -> BTreeMap<String, String> {
         all.insert(SENSOR.to_owned(), "no sensor runs on this database".to_owned());
         return all;
     }
-    for port in &status.ports {
+    for port in status.ports.iter().filter(|port| !is_folder(&port.name)) {
         let dead = match port.last_packet_seconds {
             Some(seconds) => (seconds > LAST_PACKET_MAX).then(|| format!("the last packet came {seconds} s ago")),
             None => (status.seconds > LAST_PACKET_MAX).then(|| "no packet ever came".to_owned()),
@@ -95,7 +96,8 @@ pub fn wrong(told: &Told) -> BTreeMap<String, String> {
 /// Whether no port hears anything.
 #[must_use]
 pub fn is_deaf(told: &Told, wrong: &BTreeMap<String, String>) -> bool {
-    wrong.contains_key(SENSOR) || told.as_ref().is_some_and(|status| !status.ports.is_empty() && wrong.len() >= status.ports.len())
+    wrong.contains_key(SENSOR)
+        || told.as_ref().is_some_and(|status| !wrong.is_empty() && wrong.len() >= status.ports.iter().filter(|port| !is_folder(&port.name)).count())
 }
 
 /// Goes on from what was wrong: events for what begins and ends, and the ports that count as blind.

@@ -407,6 +407,13 @@ fn a_port_that_says_of_itself_that_it_is_half_dead_is_believed() {
 }
 
 #[test]
+fn a_folder_into_which_nothing_is_put_is_no_dead_mirror() {
+    let told = told(&[("folder /var/spool/captures", Some(4_000)), ("m0", Some(1))]);
+    let wrong = mirror::wrong(&told);
+    assert!(wrong.is_empty() && !mirror::is_deaf(&told, &wrong), "{wrong:?}");
+}
+
+#[test]
 fn a_sensor_that_is_restarted_is_no_event_and_one_that_stays_away_is() {
     let (mut whole, config) = (Whole::default(), Config::default());
     let away = mirror::wrong(&of(status(&[("m0", Some(1))]).stopped()));

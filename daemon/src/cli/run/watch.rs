@@ -49,7 +49,7 @@ pub(super) fn open(config: &Config, db: &Path, store: &Store) -> Result<Vec<Watc
     let of = |folder: &Folder| {
         let settings = settings(config, folder);
         let whole = sources.iter().filter(|source| source.complete).map(|source| source.key).collect();
-        let name = format!("folder {}", folder.dir.to_string_lossy());
+        let name = folder.name();
         let spool = Spool::new(&folder.dir, &settings, Before { whole, ended });
         let spool = spool.map_err(|error| Failure::new(format!("--watch {}: {error}", shown(&folder.dir.to_string_lossy()))))?;
         Ok(Watching { name, condition: Arc::default(), folder: folder.clone(), spool, settings })
