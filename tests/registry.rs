@@ -213,7 +213,9 @@ fn captures_of_real_stacks_break_no_rule_and_hit_no_limit() {
     for capture in captures::all() {
         for source in &capture.document.sources {
             assert!(source.malformed.is_empty(), "{}: {:?}", capture.name, source.malformed);
-            assert!(source.undecoded.is_empty(), "{}: {:?}", capture.name, source.undecoded);
+            // Of a datagram in fragments all but the one that completes it wait.
+            let stopped: Vec<_> = source.undecoded.keys().filter(|why| *why != "fragment waits for others").collect();
+            assert!(stopped.is_empty(), "{}: {stopped:?}", capture.name);
         }
         assert_eq!(capture.document.limits_hit, Vec::<String>::new(), "{}", capture.name);
         assert!(capture.document.complete, "{}", capture.name);
