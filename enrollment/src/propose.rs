@@ -146,10 +146,16 @@ fn identifiers(device: &Device) -> Identifiers {
     }
 }
 
+/// The method of a device that can hold no identity: a zone compensates for it.
+const NO_WAY: &str = "zone";
+
+/// The way that the rule names, whose blockers are then its author's to clear (a CSR by hand always waits for somebody); else the first that
+/// nothing blocks.
 fn method(device: &Device, rule: &Rule) -> Result<String, String> {
     let ways = || device.enrollability.iter().filter(|way| rule.method.as_ref().is_none_or(|method| *method == way.method));
     let refused = |way: &inventory::document::Enrollability| format!("{}: {}", way.method, way.blockers.join(", "));
-    match ways().find(|way| way.blockers.is_empty() && way.target_supports != Some(false)) {
+    let open = |way: &&inventory::document::Enrollability| way.blockers.is_empty() || rule.method.is_some() && way.method != NO_WAY;
+    match ways().find(|way| open(way) && way.target_supports != Some(false)) {
         Some(way) => Ok(way.method.clone()),
         None => {
             let blocked: Vec<String> = ways().filter(|way| !way.blockers.is_empty()).map(refused).collect();
@@ -233,6 +239,16 @@ mod tests {
         // By whichever of its ids it is shown, it is the same request.
         let renamed = Device { id: "a".into(), aliases: vec!["b".into()], ..camera() };
         assert_eq!(proposed(renamed, Rule::default()).unwrap().unwrap().id, request.id);
+    }
+
+    #[test]
+    fn a_way_that_the_rule_names_is_taken_although_it_waits_for_somebody() {
+        let way = |method: &str| Enrollability { method: method.into(), blockers: vec!["by hand".into()], ..Enrollability::default() };
+        let device = || Device { enrollability: vec![way("manual CSR"), way("zone")], ..camera() };
+        let by = |method: Option<&str>| proposed(device(), Rule { method: method.map(Into::into), ..Rule::default() }).unwrap();
+        assert_eq!(by(Some("manual CSR")).unwrap().method, "manual CSR");
+        assert!(by(None).unwrap_err().contains("by hand"));
+        assert!(by(Some("zone")).is_err() && by(Some("EST")).is_err());
     }
 
     #[test]
