@@ -12,7 +12,7 @@ pub use listed::{Listed, Polled};
 use told::moved;
 pub use watched::{Open, Watched};
 
-pub use schema::APPLICATION;
+pub use schema::{APPLICATION, durable};
 
 use crate::approval::{Approval, Statement};
 use crate::audit::Entry;

@@ -47,16 +47,25 @@ const EXCEPTIONS: &str = "CREATE TABLE exceptions (request TEXT PRIMARY KEY, sta
 
 /// Makes the tables, or looks whether they are ours.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
+    durable(connection, APPLICATION, STEPS, "this is another program's database, not a registrar's")
+}
+
+/// Makes the tables of a database whose transactions are on the disk when they return, or brings them up to date: of a file that is empty or
+/// has this number, else says so in these words.
+///
+/// # Errors
+/// If it is another's, or cannot be written.
+pub fn durable(connection: &mut Connection, number: i32, steps: &[M<'_>], foreign: &str) -> Result<(), String> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(|error| error.to_string())?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(|error| error.to_string())?;
-    if tables > 0 && application != APPLICATION {
-        return Err("this is another program's database, not a registrar's".to_owned());
+    if tables > 0 && application != number {
+        return Err(foreign.to_owned());
     }
     let set = |name: &str, value: &str| connection.pragma_update(None, name, value);
     set("journal_mode", "WAL").and_then(|()| set("synchronous", "FULL")).map_err(|error| error.to_string())?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(|error| error.to_string())?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(|error| error.to_string())?;
-    Migrations::from_slice(STEPS).to_latest(connection).map_err(|error| error.to_string())
+    Migrations::from_slice(steps).to_latest(connection).map_err(|error| error.to_string())
 }
 
 /// Looks whether the tables are ours, and of today.

@@ -1,8 +1,7 @@
 //! Tables of the events database, and the check that a file is one.
 
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
-use rusqlite_migration::{M, Migrations};
+use rusqlite_migration::M;
 
 /// Says that a database is one of events (`file` shows it): "WiEv".
 const APPLICATION: i32 = 0x5769_4576;
@@ -31,16 +30,7 @@ const STEPS: &[M<'static>] = &[M::up(
 
 /// Makes the tables, or looks whether they are ours.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(|error| error.to_string())?;
-    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(|error| error.to_string())?;
-    if tables > 0 && application != APPLICATION {
-        return Err("this is another database, not one of events".to_owned());
-    }
-    let set = |name: &str, value: &str| connection.pragma_update(None, name, value);
-    set("journal_mode", "WAL").and_then(|()| set("synchronous", "FULL")).map_err(|error| error.to_string())?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(|error| error.to_string())?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(|error| error.to_string())?;
-    Migrations::from_slice(STEPS).to_latest(connection).map_err(|error| error.to_string())
+    enrollment::store::durable(connection, APPLICATION, STEPS, "this is another database, not one of events")
 }
 
 #[cfg(test)]
