@@ -4,7 +4,8 @@
 use dissectors::frame::Frame;
 use observations::Shown;
 
-/// Conversations that are looked at side by side. A thousand busy ones say how good a mirror is; the table is 700 KB, whoever talks.
+/// Conversations that are looked at side by side. A thousand busy ones say how good a mirror is; the table is 256 KB, whoever talks, a line
+/// of memory each, and twice that where all have holes.
 const SLOTS: usize = 4096;
 
 /// After this long another conversation may take the place of one that is silent, nanoseconds.
@@ -60,7 +61,8 @@ struct Way {
     /// Whether any hole is open.
     torn: bool,
     next: u8,
-    holes: [Hole; HOLES],
+    /// Few conversations have any.
+    holes: Option<Box<[Hole; HOLES]>>,
 }
 
 /// Data that was not seen, although what comes after it was, or was acknowledged.
@@ -191,7 +193,8 @@ impl Way {
 
     /// The other end has everything before `ack`.
     fn is_acknowledged(&mut self, ack: u32, shown: &mut Shown) {
-        for hole in self.holes.iter_mut().filter(|hole| self.torn && hole.missing > 0 && !hole.acknowledged) {
+        let holes = self.holes.iter_mut().filter(|_| self.torn).flat_map(|holes| holes.iter_mut());
+        for hole in holes.filter(|hole| hole.missing > 0 && !hole.acknowledged) {
             if ack.wrapping_sub(hole.end).cast_signed() >= 0 {
                 hole.acknowledged = true;
                 shown.unseen_bytes += u64::from(hole.missing);
@@ -209,7 +212,7 @@ impl Way {
     /// Notes a hole. The oldest gives way, and what nobody acknowledged of it is not counted: too little is said rather than too much.
     fn tear(&mut self, start: u32, end: u32, acknowledged: bool) {
         self.torn = true;
-        if let Some(hole) = self.holes.get_mut(usize::from(self.next) % HOLES) {
+        if let Some(hole) = self.holes.get_or_insert_default().get_mut(usize::from(self.next) % HOLES) {
             *hole = Hole { start, end, missing: end.wrapping_sub(start), acknowledged };
         }
         self.next = self.next.wrapping_add(1);
@@ -217,7 +220,8 @@ impl Way {
 
     /// What was late, or sent again, was not lost before us.
     fn fill(&mut self, seq: u32, end: u32, shown: &mut Shown) {
-        for hole in self.holes.iter_mut().filter(|hole| hole.missing > 0) {
+        let Some(holes) = &mut self.holes else { return };
+        for hole in holes.iter_mut().filter(|hole| hole.missing > 0) {
             let size = hole.end.wrapping_sub(hole.start).cast_signed();
             let from = seq.wrapping_sub(hole.start).cast_signed().max(0);
             let to = end.wrapping_sub(hole.start).cast_signed().min(size);
@@ -228,9 +232,12 @@ impl Way {
                 shown.seen_bytes += u64::from(found);
             }
         }
-        self.torn = self.holes.iter().any(|hole| hole.missing > 0);
+        self.torn = holes.iter().any(|hole| hole.missing > 0);
     }
 }
+
+/// Two lines of memory would be twice as dear.
+const _: () = assert!(size_of::<Slot>() <= 64);
 
 #[cfg(test)]
 mod tests {

@@ -5,9 +5,16 @@ use crate::dissector::{At, Framing};
 use crate::flow::Mode;
 use crate::reassembly::{Arrival, Origin, Stream, WANT_MAX};
 
+/// The TCP flag of an opening (RFC 9293 §3.1).
+const SYN: u8 = 2;
+
 impl Engine {
     /// A TCP segment: bytes go to the stream's reader in order. Where all streams together hold too much, the one that grows gives up.
     pub(super) fn segment(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, payload: &[u8]) {
+        // What acknowledges, and brings nothing, changes nothing of what is held.
+        if payload.is_empty() && sheet.frame.tcp_flags & SYN == 0 {
+            return;
+        }
         let before = self.held(at, direction);
         self.take_segment(at, direction, sheet, payload);
         let after = self.held(at, direction);
@@ -27,7 +34,6 @@ impl Engine {
     }
 
     fn take_segment(&mut self, at: u32, direction: usize, sheet: &Sheet<'_>, payload: &[u8]) {
-        const SYN: u8 = 2;
         let frame = sheet.frame;
         if frame.tcp_flags & SYN != 0 {
             self.stack(sheet);
