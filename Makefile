@@ -11,10 +11,10 @@ SOAK         ?=
 LOAD         ?= --seconds 10 --rates 1,0.25
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fuzz golden lab deb soak load
+.PHONY: help setup demo test check bench fuzz golden lab deb deb-try soak load
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
 setup: ## install what building needs: a C compiler, pkg-config, libpcap
 	@scripts/setup.sh build > /dev/null
@@ -45,6 +45,9 @@ lab: ## record the captures of pcaps/ again from real stacks (Debian 12, root)
 
 deb: ## the Debian package, in target/debian/
 	@scripts/deb.sh
+
+deb-try: ## install, run, upgrade and purge that package on a bare Debian 12 (root, debootstrap, systemd-container); DEB=FILE tries another
+	@scripts/deb-try.sh $(DEB)
 
 soak: ## ten minutes on a port and thirty kills: is it flat, is anything lost (Linux, root)? SOAK="--seconds 60" passes options on
 	@features=$$(scripts/setup.sh build) && $(CARGO) build --release --locked $$features --package daemon && exec scripts/soak.py $(TARGET)/release/wirecensus $(SOAK)

@@ -40,6 +40,33 @@ fn understood_and_modest(name: &str) {
     assert!(exposure.status.success(), "{}", said(&exposure));
 }
 
+/// What the daemon gives up rights with. `@system-service` of systemd 252 has none of the last four, and `~@privileged`
+/// takes the first away: refused it, the daemon does not start; refused the others, it runs without walls of its own.
+const GIVES_UP: &[&str] = &["capset", "seccomp", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"];
+
+#[test]
+fn the_sensors_unit_lets_it_give_up_rights() {
+    let unit = std::fs::read_to_string(root().join("systemd/wirecensus.service")).expect("the unit");
+    let filters: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")).collect();
+    let granted = filters.iter().rev().take_while(|filter| !filter.starts_with('~')).flat_map(|filter| filter.split_whitespace());
+    let granted: Vec<&str> = granted.collect();
+    assert!(filters.iter().any(|filter| filter.starts_with('~')), "what is taken away comes before: {filters:?}");
+    GIVES_UP.iter().for_each(|call| assert!(granted.contains(call), "{call} is refused by {filters:?}"));
+}
+
+#[test]
+fn a_credential_that_is_not_there_keeps_no_unit_from_starting() {
+    for name in ["wirecensus.service", "wirecensus-registrar.service", "wirecensus-events.service"] {
+        let unit = std::fs::read_to_string(root().join("systemd").join(name)).expect("the unit");
+        let credentials: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("LoadCredential=")).collect();
+        assert!(!credentials.is_empty(), "{name} hands over no credential");
+        // systemd.exec(5): a name without a path is looked for in /etc/credstore, and may be missing.
+        let stem = name.trim_end_matches(".service");
+        let optional = |credential: &&&str| credential.split_once(':').is_some_and(|(id, file)| file == format!("{stem}.{id}"));
+        assert_eq!(credentials.iter().filter(optional).count(), credentials.len(), "{name}: {credentials:?}");
+    }
+}
+
 /// Shared libraries that the program asks for (README.md, "What the program links to").
 const LINKED: &[&str] = &["libpcap.so.0.8", "libgcc_s.so.1", "libm.so.6", "libc.so.6", "ld-linux-x86-64.so.2"];
 
