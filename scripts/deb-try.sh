@@ -131,6 +131,7 @@ sensor() {
     that "systemd knows what it hears" soon status_says wirecensus 'listening on 1 of 1'
     that "it is not root" is "$(ps -o user= -p "$(systemctl show --value -p MainPID wirecensus)")" wirecensus
     that "its own filter of system calls holds as well" log_says wirecensus 'seccomp=true'
+    if grep -q sys_landlock_create_ruleset /proc/kallsyms; then that "and so does Landlock" log_says wirecensus 'landlock="enforced"'; fi
     that "its database is for its group" soon mode /var/lib/wirecensus/wirecensus.db 640 wirecensus:wirecensus
     tcpreplay -q --pps 4000 -i switch0 /try/capture.pcap > /dev/null 2>&1
     that "what a peer sends is heard" soon sh -c "wirecensus status --db /var/lib/wirecensus/wirecensus.db | grep -E 'mirror0: [1-9]'"
@@ -161,6 +162,8 @@ sensor() {
     [ $((($(date +%s%N) - begun) / 1000000000)) -lt 5 ] || wrong "it took longer"
     that "what it heard is in the database" sh -c "wirecensus devices --db /var/lib/wirecensus/wirecensus.db | grep ."
     that "and the port has sent nothing all the while" is "$(sent mirror0)" 0
+    # There are router advertisements in what it heard: a port that listens to them has one from now on.
+    that "nor has it got an address" is "$(ip -o addr show mirror0 | wc -l)" 0
     systemctl start wirecensus
 }
 
@@ -238,6 +241,7 @@ UNIT
     mkdir "$root/etc/systemd/system/systemd-udevd.service.d"
     printf '[Unit]\nConditionPathIsReadWrite=\n' > "$root/etc/systemd/system/systemd-udevd.service.d/try.conf"
     SYSTEMD_NSPAWN_API_VFS_WRITABLE=network timeout 600 systemd-nspawn --quiet --register=no --keep-unit --directory="$root" \
+        --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" \
         --bind-ro="$work/try:/try" --private-network --boot > "$work/console" 2>&1 < /dev/null || true
     cat "$root/deb-try.said" 2> /dev/null || { tail -n 20 "$work/console" && wrong "systemd did not start"; }
     [ "$(cat "$root/deb-try.status" 2> /dev/null)" = 0 ] || wrong "not all was tried"

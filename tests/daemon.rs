@@ -43,6 +43,7 @@ fn what_is_missing_to_listen_is_said_before_anything_is_opened() {
     refused("nowhere", "", &["run", "--config", "w.toml"], 2, &["on which interface? Say -i IFACE", "there are "]);
     refused("undecided", "", &["run", "-i", "nowhere0"], 2, &["where to keep it? Say --db FILE"]);
     refused("absent", "", &["run", "-i", "nowhere0", "--db", "w.db"], 1, &["no interface nowhere0: there are "]);
+    refused("all", "", &["run", "-i", "any", "--db", "w.db"], 1, &["any is every port of this machine at once", "(there are ", "--allow-address"]);
     let folder = folder("addressed");
     std::fs::write(folder.join("w.toml"), "db = \"w.db\"\n[[interface]]\nname = \"lo\"").expect("a file");
     let ran = run_in(&folder, &["run", "--config", "w.toml"]);

@@ -19,8 +19,8 @@ fn mirrored(name: &str) -> Option<Namespace> {
     }
     let space = space?;
     space.shell(
-        "ip link add m0 mtu 9000 type veth peer name p0 mtu 9000; for port in m0 p0; do ip link set $port addrgenmode none arp off; done; \
-         ip link set p0 up; ip link set m0 up",
+        "ip link add m0 mtu 9000 type veth peer name p0 mtu 9000; for port in m0 p0; do ip link set $port addrgenmode none arp off; \
+         sysctl -qw net.ipv6.conf.$port.accept_ra=0; done; ip link set p0 up; ip link set m0 up",
     );
     Some(space)
 }
@@ -92,6 +92,20 @@ fn a_port_that_came_back_with_an_address_is_left_alone_until_it_has_none() {
     assert_eq!(run_in(&folder, &["status", "--db", "w.db"]).status, 1, "all is not well");
     space.shell("ip addr flush dev m0");
     await_words(&folder.join("said"), "m0: back after ", 1);
+    assert!(end(daemon));
+}
+
+#[test]
+fn a_port_that_gets_an_address_from_what_it_hears_is_an_alarm() {
+    let Some(space) = mirrored("wirecensus-advertised") else { return };
+    let folder = folder("advertised");
+    // As a port is that nobody made mute: there are router advertisements in the lab's traffic.
+    space.shell("sysctl -qw net.ipv6.conf.m0.accept_ra=2 net.ipv6.conf.m0.disable_ipv6=0");
+    let words = [env!("CARGO_BIN_EXE_wirecensus"), "run", "-i", "m0", "--allow-root", "--db", "w.db"];
+    let daemon = start(&space, &folder, &words, "said");
+    await_words(&folder.join("said"), "rights were given up", 1);
+    send(&space);
+    await_words(&folder.join("said"), "alarm: m0 has got an address (fd00:77:", 1);
     assert!(end(daemon));
 }
 

@@ -2,6 +2,9 @@
 
 use super::text::{nearest, shown};
 
+/// What libpcap calls all interfaces together (pcap_open_live(3)).
+pub const ALL: &str = "any";
+
 /// One interface.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Interface {

@@ -118,7 +118,7 @@ impl Live {
     pub fn open(interface: &str, options: &LiveOptions) -> Result<Self, LiveError> {
         let known = interfaces::interfaces();
         match known.iter().find(|known| known.name == interface) {
-            None if interface != "any" => return Err(LiveError::NoInterface(interface.to_owned(), interfaces::names_near(interface))),
+            None if interface != interfaces::ALL => return Err(LiveError::NoInterface(interface.to_owned(), interfaces::names_near(interface))),
             Some(known) if !known.up => return Err(LiveError::Down(interface.to_owned())),
             _ => {}
         }

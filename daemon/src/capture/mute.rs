@@ -1,4 +1,4 @@
-//! A port that only listens sends nothing: the system's own counter says whether that holds. A plain `ip link set up` sends seven packets
+//! A port that only listens sends nothing and has no address: the system itself says whether that holds. A plain `ip link set up` sends seven packets
 //! in eight seconds; who listens beside a safety controller must know.
 
 use super::interfaces;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 pub struct Mute {
     interface: String,
     sent: Option<u64>,
+    addressed: bool,
     asked: Instant,
 }
 
@@ -19,15 +20,29 @@ impl Mute {
     /// Begins with what was sent before.
     #[must_use]
     pub fn of(interface: &str) -> Self {
-        Self { interface: interface.to_owned(), sent: interfaces::transmitted(interface), asked: Instant::now() }
+        Self { interface: interface.to_owned(), sent: interfaces::transmitted(interface), addressed: false, asked: Instant::now() }
     }
 
-    /// An alarm if the counter moved since it was looked at last; it is looked at once a second.
+    /// An alarm if the port has got an address or the counter moved since they were looked at last, which is once a second.
     pub fn look(&mut self) -> Option<String> {
         if self.asked.elapsed() < Self::EVERY {
             return None;
         }
         self.asked = Instant::now();
+        self.has_got_an_address().or_else(|| self.has_sent())
+    }
+
+    /// A mirror shows router advertisements, too: a port that takes them for its own makes an address of them (RFC 4862, section 5.5.3).
+    fn has_got_an_address(&mut self) -> Option<String> {
+        let known = interfaces::interfaces().into_iter().find(|known| known.name == self.interface)?;
+        let before = std::mem::replace(&mut self.addressed, !known.addresses.is_empty());
+        (self.addressed && !before).then(|| {
+            let (name, addresses) = (shown(&self.interface), known.addresses.join(", "));
+            format!("alarm: {name} has got an address ({addresses}): others may reach this machine through it, and it may answer")
+        })
+    }
+
+    fn has_sent(&mut self) -> Option<String> {
         let now = interfaces::transmitted(&self.interface)?;
         let before = self.sent.replace(now)?;
         // A counter that fell is that of an interface which was taken away and came back: it began anew.
@@ -41,7 +56,7 @@ mod tests {
     use super::*;
 
     fn mute(sent: Option<u64>) -> Mute {
-        Mute { interface: "lo".into(), sent, asked: Instant::now().checked_sub(Mute::EVERY).unwrap() }
+        Mute { interface: "lo".into(), sent, addressed: true, asked: Instant::now().checked_sub(Mute::EVERY).unwrap() }
     }
 
     #[test]
@@ -54,5 +69,13 @@ mod tests {
         assert_eq!(one.look(), None, "not again within a second");
         assert_eq!(mute(None).look(), None, "nothing is known of before");
         assert!(mute(Some(u64::MAX)).look().is_some(), "it began anew, and sent");
+    }
+
+    #[test]
+    fn an_address_that_came_is_an_alarm_and_said_once() {
+        let mut one = Mute { addressed: false, ..mute(None) };
+        assert!(one.look().is_some_and(|alarm| alarm.starts_with("alarm: lo has got an address (127.0.0.1/8")));
+        one.asked = Instant::now().checked_sub(Mute::EVERY).unwrap();
+        assert_eq!(one.look(), None, "it has it still");
     }
 }

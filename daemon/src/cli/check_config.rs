@@ -27,6 +27,7 @@ impl CheckConfig {
         for one in &config.interfaces {
             let site = one.site.as_ref().or(config.site.as_ref()).map_or("the default".to_owned(), |site| shown(site));
             let state = match there.iter().find(|known| known.name == one.name) {
+                None if one.name == interfaces::ALL => "every port at once, which is no mirror: name one".to_owned(),
                 None => format!("not on this machine ({})", interfaces::names()),
                 Some(known) if !known.up => "switched off".to_owned(),
                 Some(known) if !known.addresses.is_empty() => format!("has an address ({})", known.addresses.join(", ")),

@@ -262,10 +262,19 @@ impl Run {
     }
 }
 
-/// A port that gets a mirror has no address: one that has is refused, unless that is wished.
+/// A port that gets a mirror has no address: one that has is refused, unless that is wished. So is what stands for all ports at once,
+/// those that have addresses among them.
 fn refuse_addresses(config: &Config) -> Result<(), Failure> {
     if config.allow_address == Some(true) {
         return Ok(());
+    }
+    if config.interfaces.iter().any(|one| one.name == interfaces::ALL) {
+        return Err(Failure::new(format!(
+            "{} is every port of this machine at once, and what it sends itself: name the port that gets the mirror ({}), or say \
+             --allow-address to listen to all of them all the same",
+            interfaces::ALL,
+            interfaces::names()
+        )));
     }
     let watched = |known: &interfaces::Interface| config.interfaces.iter().any(|one| one.name == known.name);
     match interfaces::interfaces().into_iter().find(|known| watched(known) && !known.addresses.is_empty()) {
