@@ -83,7 +83,7 @@ fn array(name: &str, length: usize, (workers, layout): (usize, Layout), make: pi
 fn element<T: Serialize>(number: usize, value: &T, layout: Layout, out: &mut Vec<u8>) -> io::Result<()> {
     out.extend_from_slice(if number == 0 { b"\n" } else { b",\n" });
     match layout {
-        Layout::Lines => serde_json::to_writer(out, value).map_err(io::Error::from),
+        Layout::Lines => sonic_rs::to_writer(out, value).map_err(io::Error::other),
         Layout::Indented => {
             out.extend_from_slice(b"    ");
             indented(value, 2, out)
