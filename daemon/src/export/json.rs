@@ -214,4 +214,14 @@ mod tests {
             assert_eq!(devices, document.devices.len());
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_device_calls_itself_is_written_as_serde_would(names: Vec<String>, key: String) {
+            let device = Device { hostnames: names, annotations: [(key.clone(), key)].into(), ..Device::default() };
+            let mut out = Vec::new();
+            element(0, &device, Layout::Lines, &mut out).unwrap();
+            proptest::prop_assert_eq!(String::from_utf8(out).unwrap(), format!("\n{}", serde_json::to_string(&device).unwrap()));
+        }
+    }
 }
