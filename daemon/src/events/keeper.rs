@@ -143,6 +143,12 @@ impl Keeper {
         Ok((self.known.devices.len(), self.known.talks.len()))
     }
 
+    /// What it was told to do.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// What is known.
     #[must_use]
     pub fn known(&self) -> &Known {

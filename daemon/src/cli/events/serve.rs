@@ -59,7 +59,7 @@ impl Work {
     }
 
     fn round(&self, keeper: &mut Keeper) -> Result<Told, Failure> {
-        let document = self.desk.document(&self.reading)?;
+        let document = self.desk.document(&self.reading.clone().listing(&keeper.config().limits))?;
         Ok(keeper.round(&document, &self.desk.told()?, now())?)
     }
 }
