@@ -59,6 +59,9 @@ pub const UNANSWERED_OBSERVATIONS: &str = "observations of newcomers that nobody
 /// The same of conversations, by [`Limits::pairs`].
 pub const UNANSWERED_PAIRS: &str = "pairs of newcomers that nobody answered";
 
+/// Conversations that are ended in one go.
+const ENDED_TOGETHER: usize = 32;
+
 /// Of so many messages that an engine may leave unread while it is behind, it reads one: what they say comes again soon.
 pub const SAMPLED: u64 = 8;
 
@@ -121,6 +124,8 @@ pub struct Engine {
     lookups: Vec<Lookup>,
     /// Places of seats.
     guessed: Vec<u32>,
+    /// Conversations that ended, and that nothing else knows of yet.
+    over: Vec<Flow>,
 }
 
 /// The bytes at hand, and where they stand.
@@ -171,6 +176,7 @@ impl Engine {
             begun: 0,
             lookups: Vec::new(),
             guessed: Vec::new(),
+            over: Vec::new(),
         }
     }
 
@@ -262,28 +268,36 @@ impl Engine {
         self.flows.insert(hash, Flow { key, first: stamp, ..Flow::default() })
     }
 
-    /// Ends a conversation: its counters go to the tallies, its reader is freed.
+    /// Ends a conversation: its counters go to the tallies, its reader is freed, when some have come together.
     fn end(&mut self, at: u32) {
         if let Some(flow) = self.flows.remove(at) {
-            self.ended(&flow);
+            self.over.push(flow);
+            if self.over.len() >= ENDED_TOGETHER {
+                self.settle_over();
+            }
         }
     }
 
-    /// Ends what is left, a few at a time: what their counters are added to is asked for ahead.
+    /// Ends what is left.
     fn end_all(&mut self) {
-        const TOGETHER: usize = 32;
         let mut flows = self.flows.take();
-        let mut some = Vec::with_capacity(TOGETHER);
         loop {
-            some.clear();
-            some.extend(flows.by_ref().take(TOGETHER));
-            if some.is_empty() {
+            self.settle_over();
+            self.over.extend(flows.by_ref().take(ENDED_TOGETHER));
+            if self.over.is_empty() {
                 return;
             }
-            let warm = some.iter().fold(0u64, |sum, flow| sum ^ self.tallies.touch(flow));
-            std::hint::black_box(warm);
-            some.iter().for_each(|flow| self.ended(flow));
         }
+    }
+
+    /// Takes up what ended since the last time: what its counters are added to is asked for ahead.
+    fn settle_over(&mut self) {
+        let mut over = std::mem::take(&mut self.over);
+        let warm = over.iter().fold(0u64, |sum, flow| sum ^ self.tallies.touch(flow));
+        std::hint::black_box(warm);
+        over.iter().for_each(|flow| self.ended(flow));
+        over.clear();
+        self.over = over;
     }
 
     fn ended(&mut self, flow: &Flow) {
@@ -488,6 +502,7 @@ impl Engine {
     pub fn changes(&mut self, counters: bool) -> SourceSaid {
         let mut said = self.nothing_said();
         if counters {
+            self.settle_over();
             self.settle_all();
         }
         (said.observations, said.crowded) = self.ledger.changed(counters);
