@@ -4,14 +4,15 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO   := pcaps/plant-and-office.pcap
 
-# Seconds that each fuzz target runs, and what is passed on to bench, soak and load.
+# Seconds that each fuzz target runs, and what is passed on to bench, soak, load and flood.
 FUZZ_SECONDS ?= 600
 BENCH        ?=
 SOAK         ?=
+FLOOD        ?=
 LOAD         ?= --seconds 10 --rates 1,0.25
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fuzz golden lab deb deb-try soak load
+.PHONY: help setup demo test check bench fuzz golden lab deb deb-try soak load flood
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -54,3 +55,6 @@ soak: ## ten minutes on a port and thirty kills: is it flat, is anything lost (L
 
 load: ## what listening costs at the highest rate, beside tcpdump (Linux, root, tcpreplay); LOAD="--seconds 60" passes options on
 	@features=$$(scripts/setup.sh build) && $(CARGO) build --release --locked $$features --package daemon && exec scripts/load.py $(TARGET)/release/wirecensus $(LOAD)
+
+flood: ## ten million made-up senders: is memory bounded, does what was known stay (Linux)? FLOOD="--limits default" passes options on
+	@features=$$(scripts/setup.sh build) && $(CARGO) build --release --locked $$features --package daemon && exec scripts/flood.py $(TARGET)/release/wirecensus $(FLOOD)

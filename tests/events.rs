@@ -68,3 +68,48 @@ fn windows_and_baselines_are_announced_by_somebody() {
     assert_eq!(with(&["baseline", "--anew"]).status, 0);
     assert!(with(&["status"]).stdout.contains("learning"));
 }
+
+/// Words that stand somewhere in the events database or its log, whatever a page is used for.
+fn traces(folder: &Path, words: &[String]) -> Vec<String> {
+    let files = ["plant.events.db", "plant.events.db-wal"].map(|name| std::fs::read(folder.join(name)).unwrap_or_default());
+    let holds = |word: &&String| files.iter().any(|bytes| bytes.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())));
+    words.iter().filter(holds).cloned().collect()
+}
+
+#[test]
+fn who_is_forgotten_leaves_no_trace_among_the_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // A receiver that is never there: what it is to be told waits.
+    let config =
+        "[events]\nlearn = \"0s\"\nper_hour = 1000\n[events.targets.siem]\nkind = \"syslog\"\naddress = \"tcp://127.0.0.1:1\"\nprofile = \"full\"\n";
+    std::fs::write(folder.join("w.toml"), config).unwrap();
+    let once = ["events", "once", "--db", "plant.db", "--config", "w.toml"];
+    done(folder, &["replay", FIRST, "--db", "plant.db"]);
+    done(folder, &once);
+    done(folder, &["replay", concat!(env!("CARGO_MANIFEST_DIR"), "/../pcaps/plant-and-office.pcap"), "--db", "plant.db"]);
+    done(folder, &once);
+    let document: serde_json::Value = serde_json::from_str(&done(folder, &["export", "--db", "plant.db", "--format", "json"])).unwrap();
+    let devices = document["devices"].as_array().unwrap();
+    let text = |device: &serde_json::Value, name: &str| device[name][0].as_str().map(str::to_owned);
+    let words = |device: &serde_json::Value| ["macs", "ips", "hostnames"].map(|name| text(device, name)).into_iter().collect::<Option<Vec<_>>>();
+    let listed = || done(folder, &["events", "list", "--db", "plant.db", "--json"]);
+    let before = listed();
+    // One that events name, with all three, of which none is part of another's.
+    let others = |words: &[String]| devices.iter().filter(|one| words.iter().any(|word| one["ips"].to_string().contains(word))).count() == 1;
+    let known = |words: &Vec<String>| others(words) && words.iter().all(|word| before.contains(word.as_str()));
+    let words = devices.iter().filter_map(words).find(known).expect("a device with a name");
+    assert_eq!(traces(folder, &words), words);
+    done(folder, &["forget", &words[0], "--reason", "asked", "--author", "anna", "--db", "plant.db"]);
+    let Ran { status, stderr, .. } = run_in(folder, &once);
+    assert!(status == 0 && stderr.contains("events: forgotten: 1 devices, "), "{stderr}");
+    assert_eq!(traces(folder, &words), Vec::<String>::new());
+    let after = listed();
+    assert!(!after.is_empty() && before.lines().count() > after.lines().count());
+    let waiting = |text: String| text.lines().find(|line| line.contains("siem")).map(str::to_owned);
+    assert!(
+        waiting(done(folder, &["events", "status", "--db", "plant.db"])).is_some_and(|line| line.contains("wait")),
+        "others are still to be told"
+    );
+    assert!(!run_in(folder, &once).stderr.contains("forgotten"), "a decision is carried out once");
+}

@@ -3,7 +3,11 @@
 use crate::captures::{self, document, folder, root, said_with};
 use daemon::pipeline::Options;
 use dissectors::limits::Limits;
-use inventory::Document;
+use inventory::decision::Decisions;
+use inventory::document::Finding;
+use inventory::judge::catalogue::Catalogue;
+use inventory::{Document, View};
+use observations::Most;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +15,16 @@ use std::path::{Path, PathBuf};
 const RULE: &str = "NET-011";
 
 /// Bounds that the plant fits into three times, and the flood does not.
-const LIMITS: Limits = Limits { flows: 2_000, observations: 9_000, pairs: 4_000, fragmented: 64, fragment_bytes: 64 << 10, stream_bytes: 1 << 20 };
+const LIMITS: Limits = Limits {
+    flows: 2_000,
+    observations: 9_000,
+    pairs: 4_000,
+    devices: 100_000,
+    most: Most { facts: 64, names: 64 },
+    fragmented: 64,
+    fragment_bytes: 64 << 10,
+    stream_bytes: 1 << 20,
+};
 
 /// A capture of the classic format, little-endian, microseconds: packets of a file, and others behind them.
 struct Tape {
@@ -189,6 +202,39 @@ fn devices_that_were_known_outlast_a_flood_that_fills_every_table() {
             assert!(document.limits_hit.iter().any(|hit| hit.contains(limit)), "{limit}: {:?}", document.limits_hit);
         }
     }
+}
+
+#[test]
+fn a_bound_of_devices_refuses_strangers_and_leaves_those_who_were_known_as_they_were() {
+    let plant = root().join("pcaps/plant-and-office.pcap");
+    let mut tape = Tape::of(&plant);
+    tape.flood(20_000);
+    tape.again(3_600);
+    let path = tape.write(&folder("flood-devices").join("flooded.pcap"));
+    let before = known(&document(&captures::said(&[&plant], 1, false)));
+    let document = read(&path, Limits { devices: 2_000, ..Limits::default() }, 1);
+    let after = known(&document);
+    assert!(before.iter().all(|(id, told)| after.get(id) == Some(told)));
+    assert!(after.len() < before.len() + 2_000, "{} devices", after.len());
+    assert!(!document.complete && document.limits_hit.iter().any(|hit| hit.contains("devices that nobody answered")), "{:?}", document.limits_hit);
+}
+
+#[test]
+fn beyond_a_bound_of_findings_the_least_severe_are_left_out_and_that_is_told() {
+    let said = captures::said(&[&root().join("pcaps/plant-and-office.pcap")], 1, false);
+    let decisions = Decisions::default();
+    let under = |most: usize| View::of(&said, &captures::FINGERPRINTS, &decisions).listing(most).document();
+    let listed = |document: &Document| document.devices.iter().flat_map(|device| device.findings.clone()).collect::<Vec<_>>();
+    let severity = |finding: &Finding| Catalogue::built_in().rules.iter().find(|rule| rule.id == finding.rule).map(|rule| rule.severity);
+    let (whole, few) = (under(usize::MAX), under(20));
+    let (all, kept) = (listed(&whole), listed(&few));
+    assert!(all.len() > 30 && kept.len() <= 20 && kept.len() > 10, "{} of {}", kept.len(), all.len());
+    // As the catalogue has it, none of those that are left out is graver than one that is listed.
+    let gone = all.iter().filter(|one| !kept.contains(one)).map(severity).max();
+    assert!(kept.iter().all(|one| all.contains(one)) && kept.iter().map(severity).min() >= gone);
+    assert_eq!(few, under(20));
+    assert!(whole.complete && whole.limits_hit.is_empty());
+    assert!(!few.complete && few.limits_hit.iter().any(|hit| hit.starts_with("findings listed: ")), "{:?}", few.limits_hit);
 }
 
 #[test]

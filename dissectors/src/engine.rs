@@ -13,6 +13,7 @@ pub(crate) use read::count as count_operation;
 use crate::again::Again;
 use crate::context::{Layers, Scratch, Tagger, Troubles};
 use crate::copies::COPY_NS_MAX;
+use crate::devices::{DEVICES, UNANSWERED_DEVICES};
 #[cfg(test)]
 use crate::dissector::Registered;
 use crate::dissector::{At, Gate, Side};
@@ -25,7 +26,7 @@ use crate::reassembly::{Idle, Pieces, Stream};
 use crate::registry::{Registry, RowId};
 use crate::seats::{Seat, Seats, Told};
 use crate::tallies::Tallies;
-use observations::{Segment, SourceSaid, Stamp, Tally, Transport};
+use observations::{Segment, Source, SourceSaid, Stamp, Tally, Transport};
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -57,6 +58,9 @@ pub const UNANSWERED_OBSERVATIONS: &str = "observations of newcomers that nobody
 
 /// The same of conversations, by [`Limits::pairs`].
 pub const UNANSWERED_PAIRS: &str = "pairs of newcomers that nobody answered";
+
+/// Conversations that are ended in one go.
+const ENDED_TOGETHER: usize = 32;
 
 /// Of so many messages that an engine may leave unread while it is behind, it reads one: what they say comes again soon.
 pub const SAMPLED: u64 = 8;
@@ -120,6 +124,8 @@ pub struct Engine {
     lookups: Vec<Lookup>,
     /// Places of seats.
     guessed: Vec<u32>,
+    /// Conversations that ended, and that nothing else knows of yet.
+    over: Vec<Flow>,
 }
 
 /// The bytes at hand, and where they stand.
@@ -170,6 +176,7 @@ impl Engine {
             begun: 0,
             lookups: Vec::new(),
             guessed: Vec::new(),
+            over: Vec::new(),
         }
     }
 
@@ -261,28 +268,36 @@ impl Engine {
         self.flows.insert(hash, Flow { key, first: stamp, ..Flow::default() })
     }
 
-    /// Ends a conversation: its counters go to the tallies, its reader is freed.
+    /// Ends a conversation: its counters go to the tallies, its reader is freed, when some have come together.
     fn end(&mut self, at: u32) {
         if let Some(flow) = self.flows.remove(at) {
-            self.ended(&flow);
+            self.over.push(flow);
+            if self.over.len() >= ENDED_TOGETHER {
+                self.settle_over();
+            }
         }
     }
 
-    /// Ends what is left, a few at a time: what their counters are added to is asked for ahead.
+    /// Ends what is left.
     fn end_all(&mut self) {
-        const TOGETHER: usize = 32;
         let mut flows = self.flows.take();
-        let mut some = Vec::with_capacity(TOGETHER);
         loop {
-            some.clear();
-            some.extend(flows.by_ref().take(TOGETHER));
-            if some.is_empty() {
+            self.settle_over();
+            self.over.extend(flows.by_ref().take(ENDED_TOGETHER));
+            if self.over.is_empty() {
                 return;
             }
-            let warm = some.iter().fold(0u64, |sum, flow| sum ^ self.tallies.touch(flow));
-            std::hint::black_box(warm);
-            some.iter().for_each(|flow| self.ended(flow));
         }
+    }
+
+    /// Takes up what ended since the last time: what its counters are added to is asked for ahead.
+    fn settle_over(&mut self) {
+        let mut over = std::mem::take(&mut self.over);
+        let warm = over.iter().fold(0u64, |sum, flow| sum ^ self.tallies.touch(flow));
+        std::hint::black_box(warm);
+        over.iter().for_each(|flow| self.ended(flow));
+        over.clear();
+        self.over = over;
     }
 
     fn ended(&mut self, flow: &Flow) {
@@ -297,7 +312,7 @@ impl Engine {
         }
         self.touch(flow);
         self.cut += u64::from(flow.is_cut());
-        self.tallies.add(flow, &operations);
+        self.tallies.add(flow, &operations, &mut self.ledger.devices);
     }
 
     /// The places that a conversation's ends were seen at still held when it ended.
@@ -485,8 +500,9 @@ impl Engine {
     /// The observations that are new since the last call; with `counters` also those that were made again, and the tallies,
     /// conversations that are still open included. For a store that commits while the engine goes on.
     pub fn changes(&mut self, counters: bool) -> SourceSaid {
-        let mut said = SourceSaid::default();
+        let mut said = self.nothing_said();
         if counters {
+            self.settle_over();
             self.settle_all();
         }
         (said.observations, said.crowded) = self.ledger.changed(counters);
@@ -495,14 +511,19 @@ impl Engine {
             for at in self.flows.open() {
                 let Some(flow) = self.flows.get(at).map(|flow| flow.clone()) else { continue };
                 let reader = flow.reader.checked_sub(1).and_then(|slot| self.readers.get(slot as usize)).and_then(Option::as_deref);
-                tallies.add(&flow, reader.map_or(&[], |reader| &reader.operations));
+                tallies.add(&flow, reader.map_or(&[], |reader| &reader.operations), &mut self.ledger.devices);
             }
-            let dropped = tallies.dropped();
+            let dropped = (tallies.dropped(), tallies.strangers());
             said.tallies = tallies.pairs(&self.registry);
             said.bound_peers(Tally::add);
             self.tell_troubles(&mut said, dropped);
         }
         said
+    }
+
+    /// What begins a source's record here: how much is kept about a subject.
+    fn nothing_said(&self) -> SourceSaid {
+        SourceSaid { source: Source { most: self.limits.most, ..Source::default() }, ..SourceSaid::default() }
     }
 
     /// How much is held.
@@ -514,19 +535,23 @@ impl Engine {
             observations: self.ledger.len() as u64,
             pairs: pairs as u64,
             hosts: hosts as u64,
+            devices: self.ledger.devices.len() as u64,
             stream_bytes: self.stream_bytes as u64,
         }
     }
 
     /// What broke a rule, and which limits were hit.
-    fn tell_troubles(&self, said: &mut SourceSaid, [pairs, unanswered_pairs]: [u64; 2]) {
+    fn tell_troubles(&self, said: &mut SourceSaid, ([pairs, unanswered_pairs], of_pairs): ([u64; 2], [u64; 2])) {
         said.source.malformed = self.troubles.malformed.iter().map(|((name, rule), count)| (format!("{name}: {rule}"), *count)).collect();
         said.source.limits = self.troubles.limits.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let strangers = self.ledger.strangers();
         let names = [
             ("observations held", self.ledger.dropped()[0]),
             (UNANSWERED_OBSERVATIONS, self.ledger.dropped()[1]),
             ("pairs counted", pairs),
             (UNANSWERED_PAIRS, unanswered_pairs),
+            (DEVICES, strangers[0] + of_pairs[0]),
+            (UNANSWERED_DEVICES, strangers[1] + of_pairs[1]),
         ];
         said.source.limits.extend(names.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count)));
     }
@@ -539,9 +564,9 @@ impl Engine {
         self.seats = Seats::default();
         self.again = Again::default();
         (self.readers, self.free_readers) = (Vec::new(), Vec::new());
-        let (mut said, tallies) = (SourceSaid::default(), std::mem::take(&mut self.tallies));
+        let (mut said, tallies) = (self.nothing_said(), std::mem::take(&mut self.tallies));
         said.source.opaque = tallies.opaque_bytes();
-        let dropped = tallies.dropped();
+        let dropped = (tallies.dropped(), tallies.strangers());
         said.tallies = tallies.pairs(&self.registry);
         said.bound_peers(Tally::add);
         (said.observations, said.crowded) = self.ledger.take();

@@ -1,12 +1,13 @@
 //! What one engine has heard, each observation once: facts are de-duplicated where they are born.
 
 use crate::blocks::Blocks;
+use crate::devices::{self, Devices};
 use crate::index::Index;
 use crate::limits::Limits;
 use foldhash::fast::RandomState;
 use observations::entries::{Kept, Pieces};
-use observations::said::{is_sample, most, order};
-use observations::{Entries, EntryRef, Stamp};
+use observations::said::{is_sample, order};
+use observations::{Entries, EntryRef, Most, Stamp};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
@@ -72,6 +73,12 @@ pub(crate) struct Ledger {
     pub(crate) refused: bool,
     dropped: u64,
     unanswered: u64,
+    /// Whom anything is kept of, here and among the pairs.
+    pub(crate) devices: Devices,
+    /// Observations that were dropped because they were about somebody new when there was no room; and of those whom nobody answered.
+    strangers: [u64; 2],
+    /// How much is kept about one subject.
+    kept: Most,
     /// Bytes in use, and bytes that lie idle.
     used: u64,
     idle: u64,
@@ -82,7 +89,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// An empty one.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { most: limits.observations, ..Self::default() }
+        Self { most: limits.observations, devices: Devices::new(limits), kept: limits.most, ..Self::default() }
     }
 
     /// How many observations there are.
@@ -133,7 +140,7 @@ impl Ledger {
             return;
         }
         let group = key.get(..group_len).unwrap_or(key);
-        let (of_group, most) = (self.hasher.hash_one(group), most(group));
+        let (of_group, most) = (self.hasher.hash_one(group), self.kept.of(group));
         // Of whom nothing of this kind is known yet: the last quarter is for those who were answered, and for the others' further facts.
         if !self.answered && self.rows.len() >= Limits::unanswered(self.most) && self.group(of_group).is_none() {
             self.unanswered += 1;
@@ -141,7 +148,12 @@ impl Ledger {
             return;
         }
         // Two groups whose 64-bit hashes agree are bounded together: the seed is random, so nobody can aim at that.
-        let at = self.group(of_group).unwrap_or_else(|| {
+        let known = self.group(of_group);
+        if known.is_none() && !self.admits(key) {
+            self.refused = true;
+            return;
+        }
+        let at = known.unwrap_or_else(|| {
             let at = self.groups.push(Group { hash: of_group, head: 0, count: 0 });
             self.by_group.insert(of_group, at);
             at
@@ -167,6 +179,18 @@ impl Ledger {
             (worst, row) = self.worst(head);
         }
         self.worst.insert(of_group, (worst, row));
+    }
+
+    /// Whether there is room for whom this is about; who is known has it.
+    fn admits(&mut self, key: &[u8]) -> bool {
+        let Some(about) = devices::about(key) else { return true };
+        if self.devices.is_full(self.answered) && !self.devices.knows(about) {
+            let [known, unanswered] = &mut self.strangers;
+            *(if self.answered { known } else { unanswered }) += 1;
+            return false;
+        }
+        self.devices.note(about);
+        true
     }
 
     fn group(&self, hash: u64) -> Option<u32> {
@@ -218,6 +242,11 @@ impl Ledger {
         [self.dropped, self.unanswered]
     }
 
+    /// The same of those that were about somebody new because [`Limits::devices`] was hit.
+    pub(crate) const fn strangers(&self) -> [u64; 2] {
+        self.strangers
+    }
+
     /// Everything, leaving nothing behind.
     pub(crate) fn take(&mut self) -> (Entries, BTreeSet<Bytes>) {
         let crowded = self.crowded();
@@ -264,7 +293,7 @@ const _: () = assert!(size_of::<Row>() == 64);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use observations::SourceSaid;
+    use observations::{Kind, SourceSaid};
 
     fn at(time: i64) -> Stamp {
         Stamp { time, packet: time.unsigned_abs() }
@@ -309,6 +338,20 @@ mod tests {
         assert!(ledger.idle <= IDLE_MAX && ledger.used == 218);
         let (entries, _) = ledger.take();
         assert_eq!(entries.iter().map(|one| one.first).collect::<Vec<_>>(), [at(1_000_000), at(0)]);
+    }
+
+    #[test]
+    fn an_operator_may_keep_more_or_less_about_a_subject_names_apart() {
+        let held = |kind: Kind| {
+            let mut ledger = Ledger::new(&Limits { most: Most { facts: 8, names: 100 }, ..Limits::default() });
+            let group = [&b"group"[..], &[kind.code()]].concat();
+            for number in 0..200u32 {
+                let key = [&group[..], &number.to_be_bytes()].concat();
+                ledger.say(&key, group.len(), &Saying { stamp: at(1), revision: 1, evidence: |_: &mut Vec<u8>| {} });
+            }
+            ledger.len()
+        };
+        assert_eq!([Kind::Identity, Kind::Name, Kind::Proof].map(held), [8, 100, SourceSaid::PROOFS_MAX]);
     }
 
     #[test]

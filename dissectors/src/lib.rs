@@ -37,6 +37,7 @@ mod copies;
 mod crc;
 mod decap;
 mod der;
+mod devices;
 pub mod dissector;
 pub mod dissectors;
 mod dn;

@@ -4,6 +4,8 @@
 //! What is known stays: a full table refuses what is new. The last quarter of what is counted and of what is said is kept for those who
 //! were answered, so that a flood of senders who nobody answers leaves room for real ones.
 
+use observations::Most;
+
 /// See the module. Each worker has an engine, so these are bounds for one worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -13,6 +15,12 @@ pub struct Limits {
     pub observations: usize,
     /// Pairs of client, server and service that are counted, each some 200 bytes with its addresses: a plant has some ten for a device.
     pub pairs: usize,
+    /// Devices of which anything is kept, by IP address or, where there is none, by MAC address: one has two or three. Two million are
+    /// twenty times what 100,000 devices have, and leave room for the peers of an office in the internet; each some 18 bytes, beside what
+    /// is said of it.
+    pub devices: usize,
+    /// What is kept about one subject.
+    pub most: Most,
     /// Fragmented datagrams that wait for the rest. Busy file servers have some hundred under way; what lies here longer lacks a fragment
     /// that was lost.
     pub fragmented: usize,
@@ -25,7 +33,16 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { flows: 1_000_000, observations: 8_000_000, pairs: 4_000_000, fragmented: 4096, fragment_bytes: 16 << 20, stream_bytes: 256 << 20 }
+        Self {
+            flows: 1_000_000,
+            observations: 8_000_000,
+            pairs: 4_000_000,
+            devices: 2_000_000,
+            most: Most::default(),
+            fragmented: 4096,
+            fragment_bytes: 16 << 20,
+            stream_bytes: 256 << 20,
+        }
     }
 }
 
@@ -47,6 +64,8 @@ pub struct Used {
     pub pairs: u64,
     /// Addresses among the pairs.
     pub hosts: u64,
+    /// Of [`Limits::devices`].
+    pub devices: u64,
     /// Of [`Limits::stream_bytes`].
     pub stream_bytes: u64,
 }
@@ -60,6 +79,7 @@ impl Used {
             observations: self.observations + other.observations,
             pairs: self.pairs + other.pairs,
             hosts: self.hosts + other.hosts,
+            devices: self.devices + other.devices,
             stream_bytes: self.stream_bytes + other.stream_bytes,
         }
     }

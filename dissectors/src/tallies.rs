@@ -1,6 +1,7 @@
 //! Counters of pairs, summed over their conversations.
 
 use crate::blocks::Blocks;
+use crate::devices::{Address, Devices};
 use crate::flow::{Client, Flow};
 use crate::index::Index;
 use crate::limits::Limits;
@@ -70,8 +71,9 @@ pub(crate) struct Tallies {
     opaque: BTreeMap<(Transport, u16), u64>,
     /// Cells that there are at most; conversations of further pairs are counted together.
     most: usize,
-    dropped: u64,
-    unanswered: u64,
+    dropped: [u64; 2],
+    /// Conversations with somebody new when there was no room for more devices; and of those whom nobody answered.
+    strangers: [u64; 2],
 }
 
 impl Tallies {
@@ -87,17 +89,24 @@ impl Tallies {
 
     /// Conversations that were not counted because [`Limits::pairs`] was hit, and those of newcomers that nobody answered.
     pub(crate) const fn dropped(&self) -> [u64; 2] {
-        [self.dropped, self.unanswered]
+        self.dropped
     }
 
-    /// Whether the conversation is of a pair for which there is no room; counts it then.
-    fn refuses(&mut self, flow: &Flow, client: usize) -> bool {
+    /// The same because [`Limits::devices`] was hit.
+    pub(crate) const fn strangers(&self) -> [u64; 2] {
+        self.strangers
+    }
+
+    /// Whether the conversation is of a pair, or of a device, for which there is no room; counts it then.
+    fn refuses(&mut self, flow: &Flow, client: usize, devices: &Devices) -> bool {
         let answered = flow.is_answered();
         let most = if answered { self.most } else { Limits::unanswered(self.most) };
-        if self.cells.len() < most || self.is_known(flow, client) {
+        let (pairs, strange) = (self.cells.len() >= most, devices.is_full(answered) && is_strange(flow, devices));
+        if !(pairs || strange) || self.is_known(flow, client) {
             return false;
         }
-        *(if answered { &mut self.dropped } else { &mut self.unanswered }) += 1;
+        let [known, unanswered] = if strange { &mut self.strangers } else { &mut self.dropped };
+        *(if answered { known } else { unanswered }) += 1;
         true
     }
 
@@ -110,13 +119,17 @@ impl Tallies {
     }
 
     /// Adds a conversation that ended.
-    pub(crate) fn add(&mut self, flow: &Flow, operations: &[Counted]) {
+    pub(crate) fn add(&mut self, flow: &Flow, operations: &[Counted], devices: &mut Devices) {
         let client = usize::from(client_of(flow));
-        if self.refuses(flow, client) {
+        if self.refuses(flow, client, devices) {
             self.opaque(flow, client);
             return;
         }
+        let before = self.hosts.len();
         let key = self.pair_key(flow, client);
+        if self.hosts.len() > before {
+            [Host::low_of(flow), Host::high_of(flow)].iter().for_each(|host| devices.note(host.address()));
+        }
         let hash = self.hasher.hash_one(key);
         let found = self.index.find(hash, |at| self.cells.get(at).is_some_and(|cell| cell.key == key));
         let at = found.unwrap_or_else(|| self.insert(hash, key, flow));
@@ -274,6 +287,11 @@ fn pair(flow: &Flow, client: usize, client_host: u32, server_host: u32) -> PairK
     PairKey { client: client_host, server: server_host, port, transport, protocol }
 }
 
+/// Whether an end of it is a device that is not known.
+fn is_strange(flow: &Flow, devices: &Devices) -> bool {
+    [Host::low_of(flow), Host::high_of(flow)].iter().any(|host| !devices.knows(host.address()))
+}
+
 fn service(flow: &Flow, client: usize) -> (Transport, u16) {
     let port = if client == 0 { flow.key.high_port } else { flow.key.low_port };
     match (flow.key.is_ip(), flow.key.protocol) {
@@ -286,6 +304,16 @@ fn service(flow: &Flow, client: usize) -> (Transport, u16) {
 }
 
 impl Host {
+    /// As devices are told apart: see [`Address`].
+    fn address(&self) -> Address<'_> {
+        let length = match self.family {
+            4 => 4,
+            6 => 16,
+            _ => 6,
+        };
+        (self.segment, self.ip.get(..length).unwrap_or_default())
+    }
+
     const fn low_of(flow: &Flow) -> Self {
         let [low, _] = &flow.ends;
         Self { ip: flow.key.low, mac: low.mac, family: flow.key.family, segment: flow.key.segment }

@@ -345,22 +345,26 @@ impl Ready {
         }
         let all = |term: &Term| Some(shown[shown.binary_search_by_key(term, |one| one.0).ok()?].1);
         let all: Vec<usize> = self.all.iter().map(all).collect::<Option<_>>()?;
-        let among = |(term, place): &(Term, usize)| {
-            let from = self.any.partition_point(|one| one.0 < *term);
-            self.any[from..].iter().take_while(|one| one.0 == *term).map(|one| (one.1, *place)).collect::<Vec<_>>()
+        if self.lacks.iter().any(|name| attribute(name).is_some()) {
+            return None;
+        }
+        let among = |&(term, place): &(Term, usize)| {
+            let from = self.any.partition_point(|one| one.0 < term);
+            self.any[from..].iter().take_while(move |one| one.0 == term).map(move |one| (one.1, place))
         };
         let mut any: Vec<(usize, usize)> = shown.iter().flat_map(among).collect();
         if any.is_empty() && !self.any.is_empty() {
             return None;
         }
-        any.sort_unstable();
-        let rests_on: Vec<usize> = any.into_iter().map(|one| one.1).chain(all).collect();
         let looks = |(name, pattern, regex): &Look| {
-            let regex = regex.get_or_init(|| Regex::new(pattern).ok());
-            regex.as_ref().zip(attribute(name)).is_some_and(|(regex, value)| regex.is_match(value))
+            let Some(value) = attribute(name) else { return false };
+            regex.get_or_init(|| Regex::new(pattern).ok()).as_ref().is_some_and(|regex| regex.is_match(value))
         };
-        let known = self.lacks.iter().any(|name| attribute(name).is_some());
-        (!known && !self.unlike.iter().any(looks) && self.has.iter().all(looks)).then_some(rests_on)
+        if self.unlike.iter().any(looks) || !self.has.iter().all(looks) {
+            return None;
+        }
+        any.sort_unstable();
+        Some(any.into_iter().map(|one| one.1).chain(all).collect())
     }
 
     fn matches(&self, terms: &Terms, example: &[String]) -> Result<bool, String> {

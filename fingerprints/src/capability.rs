@@ -50,6 +50,7 @@ pub(crate) const fn reads(field: Field) -> bool {
             | Field::NodeId
             | Field::EtherCatVendorId
             | Field::HartDeviceType
+            | Field::DeviceTypeNumber
             | Field::BrowserServerType
     )
 }
@@ -143,6 +144,9 @@ fn inferred(said: &Statement<'_>, field: Field, bits: u64) -> Option<Inferred> {
         // EPSG DS 301 section 4.5: the managing node is 240, controlled nodes are 1 to 239.
         ("epl", Field::NodeId) if bits == 240 => Some(("controller", "", 60, "capability:powerlink-managing-node")),
         ("epl", Field::NodeId) if (1..240).contains(&bits) => Some(("field-device", "", 55, "capability:powerlink-controlled-node")),
+        // Object 1000h of CiA 301: the low half is the device profile; CiA 401 is of inputs and outputs, CiA 402 of drives.
+        ("epl", Field::DeviceTypeNumber) if bits & 0xffff == 401 => Some(("field-device", "io-device", 60, "capability:cia-401")),
+        ("epl", Field::DeviceTypeNumber) if bits & 0xffff == 402 => Some(("field-device", "drive", 60, "capability:cia-402")),
         // What has an identity in a slave's memory is a slave; what answers HART's command 0 is a field device or stands before some.
         ("ecat", Field::EtherCatVendorId) => Some(("field-device", "", 55, "capability:ethercat-slave")),
         ("hart_ip", Field::HartDeviceType) => Some(("field-device", "", 55, "capability:hart-device")),
@@ -264,6 +268,14 @@ mod tests {
         assert_eq!(role(3), ["controller", "plc"]);
         assert_eq!(role(8), ["operator-station", "engineering-station"]);
         assert!(role(0).is_empty());
+    }
+
+    #[test]
+    fn a_profile_of_a_fieldbus_tells_drives_from_inputs_and_outputs() {
+        let node = |number| told("epl", Kind::Identity, &[(Field::DeviceTypeNumber, Value::Number(number))]);
+        assert_eq!(node(0x0002_0192), ["field-device", "drive"]);
+        assert_eq!(node(0x000f_0191), ["field-device", "io-device"]);
+        assert!(node(0).is_empty());
     }
 
     #[test]

@@ -175,8 +175,9 @@ fn find(table: &'static str, key: &str, compare: impl Fn(&str, &str) -> std::cmp
     while low < high {
         let middle = low + (high - low) / 2;
         // Tables are text: a middle may lie within a character, so lines are found by bytes.
-        let start = table.as_bytes()[..middle].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let end = table.as_bytes()[middle..].iter().position(|b| *b == b'\n').map_or(table.len(), |at| middle + at);
+        let (before, behind) = table.as_bytes().split_at(middle);
+        let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        let end = memchr::memchr(b'\n', behind).map_or(table.len(), |at| middle + at);
         let line = &table[start..end];
         let order = match line.split_once('\t') {
             Some((found, value)) if !line.starts_with('#') => match compare(found, key) {

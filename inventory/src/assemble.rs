@@ -4,6 +4,7 @@ use crate::decision::Decisions;
 use crate::document::{self, Document, SCHEMA};
 use crate::gather::{Facts, HostKey, Name, gather};
 use crate::grouped::Grouped;
+use crate::judge::FINDINGS_MAX;
 use crate::judge::policy::Policy;
 use crate::key::{Key, namespace};
 use crate::place::{Address, Holder, Places};
@@ -64,6 +65,8 @@ pub struct View<'a> {
     ids: Vec<Option<Uuid>>,
     /// By component: addresses that its MAC addresses had, as numbers of [`Places::holding`].
     addresses_of: Grouped<u32>,
+    /// Findings of devices that are listed.
+    findings_max: usize,
     /// Made when it is first asked for: looking at signatures takes time.
     proofs: OnceLock<Proofs>,
 }
@@ -84,13 +87,28 @@ impl<'a> View<'a> {
         facts.settle();
         let namespaces: Vec<Uuid> = facts.sites.iter().map(|site| namespace(site)).collect();
         let (ids, addresses_of, proofs) = (Vec::new(), Grouped::default(), OnceLock::new());
-        let mut view = Self { said, facts, places, resolved, fingerprints, decisions, policy, namespaces, ids, addresses_of, proofs };
+        let findings_max = FINDINGS_MAX;
+        let mut view = Self { said, facts, places, resolved, fingerprints, decisions, policy, namespaces, ids, addresses_of, findings_max, proofs };
         let components = &view.resolved.components;
         view.ids = components.iter().map(|component| Some(view.uuid_of(component.site(), component.least()?))).collect();
         let held = (0u32..).zip(view.places.holding());
         let held = held.filter_map(|(at, (address, holder))| Some((view.component_of_mac(address.0, holder.mac)? as u32, at)));
         view.addresses_of = Grouped::of(components.len(), held.collect());
         view
+    }
+
+    /// The same with so many findings of devices at most; the least severe go first.
+    #[must_use]
+    pub fn listing(self, findings_max: usize) -> Self {
+        Self { findings_max, ..self }
+    }
+
+    pub(crate) const fn findings_max(&self) -> usize {
+        self.findings_max
+    }
+
+    pub(crate) fn uuid(&self, component: usize) -> Option<Uuid> {
+        self.ids.get(component).copied().flatten()
     }
 
     pub(crate) fn policy(&self) -> &'a Policy {

@@ -22,12 +22,14 @@
 //! | `protection` | evidence of strength: what is authenticated and encrypted |
 //! | `zone` | where a device stands |
 //! | `flood` | more strangers than a network has |
+//! | `bound` | how many findings a document lists, and which go first |
 //! | `finding` | hits to the document's findings, and the exposure score |
 //!
 //! A rule rests on statements that dissectors made about security, on conversations with what was asked in them, or on certificates.
 //! What rests on absence says in `observable` what would have shown presence, and holds only where that was there to see.
 
 pub mod advisory;
+mod bound;
 pub mod catalogue;
 mod certificate;
 mod condition;
@@ -48,6 +50,7 @@ pub(crate) mod zone;
 use crate::assemble::{Members, Talk, Traffic, View};
 use crate::gather::{At, Name, Span, Told};
 use crate::grouped::Grouped;
+pub use bound::FINDINGS_MAX;
 use catalogue::Catalogue;
 use certificate::Seen;
 use condition::{Condition, Listed, Role, Whom};
@@ -131,6 +134,8 @@ pub(crate) struct Judged {
     mended: BTreeMap<(u32, u16), i64>,
     /// What is known of the protection of services and conversations.
     pub(crate) strength: protection::Strength,
+    /// What is not listed, because there is too much.
+    pub(crate) left_out: bound::LeftOut,
 }
 
 /// What rules look at.
@@ -232,7 +237,8 @@ impl<'v, 'a> Bench<'v, 'a> {
         found.hits.dedup();
         found.of_site.sort_by(|a, b| (a.0, &a.1.text).cmp(&(b.0, &b.1.text)));
         let hits = Grouped::of(self.view.resolved.components.len(), found.hits);
-        Judged { hits, of_site: found.of_site, notes: found.notes, mended, strength: self.strength() }
+        let left_out = bound::left_out(self.view, &hits, found.of_site.len());
+        Judged { hits, of_site: found.of_site, notes: found.notes, mended, strength: self.strength(), left_out }
     }
 
     /// Rules that rest on statements.

@@ -1,5 +1,6 @@
 //! MAC addresses and transports.
 
+use crate::value::hex_digits;
 use std::fmt;
 
 /// A 48-bit MAC address (IEEE 802), in transmission order.
@@ -49,8 +50,12 @@ impl Mac {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        let mut text = *b"00:00:00:00:00:00";
+        for (pair, byte) in text.chunks_mut(3).zip(self.0) {
+            pair[..2].copy_from_slice(&hex_digits(byte));
+        }
+        // Nothing but ASCII.
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -46,7 +46,7 @@ pub use evidence::{Evidence, Span, Stamp};
 pub use field::{Field, Kind};
 pub use observation::{FieldEvidence, Observation, Said as SaidField};
 pub use operation::{OperationClass, Uses};
-pub use said::{Said, SourceSaid};
+pub use said::{Most, Said, SourceSaid};
 pub use source::{Limit, Part, Shown, Source, SourceKey};
 pub use statement::{SaidRef, Statement, ValueRef};
 pub use subject::{Endpoint, PathStep, Segment, StepKind, Subject};

@@ -89,6 +89,13 @@ impl<'a> Host<'a> {
         [mac, self.addresses.get(end..).filter(|ip| !ip.is_empty())]
     }
 
+    /// The number of its segment.
+    #[must_use]
+    pub fn segment(&self) -> u16 {
+        let number = if self.flags & bytes::HAS_SEGMENT == 0 { None } else { Reader { bytes: self.addresses }.number().ok() };
+        number.and_then(|number| u16::try_from(number).ok()).unwrap_or(0)
+    }
+
     /// The canonical bytes of the host as a subject.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {

@@ -43,7 +43,7 @@ pub struct SourceSaid {
     pub source: Source,
     /// Observations.
     pub observations: Entries,
-    /// Groups that hold more than [`SourceSaid::GROUP_MAX`]: of those, the smallest by hash are kept and the document says *many*.
+    /// Groups that hold more than [`Source::most`] says: of those, the smallest by hash are kept and the document says *many*.
     pub crowded: BTreeSet<Box<[u8]>>,
     /// Counters.
     pub tallies: Tallies,
@@ -52,6 +52,7 @@ pub struct SourceSaid {
 impl SourceSaid {
     /// Observations of one kind in one protocol about one subject. A real device has a handful; names in DNS answers for one address
     /// and services of a busy server come to dozens. What goes beyond is a proxy, a scanner or an attack.
+    /// An operator may say another number: see [`Most`].
     pub const GROUP_MAX: usize = 64;
 
     /// Proofs that one subject holds its key in one protocol: each handshake makes another, and one is enough. More than one, so that
@@ -104,7 +105,7 @@ impl SourceSaid {
             while !group.is_empty() && keys.next_if(|key| key.starts_with(group)).is_some() {
                 size += 1;
             }
-            let most = most(group);
+            let most = self.source.most.of(group);
             if size > most {
                 let mut ordered: Vec<(u64, &[u8])> = std::iter::once(first).chain(all.take(size - 1)).map(|key| (order(key), key)).collect();
                 ordered.sort_unstable();
@@ -153,10 +154,46 @@ impl SourceSaid {
 /// A server of a crowded client: its hash, itself, and the place of its row.
 type Peer<'a> = (u64, &'a Subject, usize);
 
-/// How many observations of a group are kept.
-#[must_use]
-pub fn most(group: &[u8]) -> usize {
-    if is_sample(group) { SourceSaid::PROOFS_MAX } else { SourceSaid::GROUP_MAX }
+/// How many observations of a group are kept of a source. Where two records of it were read under different ones the smaller holds: what
+/// each kept are the smallest by hash, so of both the smallest of all are there, whoever is joined first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Most {
+    /// Statements of one kind in one protocol about a subject: see [`SourceSaid::GROUP_MAX`].
+    pub facts: u16,
+    /// Names of a subject in one protocol.
+    pub names: u16,
+}
+
+impl Default for Most {
+    fn default() -> Self {
+        let standard = SourceSaid::GROUP_MAX as u16;
+        Self { facts: standard, names: standard }
+    }
+}
+
+impl Most {
+    /// Of a group, by its canonical bytes.
+    #[must_use]
+    pub fn of(self, group: &[u8]) -> usize {
+        // A group ends with its kind.
+        match group.last() {
+            Some(kind) if *kind == Kind::Proof.code() => SourceSaid::PROOFS_MAX,
+            Some(kind) if *kind == Kind::Name.code() => usize::from(self.names),
+            _ => usize::from(self.facts),
+        }
+    }
+
+    /// The fewest that any group may have beside samples: who has no more needs no look at groups.
+    #[must_use]
+    pub fn least(self) -> usize {
+        usize::from(self.facts.min(self.names))
+    }
+
+    /// By figure the smaller of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { facts: self.facts.min(other.facts), names: self.names.min(other.names) }
+    }
 }
 
 /// Whether a group is a sample by its nature, so that it is no news that there was more.

@@ -1,5 +1,6 @@
 //! One capture, or the files of one rotation read as one, or live: one sensor, boot and month of packet time.
 
+use crate::said::Most;
 use crate::value::hex;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -128,6 +129,8 @@ pub struct Source {
     pub revisions: BTreeMap<String, u16>,
     /// What it shows of conversations.
     pub shown: Shown,
+    /// How much is kept about one subject.
+    pub most: Most,
 }
 
 impl Source {
@@ -168,6 +171,7 @@ impl Source {
             *most = (*most).max(*revision);
         }
         self.shown.join(&other.shown);
+        self.most = self.most.and(other.most);
     }
 
     /// Of two copies of a file's record the one that read more stands.

@@ -48,7 +48,7 @@ impl Derive {
         let decisions = Decisions::of(store.decisions()?).remembering(store.seen()?);
         let observations: usize = said.sources.values().map(|one| one.observations.len()).sum();
         step(&format!("deriving from {} observations of {} sources", grouped(observations as u64), said.sources.len()));
-        let document = View::under(&said, &knowledge.fingerprints, &decisions, &policy).document();
+        let document = View::under(&said, &knowledge.fingerprints, &decisions, &policy).listing(knowledge.findings_max).document();
         drop(said);
         step(&format!("writing {} devices", grouped(document.devices.len() as u64)));
         let bytes = serde_json::to_vec(&document)?;
@@ -93,6 +93,7 @@ fn digest(reading: &Reading, site_key: Option<&Path>, changes: u64) -> Result<Ve
         // Not the key, and nothing of it: what it makes of a word that is no secret.
         part(&tagger(Some(key))?.tag(None, b"derive").secret);
     }
+    part(&reading.findings_max()?.to_le_bytes());
     for (name, text) in reading.more_fingerprints()? {
         part(name.as_bytes());
         part(text.as_bytes());

@@ -63,7 +63,7 @@ fn explained(material: Material, knowledge: &Knowledge, text: &str) -> Result<(D
         Material::Document(document) => return Ok((*document, Vec::new())),
         Material::Said(said, decisions) => (said, decisions),
     };
-    let view = View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy);
+    let view = View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).listing(knowledge.findings_max);
     let document = view.document();
     let device = find::find(&document, text)?;
     let id = device.parent.as_ref().unwrap_or(&device.id);

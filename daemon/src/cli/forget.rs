@@ -17,7 +17,8 @@ use inventory::document::Device;
 /// database that is merged, brings none of it.
 ///
 /// A device that goes on to speak is a new one, unless it is kept out. What others said that names it stays, and is shown; so do backups,
-/// recorded captures, exported documents and the registrar's log, which are files of their own. The daemon may be at work in the database.
+/// recorded captures, exported documents and the registrar's log, which are files of their own. Events are forgotten by `wirecensus events`
+/// at its next look, up to what was delivered. The daemon may be at work in the database.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   wirecensus forget annas-laptop --reason 'her request of 3 March' --dry-run --db plant.db
@@ -75,6 +76,10 @@ impl Forget {
         text += &told(&gone, &keys, &shared, self.dry_run, self.keep_out);
         if !self.dry_run {
             let mut store = writer.finish()?;
+            let events = self.book.db().with_extension("events.db");
+            if events.exists() {
+                text += &format!("{}: `wirecensus events` forgets it at its next look\n", shown(&events.to_string_lossy()));
+            }
             text += &Book::entry(&store)?;
             // Unused parts of pages may hold what stood there once.
             if StatusFile::read(self.book.db())?.is_some_and(|status| status.running) {

@@ -138,7 +138,7 @@ impl From {
         match self.material(files)? {
             (Material::Document(document), _) => take(&*document, workers),
             (Material::Said(said, decisions), knowledge) => {
-                take(&View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).outline(), workers)
+                take(&View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).listing(knowledge.findings_max).outline(), workers)
             }
         }
     }
@@ -167,7 +167,9 @@ impl Material {
     /// As the document.
     pub(super) fn document(self, knowledge: &Knowledge) -> Document {
         match self {
-            Self::Said(said, decisions) => View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).document(),
+            Self::Said(said, decisions) => {
+                View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).listing(knowledge.findings_max).document()
+            }
             Self::Document(document) => *document,
         }
     }

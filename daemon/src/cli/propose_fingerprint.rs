@@ -47,7 +47,7 @@ impl ProposeFingerprint {
         let (Material::Said(said, decisions), knowledge) = self.from.material(&self.files)? else {
             return Err(Failure::usage("a JSON document holds only what was recognised: give the database or the captures"));
         };
-        let document = View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).document();
+        let document = View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).listing(knowledge.findings_max).document();
         let (text, left_out) = drafts(&said, &document, usize::from(self.devices));
         if left_out > 0 {
             eprintln!("{left_out} further drafts are left out; `--devices N` asks for more devices behind each");

@@ -8,6 +8,8 @@ use crate::capture::input::Why;
 use crate::capture::plan::{Plan, PlanOptions, PlannedSource, plan};
 use crate::capture::sources::SourcesFile;
 use crate::capture::text::shown;
+use crate::config::Config;
+use crate::limits::Limiting;
 use crate::pipeline::keep::Keeper;
 use crate::pipeline::stopwatch::Stopwatch;
 use crate::pipeline::{self, Options, Outcome};
@@ -82,12 +84,17 @@ pub(super) struct Reading {
     /// Notes the SHA-256 of each file in the inventory.
     #[arg(long)]
     sha256: bool,
+    /// How many findings are listed, if a configuration says so.
+    #[arg(skip)]
+    listed: Option<usize>,
 }
 
 /// What observations are interpreted by.
 pub(super) struct Knowledge {
     pub(super) fingerprints: Fingerprints,
     pub(super) policy: Policy,
+    /// How many findings are listed.
+    pub(super) findings_max: usize,
 }
 
 /// What reading captures gave.
@@ -112,6 +119,11 @@ impl Reading {
         Self { fingerprints: folder, ..Self::default() }
     }
 
+    /// The same with so many findings listed as a configuration says.
+    pub(super) fn listing(self, limits: &Limiting) -> Self {
+        Self { listed: limits.findings.map(|_| limits.findings()), ..self }
+    }
+
     /// How many engines work side by side.
     pub(super) fn workers(&self) -> usize {
         usize::from(self.workers)
@@ -119,7 +131,13 @@ impl Reading {
 
     /// Rules, and what an operator knows.
     pub(super) fn knowledge(&self, tagger: Option<&dyn Tagger>) -> Result<Knowledge, Failure> {
-        Ok(Knowledge { fingerprints: self.fingerprints()?, policy: self.policy(tagger)? })
+        Ok(Knowledge { fingerprints: self.fingerprints()?, policy: self.policy(tagger)?, findings_max: self.findings_max()? })
+    }
+
+    /// How many findings are listed: `[limits] findings` of the configuration, where a command reads one, else of the environment.
+    pub(super) fn findings_max(&self) -> Result<usize, Failure> {
+        let of_environment = || Config::of_environment(|name| std::env::var(name).ok()).map(|config| config.limits.findings());
+        self.listed.map_or_else(of_environment, Ok).map_err(|error| Failure::usage(error.to_string()))
     }
 
     /// What an operator knows: `--policy`, `--managed`, and the secrets that makers set, tagged as captured ones are.

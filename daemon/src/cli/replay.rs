@@ -82,7 +82,9 @@ impl Replay {
             return Ok(ExitCode::FAILURE);
         }
         let stopwatch = read.stopwatch.clone();
-        let view = timed(stopwatch.as_deref(), Stage::Deriving, || View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy));
+        let view = timed(stopwatch.as_deref(), Stage::Deriving, || {
+            View::under(&said, &knowledge.fingerprints, &decisions, &knowledge.policy).listing(knowledge.findings_max)
+        });
         let outline = timed(stopwatch.as_deref(), Stage::Deriving, || view.outline());
         timed(stopwatch.as_deref(), Stage::Writing, || {
             self.shape.write(&mut out, self.format, &outline, self.reading.workers(), self.site_key.as_deref())

@@ -26,9 +26,6 @@ use crate::pipeline::keep::{Keeper, Watcher};
 use crate::pipeline::{self, Options};
 use crate::store::{Store, Writer};
 use dissectors::context::Tagger;
-use fingerprints::Fingerprints;
-use inventory::decision::Decisions;
-use observations::Said;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use source::Source;
 use std::net::SocketAddr;
@@ -135,7 +132,6 @@ struct Shared {
 struct Heard {
     packets: u64,
     dropped: u64,
-    said: Said,
     /// It ended by itself, or something of it is not in the database.
     failed: bool,
 }
@@ -145,7 +141,6 @@ impl Run {
         let written = self.written()?;
         let config = written.config.clone();
         let Some(db) = &config.db else { return Err(Failure::usage("where to keep it? Say --db FILE, or `db` in the configuration")) };
-        let fingerprints = Fingerprints::new()?;
         let tagger = tagger(config.site_key.as_deref())?;
         let (stop, again) = signals(self.config.is_some())?;
         let log = Log::begin(config.operating.log_level, config.operating.log_format);
@@ -191,17 +186,13 @@ impl Run {
             threads.into_iter().map(|thread| thread.join().unwrap_or(Heard { failed: true, ..Heard::default() })).collect()
         });
         drop(housekeeper);
-        let mut said = Said::default();
         let (mut packets, mut dropped, mut failed) = (0, 0, false);
         for one in heard {
             packets += one.packets;
             dropped += one.dropped;
             failed |= one.failed;
-            said.join(one.said);
         }
-        let document = inventory::inventory(&said, &fingerprints, &Decisions::default());
-        let devices = document.devices.iter().filter(|device| matches!(device.kind.as_str(), "device" | "represents_many")).count();
-        eprintln!("{} packets, {} dropped, {} devices", grouped(packets), grouped(dropped), grouped(devices as u64));
+        eprintln!("{} packets, {} dropped; what was said is in {}", grouped(packets), grouped(dropped), shown(&db.to_string_lossy()));
         if let Some(writer) = Arc::into_inner(shared.database) {
             writer.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
         }
@@ -363,7 +354,6 @@ impl Shared {
                     tracing::error!(interface = name, "{error}");
                     heard.failed = true;
                 }
-                heard.said.join(Said::of(outcome.said));
             }
             if !locked(&months).turn() {
                 gauge.iter().for_each(|gauge| gauge.end());

@@ -2,10 +2,11 @@
 
 use super::compare::{Rules, compare};
 use super::event::Event;
+use super::forget::{Decided, Whom};
 use super::kind::Severity;
 use super::known::Known;
 use super::mirror::{self, Scope, Watch};
-use super::store::{Store, StoreError, Telling, Told};
+use super::store::{Gone, Store, StoreError, Telling, Told};
 use crate::config::Config;
 use inventory::Document;
 use std::collections::BTreeMap;
@@ -119,6 +120,24 @@ impl Keeper {
         done
     }
 
+    /// Carries out decisions to forget somebody, each once, and leaves no trace in the file. It comes before a round: who is there still
+    /// is then new.
+    ///
+    /// # Errors
+    /// If the database cannot be written; what was not carried out is tried again with the next round.
+    pub fn forget(&mut self, decisions: &[Decided], now: i64) -> Result<Gone, StoreError> {
+        let decisions = self.store.not_forgotten(decisions)?;
+        let mut gone = Gone::default();
+        if !decisions.is_empty() {
+            let whom = Whom::of(&decisions, &self.known);
+            let after = whom.removed_from(&self.known);
+            gone = self.store.forget(&self.known, &after, &whom, &decisions, now)?;
+            self.known = after;
+        }
+        self.store.scrub()?;
+        Ok(gone)
+    }
+
     /// Takes a document as what is usual, and ends learning; without one forgets what was learnt and begins anew.
     ///
     /// # Errors
@@ -141,6 +160,12 @@ impl Keeper {
         self.store.put_whole(&self.known, &after, now, author, action)?;
         self.known = after;
         Ok((self.known.devices.len(), self.known.talks.len()))
+    }
+
+    /// What it was told to do.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
     }
 
     /// What is known.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`kind`] | the table of kinds |
 //! | [`event`] | what happened, and the message that tells it |
+//! | [`forget`] | whom an operator wants forgotten |
 //! | [`known`] | what is known from the rounds before |
 //! | [`compare`] | what was known, held against the document of now |
 //! | [`baseline`] | what is usual between two devices |
@@ -22,6 +23,7 @@ pub mod budget;
 pub mod compare;
 pub mod deliver;
 pub mod event;
+pub mod forget;
 pub mod keeper;
 pub mod kind;
 pub mod known;

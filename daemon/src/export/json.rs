@@ -83,7 +83,7 @@ fn array(name: &str, length: usize, (workers, layout): (usize, Layout), make: pi
 fn element<T: Serialize>(number: usize, value: &T, layout: Layout, out: &mut Vec<u8>) -> io::Result<()> {
     out.extend_from_slice(if number == 0 { b"\n" } else { b",\n" });
     match layout {
-        Layout::Lines => serde_json::to_writer(out, value).map_err(io::Error::from),
+        Layout::Lines => sonic_rs::to_writer(out, value).map_err(io::Error::other),
         Layout::Indented => {
             out.extend_from_slice(b"    ");
             indented(value, 2, out)
@@ -212,6 +212,16 @@ mod tests {
             assert_eq!(serde_json::from_str::<Document>(&lines).unwrap(), document);
             let devices = lines.lines().filter(|line| line.starts_with("{\"id\":")).count();
             assert_eq!(devices, document.devices.len());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_device_calls_itself_is_written_as_serde_would(names: Vec<String>, key: String) {
+            let device = Device { hostnames: names, annotations: [(key.clone(), key)].into(), ..Device::default() };
+            let mut out = Vec::new();
+            element(0, &device, Layout::Lines, &mut out).unwrap();
+            proptest::prop_assert_eq!(String::from_utf8(out).unwrap(), format!("\n{}", serde_json::to_string(&device).unwrap()));
         }
     }
 }

@@ -146,6 +146,7 @@ fn named(held: &Held) -> BTreeMap<String, u64> {
         ("observations", engines.observations),
         ("pairs", engines.pairs),
         ("hosts", engines.hosts),
+        ("devices", engines.devices),
         ("stream_bytes", engines.stream_bytes),
         ("fragmented", held.fragmented),
         ("fragment_bytes", held.fragment_bytes),
@@ -254,6 +255,7 @@ impl Gauge {
             ("flows", limits.flows * workers),
             ("observations", limits.observations * workers),
             ("pairs", limits.pairs * workers),
+            ("devices", limits.devices * workers),
             ("stream_bytes", limits.stream_bytes * workers),
             // One stage puts datagrams together for all engines.
             ("fragmented", limits.fragmented),
@@ -425,7 +427,7 @@ mod tests {
         let board = Board::new("w.db", &["eth1".to_owned()]);
         let gauge = board.gauge("eth1").unwrap();
         gauge.bound(&Options { workers: 2, ..Options::new() });
-        let engines = dissectors::limits::Used { flows: 7, observations: 30, pairs: 5, hosts: 6, stream_bytes: 100 };
+        let engines = dissectors::limits::Used { flows: 7, observations: 30, pairs: 5, hosts: 6, devices: 4, stream_bytes: 100 };
         gauge.holds(&Held { engines, fragmented: 3, fragment_bytes: 400 });
         let port = &board.status().ports[0];
         assert_eq!((port.held["flows"], port.bounds["flows"], port.held["hosts"]), (7, 2_000_000, 6));

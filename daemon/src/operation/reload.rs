@@ -1,6 +1,6 @@
 //! The configuration, read again while the daemon runs (SIGHUP): what of it changes at once, and what needs a restart.
 //!
-//! What decides how packets are read (site, segments, filter, engines) changes by ending the source that is being read and beginning
+//! What decides how packets are read (site, segments, filter, engines, limits) changes by ending the source that is being read and beginning
 //! another: a source is read under one configuration. What was opened with rights that are gone stays as it is until a restart, and is
 //! named. A configuration that is wrong changes nothing.
 
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use toml::{Table, Value};
 
-/// Options that change while the daemon runs, beside a port's site and segments.
+/// Options that change while the daemon runs, beside those of `[limits]` and a port's site and segments.
 const LIVE: &[&str] = &["site", "bpf", "workers", "log.level", "retention.keep"];
 
 /// Tables that the daemon does not read: processes of their own do.
@@ -92,6 +92,7 @@ fn taken(held: &Config, new: &Config) -> Config {
         bpf: new.bpf.clone(),
         workers: new.workers,
         keep_days: new.keep_days,
+        limits: new.limits,
         interfaces: held.interfaces.iter().map(port).collect(),
         operating: Operating { log_level: new.operating.log_level, ..held.operating.clone() },
         ..held.clone()
@@ -100,7 +101,7 @@ fn taken(held: &Config, new: &Config) -> Config {
 
 fn is_live(key: &str, held: &Config) -> bool {
     let of_port = |one: &Watched| [": site", ": segment"].iter().any(|option| *key == format!("interface {}{option}", one.name));
-    LIVE.contains(&key) || held.interfaces.iter().any(of_port)
+    LIVE.contains(&key) || key.starts_with("limits.") || held.interfaces.iter().any(of_port)
 }
 
 /// A file's words by option: `log.level`, `interface eth1: site`; a port stands there as `interface eth1`.
@@ -215,6 +216,7 @@ impl Reload {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limiting;
 
     fn written(text: &str) -> Written {
         Written { config: Config::parse("w.toml", text).unwrap(), table: text.parse().unwrap(), others: None }
@@ -250,6 +252,16 @@ mod tests {
         assert_eq!(changed(one, segment), (vec!["interface eth1: segment".to_owned()], vec![]));
         let taken = change(&written(one), &written(segment)).config;
         assert_eq!(taken.interfaces[0].segments.segment_of(Some(1)), 1);
+    }
+
+    #[test]
+    fn limits_change_at_once_and_one_that_is_taken_back_is_the_default_again() {
+        let (none, some) = ("db = \"a\"\n", "db = \"a\"\n[limits]\nflows = 5000\ndevices = 9000\nfacts = 16\n");
+        assert_eq!(changed(none, some), (vec!["limits.devices".to_owned(), "limits.facts".to_owned(), "limits.flows".to_owned()], vec![]));
+        let lower = change(&written(none), &written(some)).config.limits;
+        assert_eq!((lower.limits().flows, lower.limits().devices, lower.limits().most.facts), (5_000, 9_000, 16));
+        let back = change(&written(some), &written(none));
+        assert_eq!((back.config.limits, back.restart), (Limiting::default(), vec![]));
     }
 
     #[test]

@@ -154,6 +154,7 @@ impl Snapshot<'_> {
         source.limits.extend(limits);
         source.malformed = malformed;
         source.shown = self.shown;
+        source.most = said.source.most;
         said.source = source;
         let [fragmented, fragment_bytes] = self.fragments;
         (said, Held { engines, fragmented, fragment_bytes })
@@ -185,6 +186,7 @@ fn complete(mut said: SourceSaid, reader: &mut Reader, stage: &Stage, options: &
     source.undecoded = stage.undecoded.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     source.revisions = options.registry.rows().map(|(_, row)| (row.name.to_owned(), row.revision)).collect();
     source.shown = stage.mirror.shown();
+    source.most = said.source.most;
     source.clock = implausible(source.first_seen, source.last_seen);
     said.source = source;
     said

@@ -9,7 +9,7 @@ use dissectors::engine::{Engine, Item};
 use dissectors::frame::Frame;
 use dissectors::limits::Used;
 use dissectors::reassembly::Pieces;
-use observations::SourceSaid;
+use observations::{Most, Source, SourceSaid};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -64,10 +64,10 @@ pub(super) fn read(
             }
             pool.push(batch);
             let (fragments, shown) = (stage.decoder.used(), stage.mirror.shown());
-            tick(&mut Snapshot { heard: &mut |counters| ask(&queues, counters), fragments, reader, shown });
+            tick(&mut Snapshot { heard: &mut |counters| ask(&queues, counters, options.limits.most), fragments, reader, shown });
         }
         drop(queues);
-        let mut said = SourceSaid::default();
+        let mut said = nothing_said(options.limits.most);
         for thread in threads {
             match thread.join() {
                 Ok(one) => add(&mut said, one),
@@ -78,6 +78,11 @@ pub(super) fn read(
     })
 }
 
+/// What begins the record that workers' shares are joined into: how much is kept about a subject.
+fn nothing_said(most: Most) -> SourceSaid {
+    SourceSaid { source: Source { most, ..Source::default() }, ..SourceSaid::default() }
+}
+
 /// A batch that every worker is done with, its buffers kept.
 fn reuse(pool: &mut Vec<Arc<Batch>>) -> Batch {
     let done = pool.iter().position(|batch| Arc::strong_count(batch) == 1);
@@ -85,13 +90,13 @@ fn reuse(pool: &mut Vec<Arc<Batch>>) -> Batch {
 }
 
 /// What changed with all workers, as of the batch that they were given last.
-fn ask(queues: &[SyncSender<Task>], counters: bool) -> (SourceSaid, Used) {
+fn ask(queues: &[SyncSender<Task>], counters: bool, most: Most) -> (SourceSaid, Used) {
     let (sender, receiver) = sync_channel(queues.len());
     for queue in queues {
         let _ = queue.send(Task::Tell(counters, sender.clone()));
     }
     drop(sender);
-    let (mut said, mut used) = (SourceSaid::default(), Used::default());
+    let (mut said, mut used) = (nothing_said(most), Used::default());
     while let Ok((one, its)) = receiver.recv() {
         add(&mut said, one);
         used = used.and(its);

@@ -243,7 +243,7 @@ pub(super) struct Batch<'c> {
 impl<'c> Batch<'c> {
     fn start(connection: &'c Connection, source: &Source, damaged: &'c mut DamagedRows, sieve: Option<Sieve<'c>>) -> rusqlite::Result<Self> {
         let mut source = source.clone();
-        let mut before = (0, false);
+        let (mut before, mut narrower) = ((0, false), false);
         let old: Option<(i64, Vec<u8>)> = connection
             .query_row("SELECT id, record FROM sources WHERE key = ?1", [&source.key.0[..]], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
@@ -253,6 +253,7 @@ impl<'c> Batch<'c> {
                     Ok(old) => {
                         before = reading(&old);
                         source.join(&old);
+                        narrower = source.most != old.most;
                     }
                     Err(damage) => damaged.push(DamagedRow { table: "sources", source: Some(source.key), subject: Vec::new(), damage }),
                 }
@@ -266,7 +267,18 @@ impl<'c> Batch<'c> {
         };
         let (said, tallies) = (Statements::of(connection, &SAID)?, Statements::of(connection, &TALLIES)?);
         let (subjects, thinned) = (Vec::new(), 0);
-        Ok(Self { connection, damaged, source, id, record, before, fresh, said, tallies, subjects, thinned, changed: fresh, sieve })
+        let mut batch = Self { connection, damaged, source, id, record, before, fresh, said, tallies, subjects, thinned, changed: fresh, sieve };
+        if narrower {
+            batch.narrow()?;
+        }
+        Ok(batch)
+    }
+
+    /// Thins what is there to what the source keeps about a subject from now on.
+    fn narrow(&mut self) -> rusqlite::Result<()> {
+        let mut select = self.connection.prepare_cached("SELECT subject FROM said WHERE source = ?1")?;
+        let subjects: Vec<Vec<u8>> = select.query_map([self.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        subjects.iter().try_for_each(|subject| self.join_said(subject, &[], &[]))
     }
 
     /// Joins observations about one host, in the order of their keys.
@@ -281,13 +293,13 @@ impl<'c> Batch<'c> {
         let old = old_row(&mut self.said, self.fresh, self.id, subject)?;
         let weight: usize = entries.iter().map(|one| rows::weight(*one)).sum();
         // Most rows are small, and new or said again as they were: they need no join.
-        if entries.len() <= SourceSaid::GROUP_MAX && weight <= rows::WEIGHT_MAX / 2 && crowded.is_empty() {
+        if entries.len() <= self.source.most.least() && weight <= rows::WEIGHT_MAX / 2 && crowded.is_empty() {
             let record = seal(self.source.key, subject, |out| rows::put_observations(out, entries, &[]));
             if old.as_ref().is_none_or(|(_, old)| *old == record) {
                 return self.put(false, old, subject, &record);
             }
         }
-        let mut joined = SourceSaid::default();
+        let mut joined = SourceSaid { source: Source { most: self.source.most, ..Source::default() }, ..SourceSaid::default() };
         if let Some((_, record)) = &old {
             match unseal(self.source.key, subject, record).and_then(|body| Ok(rows::read_observations(subject, body)?)) {
                 Ok(row) => (joined.observations, joined.crowded) = (row.entries.into_iter().collect(), row.crowded.into_iter().collect()),
@@ -297,6 +309,7 @@ impl<'c> Batch<'c> {
         joined.join(SourceSaid {
             observations: entries.iter().map(|one| (one.key, one.entry())).collect(),
             crowded: crowded.iter().map(|group| Box::from(*group)).collect(),
+            source: joined.source.clone(),
             ..SourceSaid::default()
         });
         self.thinned += u64::from(thin_observations(&mut joined));

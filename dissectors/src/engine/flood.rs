@@ -1,16 +1,26 @@
 //! What becomes of an engine that is flooded.
 
 use super::{Engine, Item, UNANSWERED_OBSERVATIONS, UNANSWERED_PAIRS};
+use crate::devices::{DEVICES, UNANSWERED_DEVICES};
 use crate::limits::Limits;
 use crate::packet::{LinkType, Packet};
 use crate::reassembly::Pieces;
 use crate::registry::Registry;
 use crate::tunnel::Decoder;
-use observations::SourceSaid;
+use observations::{Most, SourceSaid};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-const LIMITS: Limits = Limits { flows: 500, observations: 4_000, pairs: 1_000, fragmented: 64, fragment_bytes: 64 << 10, stream_bytes: 64 << 10 };
+const LIMITS: Limits = Limits {
+    flows: 500,
+    observations: 4_000,
+    pairs: 1_000,
+    devices: 100_000,
+    most: Most { facts: 64, names: 64 },
+    fragmented: 64,
+    fragment_bytes: 64 << 10,
+    stream_bytes: 64 << 10,
+};
 
 /// An engine under watch: it never holds more than it may.
 struct Watched {
@@ -21,8 +31,13 @@ struct Watched {
 
 impl Watched {
     fn new() -> Self {
-        let engine = Engine::limited(Arc::new(Registry::new()), None, None, LIMITS);
-        Self { decoder: Decoder::limited(&LIMITS), engine, packets: 0 }
+        Self::within(LIMITS)
+    }
+
+    /// Limits that are no greater than [`LIMITS`].
+    fn within(limits: Limits) -> Self {
+        let engine = Engine::limited(Arc::new(Registry::new()), None, None, limits);
+        Self { decoder: Decoder::limited(&limits), engine, packets: 0 }
     }
 
     fn hear(&mut self, data: &[u8]) {
@@ -199,4 +214,33 @@ fn streams_that_never_close_their_gaps_hold_no_more_than_they_may() {
     }
     let said = watched.engine.finish();
     assert!(said.source.limits.get("bytes of streams held").is_some_and(|count| *count > 100), "{:?}", said.source.limits);
+}
+
+#[test]
+fn no_more_devices_are_known_than_may_be_and_those_that_were_stay() {
+    let limits = Limits { devices: 400, ..LIMITS };
+    let mut watched = Watched::within(limits);
+    let known: Vec<u32> = (1..=20).map(|number| NET + number).collect();
+    known.iter().for_each(|device| watched.talk(NET + 100, *device));
+    for number in 0..2_000 {
+        watched.hear(&stray(number, NET + 1 + number % 20));
+        // Counters are taken while it goes on: that makes no room, and counts nothing twice.
+        if number % 500 == 0 {
+            watched.engine.changes(true);
+        }
+        assert!(watched.engine.used().devices <= 302, "{}", watched.engine.used().devices);
+    }
+    let flooded = i64::try_from(watched.packets).unwrap() * 1_000_000;
+    known.iter().for_each(|device| watched.talk(NET + 100, *device));
+    for number in 0..500 {
+        (0..2).for_each(|_| watched.talk(NET + 0x1_0000 + number, NET + 1));
+    }
+    assert!(watched.engine.used().devices <= 401, "{}", watched.engine.used().devices);
+    let said = watched.engine.finish();
+    for device in known.iter().chain(&[NET + 100, NET + 0x1_0000]) {
+        assert!(placed(&said, *device).is_some_and(|last| last > flooded), "{}", ip(*device));
+    }
+    assert_eq!(placed(&said, NET + 0x1_0000 + 499), None);
+    let of = |name: &str| said.source.limits.get(name).copied().unwrap_or(0);
+    assert!(of(DEVICES) > 300 && of(UNANSWERED_DEVICES) > 1_000, "{:?}", said.source.limits);
 }

@@ -6,7 +6,6 @@ use super::{View, kind, time};
 use crate::attribute::{Candidate, Decided, TOLD_MIN, decide, normal};
 use crate::document::{self, AttributeRecord, Device, Rival};
 use crate::gather::ClaimAt;
-use crate::resolve::Component;
 use fingerprints::behaviour::{Acts, Trait, Verb};
 use fingerprints::{Attribute, Class};
 use observations::{Field, Mac, ValueRef};
@@ -111,9 +110,8 @@ impl<'a> View<'a> {
     }
 
     /// The maker of the network card; the vendor only where nothing better is known and the maker builds devices.
-    pub(super) fn mac_vendor(&self, device: &mut Device, component: &Component) {
-        let Some((mac, organisation)) = component.macs().find_map(|mac| Some((mac, fingerprints::table::organisation(mac)?))) else { return };
-        let evidence = self.presence(component.site(), mac);
+    pub(super) fn mac_vendor(&self, device: &mut Device, (site, mac): (u16, Mac), organisation: &'static str) {
+        let evidence = self.presence(site, mac);
         let record = |value: &str, confidence, rule: String| AttributeRecord {
             value: value.to_owned(),
             confidence,

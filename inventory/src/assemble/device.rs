@@ -108,14 +108,16 @@ impl<'a> View<'a> {
             None => claims.iter().collect(),
             Some(division) => claims.iter().filter(|claim| division.own.contains(&claim.told.at)).collect(),
         };
-        let maker = component.macs().find_map(fingerprints::table::organisation);
+        let maker = component.macs().find_map(|mac| Some((mac, fingerprints::table::organisation(mac)?)));
         let mut acts = self.acts(&of, traffic, &device, &own);
         if division.as_ref().is_some_and(|division| division.units() > 1) {
             acts.push(Act { what: Trait { verb: Verb::Is, what: "standing-before-units" }, said: None, talk: None });
         }
-        let doing = Doing { acts, maker, traffic: Some(traffic) };
+        let doing = Doing { acts, maker: maker.map(|(_, name)| name), traffic: Some(traffic) };
         self.decide_all(&mut device, &own, doing);
-        self.mac_vendor(&mut device, component);
+        if let Some((mac, organisation)) = maker {
+            self.mac_vendor(&mut device, (component.site(), mac), organisation);
+        }
         if let Some(division) = division {
             // Before its serial number was seen they were parts, and had an id.
             device.aliases.extend(division.itself.iter().filter_map(|part| self.id_of_part(at, part)).map(|id| id.to_string()));

@@ -28,7 +28,7 @@ impl View<'_> {
             let basis = Basis { view: self, members, traffic };
             device.findings = judged.findings(&basis, at, &zone);
         }
-        whole::judge(self, at, device, &zone);
+        whole::judge(self, at, device, &zone, &judged.left_out);
         if !device.findings.is_empty() {
             let outside = device.findings.iter().any(|finding| finding.rule == "NET-002");
             device.score = score(&device.findings, &device.class, outside);
@@ -37,8 +37,8 @@ impl View<'_> {
     }
 
     /// What rules find of a part of a component: it has versions of its own.
-    pub(super) fn judge_part(&self, device: &mut Device, at: usize) {
-        whole::judge(self, at, device, &self.zone(at, self.policy()));
+    pub(super) fn judge_part(&self, device: &mut Device, at: usize, judged: &Judged) {
+        whole::judge(self, at, device, &self.zone(at, self.policy()), &judged.left_out);
         if !device.findings.is_empty() {
             device.score = score(&device.findings, &device.class, false);
         }

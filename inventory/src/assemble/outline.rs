@@ -74,6 +74,11 @@ impl<'a> View<'a> {
         let bench = Bench::of(self, &members, &traffic, &head.coverage.overlapping_addresses);
         let judged = bench.judge();
         head.findings = judged.of_zones(&bench);
+        if let Some(limit) = judged.left_out.told() {
+            head.limits_hit.push(limit);
+            head.limits_hit.sort();
+            head.complete = false;
+        }
         head.protection = protection(&judged.strength.protocols, &judged.strength.periods);
         Outline { view: self, head, members, traffic, judged, devices, parts, ghosts, replaced }
     }
@@ -157,7 +162,7 @@ impl Outline<'_> {
             What::Part(number) => {
                 let (at, place, part) = self.parts.get(number as usize)?;
                 let mut device = self.view.part(*at as usize, &self.members, place, part);
-                self.view.judge_part(&mut device, *at as usize);
+                self.view.judge_part(&mut device, *at as usize, &self.judged);
                 device
             }
             What::Ghost(number) => {

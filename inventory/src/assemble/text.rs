@@ -13,25 +13,37 @@ pub fn time(nanoseconds: i64) -> Option<String> {
     let (seconds, nanos) = (nanoseconds.div_euclid(1_000_000_000), nanoseconds.rem_euclid(1_000_000_000));
     let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
     let (year, month, day) = civil(days);
-    let second = second as u32;
+    let (year, second, nanos) = (year as u32, second as u32, nanos as u32);
     let mut text = *b"0000-00-00T00:00:00.000000000Z";
-    put(&mut text[..4], year as u32);
-    put(&mut text[5..7], month as u32);
-    put(&mut text[8..10], day as u32);
-    put(&mut text[11..13], second / 3600);
-    put(&mut text[14..16], second / 60 % 60);
-    put(&mut text[17..19], second % 60);
-    put(&mut text[20..29], nanos as u32);
-    String::from_utf8(text.to_vec()).ok()
+    let pairs = [
+        (0, year / 100),
+        (2, year % 100),
+        (5, month as u32),
+        (8, day as u32),
+        (11, second / 3600),
+        (14, second / 60 % 60),
+        (17, second % 60),
+        (20, nanos / 10_000_000),
+        (22, nanos / 100_000 % 100),
+        (24, nanos / 1_000 % 100),
+        (26, nanos / 10 % 100),
+    ];
+    for (at, pair) in pairs {
+        text[at..at + 2].copy_from_slice(&PAIRS[(pair % 100) as usize]);
+    }
+    text[28] = b'0' + (nanos % 10) as u8;
+    std::str::from_utf8(&text).ok().map(str::to_owned)
 }
 
-/// A number with leading zeros, from its last digit.
-fn put(text: &mut [u8], mut number: u32) {
-    for digit in text.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
+/// The numbers below a hundred, in two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut number) = ([[0; 2]; 100], 0);
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
     }
-}
+    pairs
+};
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar: in eras of 400 years that begin in March,
 /// so that the day that comes and goes is an era's last.

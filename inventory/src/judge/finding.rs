@@ -71,7 +71,7 @@ impl Judged {
         let view = basis.view;
         let mut all = Vec::new();
         for of_rule in self.hits.get(component).chunk_by(|a, b| a.0 == b.0) {
-            let Some(rule) = Catalogue::built_in().rule(of_rule[0].0) else { continue };
+            let Some(rule) = Catalogue::built_in().rule(of_rule[0].0).filter(|_| self.left_out.lists(component, of_rule[0].0)) else { continue };
             let mut case = Case::default();
             of_rule.iter().for_each(|(_, shown)| self.add(basis, rule, shown, &mut case));
             let mended = self.mended.get(&(component as u32, of_rule[0].0)).copied();

@@ -1,5 +1,6 @@
 //! Rules that look at a device with all its attributes: they are held when the device is made, so that it is made once.
 
+use super::bound::LeftOut;
 use super::catalogue::{Catalogue, Rule, Severity};
 use super::derived::Derived;
 use super::finding::{Case, finding, sort};
@@ -16,7 +17,7 @@ const SUPPORTED: &[&str] = &["os", "firmware", "software", "model", "order_numbe
 const CONFIDENCE_MIN: u8 = 60;
 
 /// Adds what is weak of a device, or of a part of one, as a whole, and what advisories say of it.
-pub(crate) fn judge(view: &View<'_>, at: usize, device: &mut Device, zone: &Zone) {
+pub(crate) fn judge(view: &View<'_>, at: usize, device: &mut Device, zone: &Zone, left_out: &LeftOut) {
     device.advisories = advisory::verdicts(&view.policy().advisories, device);
     for rule in &Catalogue::built_in().rules {
         let shown = match rule.derived {
@@ -24,7 +25,7 @@ pub(crate) fn judge(view: &View<'_>, at: usize, device: &mut Device, zone: &Zone
             Some(Derived::Advisory) => advised(device, rule),
             _ => None,
         };
-        if let Some((severity, case)) = shown {
+        if let Some((severity, case)) = shown.filter(|(severity, _)| left_out.lists_one_of(*severity)) {
             let id = Judged::id_of(view, at, &device.id, rule);
             let found = finding(rule, view.policy(), id, Some(zone), None, case);
             // An operator's own word on the rule stands.

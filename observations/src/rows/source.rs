@@ -2,16 +2,21 @@
 
 use super::{FORMAT, RECORD_WEIGHT, WEIGHT_MAX, ended, flag, put_counts, put_option, put_text, put_texts, read_counts, read_text, spend, start};
 use crate::bytes::{DecodeError, Reader, put_bytes, put_number, put_signed};
+use crate::said::Most;
 use crate::source::{Part, Shown, Source, SourceKey};
 
 /// The number before a source's record that ends with [`Shown`]; one that was written before that was known has the rows' own number.
 const WITH_SHOWN: u8 = FORMAT + 1;
 
+/// The same of one that ends with [`Most`], which is written where it differs from the default: so all others are as they were.
+const WITH_MOST: u8 = FORMAT + 2;
+
 impl Source {
     /// The source's own record as canonical bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![WITH_SHOWN];
+        let usual = self.most == Most::default();
+        let mut out = vec![if usual { WITH_SHOWN } else { WITH_MOST }];
         out.extend_from_slice(&self.key.0);
         put_bytes(&mut out, self.name.as_bytes());
         put_bytes(&mut out, self.site.as_bytes());
@@ -43,6 +48,9 @@ impl Source {
         put_counts(&mut out, &revisions);
         let Shown { conversations, answered, packets, turns, seen_bytes, unseen_bytes } = self.shown;
         [conversations, answered, packets, turns, seen_bytes, unseen_bytes].into_iter().for_each(|figure| put_number(&mut out, figure));
+        if !usual {
+            [self.most.facts, self.most.names].into_iter().for_each(|most| put_number(&mut out, u64::from(most)));
+        }
         out
     }
 
@@ -51,9 +59,9 @@ impl Source {
     /// # Errors
     /// [`DecodeError`] where the bytes are no source's record.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (mut reader, mut budget, with_shown) = match bytes.split_first() {
-            Some((&WITH_SHOWN, rest)) if rest.len() <= WEIGHT_MAX => (Reader { bytes: rest }, WEIGHT_MAX, true),
-            _ => start(bytes).map(|(reader, budget)| (reader, budget, false))?,
+        let (mut reader, mut budget, format) = match bytes.split_first() {
+            Some((&format @ (WITH_SHOWN | WITH_MOST), rest)) if rest.len() <= WEIGHT_MAX => (Reader { bytes: rest }, WEIGHT_MAX, format),
+            _ => start(bytes).map(|(reader, budget)| (reader, budget, FORMAT))?,
         };
         let reader = &mut reader;
         let key = SourceKey(reader.take(16)?.try_into().map_err(|_| reader.fail("key"))?);
@@ -91,10 +99,16 @@ impl Source {
         for (name, revision) in read_counts(reader)? {
             source.revisions.insert(name, u16::try_from(revision).map_err(|_| reader.fail("revision"))?);
         }
-        if with_shown {
+        if format != FORMAT {
             let Shown { conversations, answered, packets, turns, seen_bytes, unseen_bytes } = &mut source.shown;
             for figure in [conversations, answered, packets, turns, seen_bytes, unseen_bytes] {
                 *figure = reader.number()?;
+            }
+        }
+        if format == WITH_MOST {
+            let Most { facts, names } = &mut source.most;
+            for most in [facts, names] {
+                *most = u16::try_from(reader.number()?).map_err(|_| reader.fail("most"))?;
             }
         }
         ended(reader)?;
@@ -116,5 +130,13 @@ mod tests {
         assert!(Source::from_bytes(&before).is_err());
         before[0] = FORMAT;
         assert_eq!(Source::from_bytes(&before).unwrap(), Source { shown: Shown::default(), ..source });
+    }
+
+    #[test]
+    fn a_record_tells_how_much_was_kept_about_a_subject_if_that_is_not_the_usual() {
+        let usual = Source { name: "plant.pcap".into(), ..Source::default() };
+        assert_eq!(usual.to_bytes().first(), Some(&WITH_SHOWN));
+        let source = Source { most: Most { facts: 8, names: 300 }, ..usual };
+        assert_eq!(Source::from_bytes(&source.to_bytes()).unwrap(), source);
     }
 }

@@ -11,6 +11,7 @@ use super::{Done, Failure};
 use crate::capture::text::shown;
 use crate::clock;
 use crate::config::Config;
+use crate::events::forget::Decided;
 use crate::events::keeper::Keeper;
 use crate::events::mirror::Told;
 use crate::events::store::Store;
@@ -18,6 +19,8 @@ use crate::operation::status::StatusFile;
 use crate::store::StoreError;
 use clap::Subcommand;
 use inventory::Document;
+use inventory::decision::Decision;
+use observations::value::hex;
 use std::path::PathBuf;
 
 /// Makes events of what changes in a database, tells them by syslog and webhook, and lists them.
@@ -88,6 +91,13 @@ impl Desk {
 
     fn document(&self, reading: &Reading) -> Result<Document, Failure> {
         From { db: Some(self.db.clone()), site_key: None, reading: reading.clone() }.document(&[])
+    }
+
+    /// Who is to be forgotten.
+    fn forgotten(&self) -> Result<Vec<Decided>, Failure> {
+        let log = crate::store::Store::open_read_only(&self.db)?.decision_log()?;
+        let forget = log.into_iter().filter(|entry| matches!(entry.decision, Decision::Forget { .. }));
+        Ok(forget.map(|entry| (hex(&entry.hash), entry.decision)).collect())
     }
 
     /// What the sensor says of itself.

@@ -8,7 +8,7 @@ use crate::cli::{Done, Failure};
 use crate::config::Config;
 use crate::events::deliver::{self, Outlet};
 use crate::events::keeper::Keeper;
-use crate::events::store::{Store, Told};
+use crate::events::store::{Gone, Store, Told};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,7 +59,11 @@ impl Work {
     }
 
     fn round(&self, keeper: &mut Keeper) -> Result<Told, Failure> {
-        let document = self.desk.document(&self.reading)?;
+        let gone = keeper.forget(&self.desk.forgotten()?, now())?;
+        if gone != Gone::default() {
+            eprintln!("events: forgotten: {} devices, {} events, {} messages", gone.devices, gone.events, gone.messages);
+        }
+        let document = self.desk.document(&self.reading.clone().listing(&keeper.config().limits))?;
         Ok(keeper.round(&document, &self.desk.told()?, now())?)
     }
 }

@@ -61,8 +61,8 @@ impl Shared {
     /// Reads what comes into a folder until it is told to stop. What was begun then is read again at the next start.
     pub(super) fn watch(&self, mut watching: Watching, stop: &Arc<AtomicBool>) -> Heard {
         let gauge = self.board.gauge(&watching.name);
-        let workers = usize::from(self.current.config().workers.unwrap_or(1));
-        let options = Options { workers, stop: Arc::clone(stop), tagger: Some(Arc::clone(&self.tagger)), ..Options::new() };
+        let mut options = self.options(stop);
+        gauge.iter().for_each(|gauge| gauge.bound(&options));
         let mut heard = Heard::default();
         let (mut looked, mut turn): (Option<Instant>, u64) = (None, self.current.turn());
         while !stop.load(Ordering::Relaxed) {
@@ -74,6 +74,8 @@ impl Shared {
             if std::mem::replace(&mut turn, self.current.turn()) != turn {
                 watching.settings = settings(&self.current.config(), &watching.folder);
                 watching.spool.set(&watching.settings);
+                options = self.options(stop);
+                gauge.iter().for_each(|gauge| gauge.bound(&options));
             }
             let look = watching.spool.look(Instant::now());
             watching.condition.is(if look.there { State::Alive } else { State::Down }, Duration::ZERO);
@@ -97,6 +99,13 @@ impl Shared {
         }
         gauge.iter().for_each(|gauge| gauge.end());
         heard
+    }
+
+    /// How files are read, as the configuration is now; a file that is being read goes on as it began.
+    fn options(&self, stop: &Arc<AtomicBool>) -> Options {
+        let config = self.current.config();
+        let workers = usize::from(config.workers.unwrap_or(1));
+        config.limits.bound(Options { workers, stop: Arc::clone(stop), tagger: Some(Arc::clone(&self.tagger)), ..Options::new() })
     }
 
     /// Reads one capture into the database; its packets, or nothing if the database could not hold it.

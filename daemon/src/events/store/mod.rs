@@ -1,10 +1,12 @@
 //! The events database: what was known, what happened, what is to be told to whom. Each round is one transaction, durable when it returns
 //! (`synchronous=FULL`): what was known and what was told about it stand or fall together, so nothing is told twice or lost by a restart.
 
+mod forget;
 mod schema;
 mod spool;
 mod windows;
 
+pub use forget::Gone;
 pub use spool::{Receipt, Waiting};
 pub use windows::{Maintenance, Place};
 

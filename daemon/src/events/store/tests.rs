@@ -2,7 +2,9 @@
 
 use super::spool::WAITING_MAX;
 use super::*;
+use crate::events::forget::Whom;
 use crate::events::known::KnownDevice;
+use inventory::decision::Decision;
 
 fn known(names: &[&str]) -> Known {
     let mut known = Known::default();
@@ -156,4 +158,33 @@ fn old_events_are_forgotten_and_another_database_is_refused() {
     let other = bench.folder.path().join("other.db");
     Connection::open(&other).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
     assert!(Store::open(&other).err().unwrap().to_string().contains("not one of events"));
+}
+
+#[test]
+fn a_message_about_several_tells_of_the_others_when_one_is_forgotten() {
+    let bench = Bench::new(&[("siem", Severity::Informational)]);
+    let mut store = bench.store();
+    let named = |device: &str, subject: &str| Event { subject: subject.into(), text: format!("{subject} is new"), ..event(Kind::NewDevice, device) };
+    let key = inventory::key::Key::of_mac("00:80:f4:01:02:03".parse().unwrap());
+    let mut all = known(&["a", "b"]);
+    let anna = all.devices.get_mut("a").unwrap();
+    (anna.ids, anna.subject) = ([key.id("north")].into(), "00:80:f4:01:02:03 anna".into());
+    let events = [named("a", "00:80:f4:01:02:03 anna"), named("b", "10.0.0.2 bob")];
+    store.keep(&Known::default(), &all, &events, &bench.telling(1_000)).unwrap();
+    store
+        .keep(&all, &all, &[Event { text: "10.0.0.2 bob asks 00:80:f4:01:02:03 anna".into(), ..event(Kind::Silent, "b") }], &bench.telling(1_000))
+        .unwrap();
+    let decision = |key: &str| Decision::Forget { site: "north".into(), key: key.into(), until: String::new(), reason: "asked".into() };
+    let decisions = [("1".to_owned(), decision("mac:00:80:f4:01:02:03"))];
+    let whom = Whom::of(&decisions, &all);
+    let after = whom.removed_from(&all);
+    assert_eq!(store.not_forgotten(&decisions).unwrap().len(), 1);
+    let gone = store.forget(&all, &after, &whom, &decisions, 2_000).unwrap();
+    assert_eq!((gone, store.not_forgotten(&decisions).unwrap().len()), (Gone { devices: 1, events: 2, messages: 2 }, 0));
+    let message = store.due("siem", 2_000).unwrap().unwrap();
+    assert_eq!((message.message.count, message.message.text.as_str(), message.message.devices.len()), (1, "10.0.0.2 bob is new", 1));
+    store.sent("siem", message.number).unwrap();
+    assert_eq!(store.due("siem", 2_000).unwrap(), None, "what told nothing else is not told");
+    store.scrub().unwrap();
+    assert_eq!(store.known().unwrap(), known(&["b"]));
 }

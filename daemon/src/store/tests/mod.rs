@@ -11,8 +11,8 @@ mod writing;
 use super::{Store, Writer};
 use observations::said::Entry;
 use observations::{
-    Endpoint, EntryRef, Evidence, Field, FieldEvidence, Kind, Mac, Observation, OperationClass, Pair, Said, SaidField, Segment, Source, SourceKey,
-    SourceSaid, Span, Stamp, Subject, Tally, Transport, Uses, Value,
+    Endpoint, EntryRef, Evidence, Field, FieldEvidence, Kind, Mac, Most, Observation, OperationClass, Pair, Said, SaidField, Segment, Source,
+    SourceKey, SourceSaid, Span, Stamp, Subject, Tally, Transport, Uses, Value,
 };
 use tempfile::TempDir;
 

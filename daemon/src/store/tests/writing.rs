@@ -167,3 +167,59 @@ fn what_is_no_observation_is_refused_whole() {
     assert!(matches!(writer.commit(&said), Err(StoreError::Encoding { .. })));
     assert!(read(writer.store()).sources.is_empty());
 }
+
+/// Many names of one host, kept as a sensor with this limit would have.
+fn crowded(names: std::ops::Range<u64>, facts: u16) -> SourceSaid {
+    let mut said = complete(1, 20);
+    said.source.most = Most { facts, ..Most::default() };
+    for number in names {
+        let (key, entry) = observation(host(3), &format!("many {number}"), number, number);
+        said.insert(&key, &entry);
+    }
+    said.bound_groups();
+    said
+}
+
+#[test]
+fn of_copies_that_kept_different_numbers_of_facts_the_smaller_holds_in_any_order() {
+    let copies = [crowded(0..40, 64), crowded(30..70, 16), crowded(60..200, 128)];
+    let joined = |order: &[usize]| {
+        let mut said = SourceSaid { source: copies[order[0]].source.clone(), ..SourceSaid::default() };
+        order.iter().for_each(|at| said.join(copies[*at].clone()));
+        said
+    };
+    let orders: [&[usize]; 5] = [&[0, 1, 2], &[2, 1, 0], &[1, 0, 2, 1], &[2, 0, 1], &[0, 2, 1, 0]];
+    let whole = joined(orders[0]);
+    assert_eq!((whole.source.most.facts, whole.crowded.is_empty()), (16, false));
+    for order in orders {
+        assert!(joined(order) == whole, "{order:?}");
+        let (_folder, path) = folder();
+        let mut writer = writer(&path);
+        order.iter().for_each(|at| writer.commit(&copies[*at]).unwrap());
+        let stored = read(writer.store()).sources.into_values().next().unwrap();
+        assert!(stored.observations == whole.observations && stored.crowded == whole.crowded && stored.source == whole.source, "{order:?}");
+    }
+    let (mut left, mut right) = (joined(&[0, 1]), joined(&[1, 2]));
+    left.join(copies[2].clone());
+    right.join(copies[0].clone());
+    assert!(left == right && left == whole);
+}
+
+#[test]
+fn a_database_that_kept_fewer_facts_of_a_source_narrows_the_one_that_it_is_merged_into() {
+    let (_folder, path) = folder();
+    let other = path.with_extension("other");
+    writer(&other).commit(&crowded(0..10, 8)).unwrap();
+    let mut mine = writer(&path);
+    mine.commit(&crowded(0..60, 64)).unwrap();
+    Store::open(&other).unwrap().merge_into(&mut mine).unwrap();
+    let one_way = read(mine.store());
+    writer(&path.with_extension("third")).commit(&crowded(0..60, 64)).unwrap();
+    let mut theirs = writer(&other);
+    Store::open(&path.with_extension("third")).unwrap().merge_into(&mut theirs).unwrap();
+    assert!(read(theirs.store()) == one_way);
+    let source = one_way.sources.into_values().next().unwrap();
+    assert_eq!(source.source.most.facts, 8);
+    let about = |one: &EntryRef<'_>| one.statement().unwrap().about == host(3);
+    assert_eq!(source.observations.iter().filter(about).count(), 8);
+}
