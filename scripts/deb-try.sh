@@ -232,7 +232,7 @@ boot() {
 [Service]
 Type=oneshot
 ExecStart=/bin/bash /try/deb-try.sh booted
-StandardOutput=file:/deb-try.said
+StandardOutput=append:/deb-try.said
 ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS > /deb-try.status; systemctl poweroff --no-block'
 UNIT
     mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
