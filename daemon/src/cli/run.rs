@@ -343,11 +343,11 @@ impl Shared {
             }
             heard.packets += outcome.said.source.packets;
             heard.dropped += outcome.said.source.dropped.unwrap_or(0);
-            if outcome.said.source.packets > 0 {
-                if let Err(error) = keeper.finish(&outcome.said) {
-                    tracing::error!(interface = name, "{error}");
-                    heard.failed = true;
-                }
+            if outcome.said.source.packets > 0
+                && let Err(error) = keeper.finish(&outcome.said)
+            {
+                tracing::error!(interface = name, "{error}");
+                heard.failed = true;
             }
             if !locked(&months).turn() {
                 gauge.iter().for_each(|gauge| gauge.end());
