@@ -375,7 +375,7 @@ pub(crate) fn inventory(document: &str) -> String {
 
 /// Starts the daemon in a folder; what it says goes to the file `said`.
 #[cfg(feature = "pcap-live")]
-fn started(folder: &std::path::Path, words: &[&str]) -> Ended {
+pub(crate) fn started(folder: &std::path::Path, words: &[&str]) -> Ended {
     let mut daemon = command(words);
     daemon.current_dir(folder).stderr(std::fs::File::create(folder.join("said")).expect("a file"));
     Ended(daemon.spawn().expect("the daemon"))
@@ -383,7 +383,7 @@ fn started(folder: &std::path::Path, words: &[&str]) -> Ended {
 
 /// Ends it as systemd does; what it said.
 #[cfg(feature = "pcap-live")]
-fn stopped(mut daemon: Ended, folder: &std::path::Path) -> String {
+pub(crate) fn stopped(mut daemon: Ended, folder: &std::path::Path) -> String {
     let _ = std::process::Command::new("kill").arg(daemon.0.id().to_string()).status();
     let status = daemon.0.wait().expect("it ends");
     let said = std::fs::read_to_string(folder.join("said")).expect("a file");

@@ -6,7 +6,7 @@ use crate::daemon::assert_ended;
 #[cfg(all(feature = "pcap-live", target_os = "linux"))]
 use crate::daemon::lonely;
 #[cfg(feature = "pcap-live")]
-use crate::daemon::{Ended, Namespace, await_words};
+use crate::daemon::{Ended, Namespace, await_words, started, stopped};
 
 #[test]
 fn a_site_key_may_be_a_credential_of_the_service_managers() {
@@ -168,4 +168,39 @@ fn who_is_forgotten_while_the_daemon_runs_comes_back_as_somebody_new() {
     let ran = run_in(&folder, &["forget", MAC, "--reason", "private", "--keep-out", "--db", "w.db"]);
     assert_ended(&ran, 0, &["what it says from now on is not kept"]);
     assert_ended(&run_in(&folder, &["export", "--db", "w.db", "--format", "json"]), 0, &["\"devices\": []"]);
+}
+
+#[cfg(feature = "pcap-live")]
+#[test]
+fn new_limits_hold_after_a_reload_and_what_events_get_wrong_is_a_warning() {
+    let folder = folder("new-limits");
+    std::fs::create_dir_all(folder.join("spool/deep")).expect("a folder");
+    let write = |text: &str| std::fs::write(folder.join("w.toml"), format!("[[watch]]\ndir = \"spool\"\nrecursive = true\n{text}")).expect("a file");
+    let bound = |name: &str| {
+        let status = run_in(&folder, &["status", "--db", "w.db", "--json"]).stdout;
+        let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+        status["ports"][0]["bounds"][name].as_u64()
+    };
+    write("[limits]\ndevices = 5000\n[events]\nlern = \"7d\"\n");
+    let daemon = started(&folder, &["run", "--config", "w.toml", "--db", "w.db", "--site-key", "key"]);
+    await_words(&folder.join("said"), "`wirecensus events` refuses it", 1);
+    let await_bound = |name: &str, figure: u64| assert!((0..100).any(|_| bound(name) == Some(figure) || wait()), "{name}: {:?}", bound(name));
+    await_bound("devices", 5_000);
+    write("[limits]\ndevices = 1000\nflows = 2000\n");
+    let _ = std::process::Command::new("kill").args(["-HUP", &daemon.0.id().to_string()]).status();
+    await_words(&folder.join("said"), "limits.devices, limits.flows", 1);
+    await_bound("devices", 1_000);
+    await_bound("flows", 2_000);
+    std::fs::copy(root().join("pcaps/modbus/device-identification.pcap"), folder.join("spool/deep/a.pcap")).expect("a file");
+    await_words(&folder.join("said"), "a.pcap: ", 1);
+    let said = stopped(daemon, &folder);
+    assert!(!said.contains("needs a restart"), "{said}");
+    assert!(run_in(&folder, &["devices", "--db", "w.db"]).stdout.contains("Schneider"));
+}
+
+/// A moment, for what is looked at again and again.
+#[cfg(feature = "pcap-live")]
+fn wait() -> bool {
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    false
 }

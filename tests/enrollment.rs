@@ -121,7 +121,7 @@ fn who_is_on_a_vaults_list_is_managed_and_not_proposed() {
     vault_lists(folder.path(), &lathe.sha256, true, as_of);
     let after = document(&["--managed", "registrar:plant.registrar.db"]);
     let found = managed(&after, &lathe.presented_by[0]);
-    assert_eq!((found.state.as_str(), found.authority.as_deref(), found.key_class.as_deref()), ("verified", Some("vault"), Some("certificate")));
+    assert_eq!((&*found.state, found.authority.as_deref(), found.key_class.as_deref()), ("verified", Some("vault"), Some("certificate")));
     assert!(after.devices.iter().any(|device| device.managed.state == "unmanaged"), "the list covers the site");
     assert!(after.findings.iter().chain(after.devices.iter().flat_map(|device| &device.findings)).all(|one| one.rule != "CRT-007"));
     assert!(!run(&["enroll", "candidates"], &place).1.contains("lathe.plant.example"), "who is listed is no candidate");
@@ -142,7 +142,7 @@ fn who_is_on_a_vaults_list_is_managed_and_not_proposed() {
     store.keep_list("vault", &[], &["02".into()], &polled, as_of - 60).unwrap();
     let after = document(&["--managed", "registrar:plant.registrar.db"]);
     let found = managed(&after, &lathe.presented_by[0]);
-    assert_eq!((found.state.as_str(), found.authority.as_deref()), ("conflict", Some("vault")), "{}", found.reason);
+    assert_eq!((&*found.state, found.authority.as_deref()), ("conflict", Some("vault")), "{}", found.reason);
 
     std::fs::write(folder.path().join("broker.csv"), "time,serial\n2026-11-22T10:00:00Z,77\n").unwrap();
     let (went, text) = run(&["enroll", "import-use", "--kind", "csv", "broker.csv"], &place);

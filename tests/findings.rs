@@ -113,7 +113,7 @@ fn advisories(folder: &Path, text: &str) {
 
 /// Rules that a device shows.
 fn rules<'d>(document: &'d Document, ip: &str) -> BTreeSet<&'d str> {
-    device(document, ip).findings.iter().map(|finding| finding.rule.as_str()).collect()
+    device(document, ip).findings.iter().map(|finding| &*finding.rule).collect()
 }
 
 /// A capture as the command tells it.
@@ -139,18 +139,17 @@ fn certificates_are_judged_by_what_an_operator_has() {
     let own = folder("trusting");
     let document = trusting(&own, "proof/handshakes");
     let of = |host: u8| device(&document, &format!("10.101.0.{host}"));
-    let rules = |host: u8| {
-        of(host).findings.iter().map(|one| one.rule.as_str()).filter(|rule| rule.starts_with("CRT") || *rule == "INV-012").collect::<Vec<_>>()
-    };
+    let rules =
+        |host: u8| of(host).findings.iter().map(|one| &*one.rule).filter(|rule| rule.starts_with("CRT") || *rule == "INV-012").collect::<Vec<_>>();
     let has = |host: u8, rule: &str| rules(host).contains(&rule);
     // What is as it should be: a server and its client, both by good signatures.
-    assert_eq!((of(11).managed.state.as_str(), of(6).managed.state.as_str()), ("verified", "verified"));
+    assert_eq!((&*of(11).managed.state, &*of(6).managed.state), ("verified", "verified"));
     assert!(rules(11).is_empty(), "{:?}", rules(11));
     let proven = |host: u8| of(host).identities.iter().any(|one| one.kind == "x509" && one.proven && !one.proof.is_empty());
     assert!([6, 11, 13, 14, 15, 18].into_iter().all(proven) && !proven(12));
     // A signature that was changed, an authority of another's, a revoked one.
     assert!(has(12, "CRT-022") && has(13, "CRT-007") && has(14, "CRT-015"));
-    assert_eq!([12, 13, 14].map(|host| of(host).managed.state.as_str()), ["conflict"; 3]);
+    assert_eq!([12, 13, 14].map(|host| &*of(host).managed.state), ["conflict"; 3]);
     // The press is on a list of revoked ones that its issuer did not sign.
     assert!(!has(11, "CRT-015") && document.coverage.reservations.iter().any(|line| line.contains("forged.crl")));
     assert!(has(17, "CRT-011") && !has(19, "CRT-011") && has(19, "CRT-008") && !has(20, "CRT-008"));
@@ -193,7 +192,7 @@ fn equal_secrets_are_told_as_groups_and_what_was_not_compared_is_said() {
 fn without_an_operator_s_files_nobody_is_judged_by_them() {
     let capture = captures::all().iter().find(|capture| capture.name == "proof/handshakes").expect("a capture");
     let asked = ["CRT-007", "CRT-008", "CRT-014", "CRT-015", "CRT-016", "CRT-017"];
-    assert!(findings(&capture.document).all(|one| !asked.contains(&one.rule.as_str())));
+    assert!(findings(&capture.document).all(|one| !asked.contains(&&*one.rule)));
     assert!(capture.document.devices.iter().all(|device| device.managed.state == "unknown"));
 }
 
@@ -207,7 +206,7 @@ fn every_rule_is_triggered_by_a_capture() {
     let flooded = crate::flood::flooded();
     let trusting = ["proof/handshakes", "proof/opcua-sign"].map(|name| trusting(&own, name));
     let all = captures::all().iter().map(|capture| &capture.document).chain(&trusting).chain([&with_policy, &tagged, &newcomers, &advised, &flooded]);
-    let told: BTreeSet<&str> = all.flat_map(findings).map(|one| one.rule.as_str()).collect();
+    let told: BTreeSet<&str> = all.flat_map(findings).map(|one| &*one.rule).collect();
     let silent: Vec<&str> = Catalogue::built_in().rules.iter().map(|rule| rule.id.as_str()).filter(|id| !told.contains(id)).collect();
     assert!(silent.is_empty(), "no capture triggers {}", silent.join(", "));
 }
@@ -255,7 +254,7 @@ fn a_policy_decides_on_zones_severities_and_who_is_managed() {
     let document = plant(&own, &["--policy", "policy.toml"]);
     let plc = device(&document, "10.77.0.11");
     assert_eq!((plc.zone.as_deref(), plc.purdue_level.as_deref()), (Some("cell"), Some("1")));
-    assert_eq!((plc.managed.state.as_str(), plc.managed.key_class.as_deref()), ("listed", Some("mac")));
+    assert_eq!((&*plc.managed.state, plc.managed.key_class.as_deref()), ("listed", Some("mac")));
     let printer = device(&document, "10.77.0.23");
     assert_eq!(printer.managed.state, "retired");
     assert!(printer.findings.iter().any(|finding| finding.rule == "INV-004"));
@@ -354,7 +353,7 @@ fn a_baseline_of_which_nothing_was_seen_makes_nobody_new() {
     // Before the first packet nobody watched; at the end of the last everybody was there.
     for time in ["2026-01-01T00:00:00Z", "2026-11-01T00:00:00Z"] {
         let document = newcomers(&own, &NEWCOMERS.replace("2026-03-02T20:00:00Z", time));
-        assert!(findings(&document).all(|finding| !new.contains(&finding.rule.as_str())), "{time}");
+        assert!(findings(&document).all(|finding| !new.contains(&&*finding.rule)), "{time}");
     }
 }
 
@@ -374,7 +373,7 @@ fn a_document_is_a_baseline_of_its_own_network_alone() {
     assert!(rules(&document, "10.94.0.99").is_superset(&["INV-002", "OT-002", "OT-013"].into()));
     assert!(rules(&document, "10.94.0.56").is_disjoint(&["INV-002"].into()));
     for file in ["whole.json", "redacted.json", "other.json"] {
-        assert!(findings(&against(file)).all(|finding| !["INV-002", "OT-002", "OT-013"].contains(&finding.rule.as_str())), "{file}");
+        assert!(findings(&against(file)).all(|finding| !["INV-002", "OT-002", "OT-013"].contains(&&*finding.rule)), "{file}");
     }
 }
 
@@ -386,7 +385,7 @@ fn masters_that_a_policy_names_may_ask_and_nobody_else() {
     assert!(rules(&document, "10.94.0.99").is_superset(&["OT-002", "OT-013"].into()));
     assert!(rules(&document, "10.94.0.6").is_disjoint(&["OT-002", "OT-013"].into()) && rules(&document, "10.94.0.7").is_disjoint(&["OT-013"].into()));
     let all = newcomers(&own, &list("\"10.94.0.0/24\""));
-    assert!(findings(&all).all(|finding| !["OT-002", "OT-013"].contains(&finding.rule.as_str())));
+    assert!(findings(&all).all(|finding| !["OT-002", "OT-013"].contains(&&*finding.rule)));
 }
 
 #[test]

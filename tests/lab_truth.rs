@@ -66,7 +66,7 @@ fn every_device_of_the_plant_is_found_once_and_nothing_else() {
         assert!(device.addresses.iter().all(|address| found.ips.contains(address)), "{name}: {:?}", found.ips);
         assert!(device.vlans.iter().all(|vlan| found.segments.contains(vlan)), "{name}: {:?}", found.segments);
     }
-    let local = devices().into_iter().filter(|device| device.reach == "local" && ["device", "represents_many"].contains(&device.kind.as_str()));
+    let local = devices().into_iter().filter(|device| device.reach == "local" && ["device", "represents_many"].contains(&&*device.kind));
     assert_eq!(local.count(), truth.len());
     let routed: Vec<&str> =
         devices().into_iter().filter(|device| device.reach != "local").flat_map(|device| &device.ips).map(String::as_str).collect();

@@ -105,6 +105,18 @@ impl Config {
         Self::parse(&file, &text)
     }
 
+    /// The same for the sensor, which uses none of `[events]`: what is wrong there keeps nobody from listening, and is given beside it.
+    ///
+    /// # Errors
+    /// As [`Config::read`], for all else.
+    pub fn read_for_sensor(path: &Path) -> Result<(Self, Option<WrittenError>), WrittenError> {
+        let (file, text) = written::read(path)?;
+        match Self::parse(&file, &text) {
+            Ok(config) => Ok((config, None)),
+            Err(wrong) => written::parse(&file, &text, |root| of(root, Events::default())).map(|config| (config, Some(wrong))),
+        }
+    }
+
     /// What the environment says: each option that is no table as `WIRECENSUS_` and its name in capitals, those of a table after the
     /// table's name (`WIRECENSUS_LOG_LEVEL`).
     ///
@@ -158,11 +170,11 @@ impl Config {
     /// # Errors
     /// If it is no TOML, or says something that is not understood.
     pub fn parse(file: &str, text: &str) -> Result<Self, WrittenError> {
-        written::parse(file, text, of)
+        written::parse(file, text, |root| of(root, Events::of(root)?))
     }
 }
 
-fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
+fn of(root: &DeTable<'_>, events: Events) -> Result<Config, Fault> {
     refuse_strangers(root, KEYS)?;
     let text = |name: &str| get(root, name).map(|value| filled(value, name)).transpose();
     let path = |name: &str| text(name).map(|path| path.map(PathBuf::from));
@@ -184,7 +196,7 @@ fn of(root: &DeTable<'_>) -> Result<Config, Fault> {
         keep_days: get(root, "retention").map(retention).transpose()?.flatten(),
         limits: Limiting::of(root)?,
         operating: Operating::of(root)?,
-        events: Events::of(root)?,
+        events,
     })
 }
 
@@ -296,6 +308,19 @@ mod tests {
             |name: &'static str, value: &'static str| Config::of_environment(|key| (key == name).then(|| value.to_owned())).unwrap_err().to_string();
         assert_eq!(wrong("WIRECENSUS_WORKERS", "many"), "WIRECENSUS_WORKERS: string values must be quoted, expected literal string");
         assert_eq!(wrong("WIRECENSUS_LOG_FORMAT", "xml"), "WIRECENSUS_LOG_FORMAT: a format is text or json");
+    }
+
+    #[test]
+    fn what_is_wrong_with_events_keeps_the_sensor_from_nothing_and_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.toml");
+        std::fs::write(&path, "site = \"x\"\n[events]\nlern = \"7d\"\n").unwrap();
+        assert!(Config::read(&path).unwrap_err().to_string().contains("did you mean `learn`?"));
+        let (config, wrong) = Config::read_for_sensor(&path).unwrap();
+        assert_eq!((config.site.as_deref(), config.events), (Some("x"), Events::default()));
+        assert!(wrong.unwrap().to_string().contains("w.toml:3: unknown key `lern`"));
+        std::fs::write(&path, "sites = \"x\"\n[events]\nlern = \"7d\"\n").unwrap();
+        assert!(Config::read_for_sensor(&path).unwrap_err().to_string().contains("did you mean `site`?"));
     }
 
     #[test]

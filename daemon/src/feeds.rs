@@ -3,7 +3,7 @@
 
 use crate::capture::Segments;
 use crate::capture::sources::segments;
-use crate::written::{Fault, filled, get, refuse_strangers, table, tables};
+use crate::written::{Fault, filled, get, refuse_strangers, table, tables, yes};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use toml::Spanned;
@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 pub const KEYS: &[&str] = &["watch", "pcap_over_ip"];
 
 /// Keys of `[[watch]]`.
-pub const WATCH_KEYS: &[&str] = &["dir", "site", "segment"];
+pub const WATCH_KEYS: &[&str] = &["dir", "recursive", "site", "segment"];
 
 /// Keys of `[[pcap_over_ip]]`.
 pub const OVER_IP_KEYS: &[&str] = &["connect", "listen", "ca", "certificate", "key", "site", "segment"];
@@ -40,6 +40,8 @@ impl Folder {
 pub struct Folder {
     /// Where it is.
     pub dir: PathBuf,
+    /// Whether its subfolders are watched as well.
+    pub recursive: bool,
     /// The site that its addresses belong to, if not that of all.
     pub site: Option<String>,
     /// Which segment a VLAN is.
@@ -135,7 +137,8 @@ pub(crate) fn folders(root: &DeTable<'_>) -> Result<Vec<Folder>, Fault> {
             return Err((start, format!("folder {dir:?} stands here twice")));
         }
         let (site, segments) = scope(table, "watch.segment")?;
-        all.push(Folder { dir, site, segments });
+        let recursive = get(table, "recursive").map(|value| yes(value, "recursive")).transpose()?.unwrap_or_default();
+        all.push(Folder { dir, recursive, site, segments });
     }
     Ok(all)
 }

@@ -20,6 +20,8 @@ pub(crate) type Address<'a> = (u16, &'a [u8]);
 pub(crate) struct Devices {
     hasher: RandomState,
     known: HashTable<u64>,
+    /// Who was noted last: of one host a packet says several things.
+    last: u64,
     most: usize,
 }
 
@@ -45,7 +47,7 @@ impl Devices {
 
     pub(crate) fn note(&mut self, address: Address<'_>) {
         let hash = self.hasher.hash_one(address);
-        if self.known.find(hash, |known| *known == hash).is_none() {
+        if std::mem::replace(&mut self.last, hash) != hash && self.known.find(hash, |known| *known == hash).is_none() {
             self.known.insert_unique(hash, hash, |known| *known);
         }
     }

@@ -47,7 +47,10 @@ fn candidate(device: &Device, policy: &Policy) -> Option<Candidate> {
 fn fits(rule: &Rule, device: &Device) -> bool {
     let among = |list: &[String], value: &str| list.is_empty() || list.iter().any(|one| one == value);
     let finding = rule.finding.is_empty()
-        || device.findings.iter().any(|finding| finding.status == "open" && finding.suppressed.is_none() && rule.finding.contains(&finding.rule));
+        || device
+            .findings
+            .iter()
+            .any(|finding| finding.status == "open" && finding.suppressed.is_none() && rule.finding.iter().any(|one| *one == finding.rule));
     among(&rule.site, &device.site)
         && among(&rule.class, &device.class)
         && among(&rule.kind, &device.kind_of_device)
@@ -174,9 +177,9 @@ fn evidence(device: &Device) -> Vec<Proof> {
             class: record.class.to_string(),
             confidence: record.confidence,
             protocol: evidence.protocol.clone(),
-            field: evidence.field.clone(),
+            field: evidence.field.clone().into_owned(),
             observed_at: evidence.time.clone().unwrap_or_default(),
-            source: evidence.source.clone(),
+            source: evidence.source.as_ref().into(),
             packet: evidence.spans.first().map_or(0, |span| span.packet),
             frame_sha256: evidence.frame_sha256.clone(),
         })

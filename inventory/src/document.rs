@@ -4,6 +4,10 @@
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A word of the program's own, of few: most are lent, those of a document that was read are not.
+pub type Word = Cow<'static, str>;
 
 /// The schema's name.
 pub const SCHEMA: &str = "wirecensus.inventory/1";
@@ -210,13 +214,13 @@ schema! {
         /// Ids of its other keys.
         aliases: Vec<String>,
         /// `device`, `component`, `ghost` or `represents_many`.
-        kind: String,
+        kind: Word,
         /// The site.
         site: String,
         /// Where it was seen.
         segments: Vec<String>,
         /// `local`, `routed` or `external`.
-        reach: String,
+        reach: Word,
         /// The device that it is a part of.
         parent: Option<String>,
         /// The next hop that it is behind.
@@ -293,7 +297,7 @@ schema! {
     /// An address and when it was used.
     Binding {
         /// `ip`, `mac` or `hostname`.
-        kind: String,
+        kind: Word,
         /// The address or the name.
         value: String,
         /// The segment.
@@ -303,7 +307,7 @@ schema! {
         /// To.
         last_seen: Option<String>,
         /// `declared`, `reported` or `inferred`.
-        class: String,
+        class: Word,
     }
 
     /// The claim that stands, with its rivals and its history.
@@ -313,7 +317,7 @@ schema! {
         /// In percent.
         confidence: u8,
         /// `proven`, `declared`, `reported`, `inferred`.
-        class: String,
+        class: Word,
         /// What made the claim.
         rule: String,
         /// Two values of what cannot change.
@@ -337,7 +341,7 @@ schema! {
         /// In percent.
         confidence: u8,
         /// As above.
-        class: String,
+        class: Word,
         /// What made the claim.
         rule: String,
         /// First said.
@@ -349,14 +353,14 @@ schema! {
     /// Where a value stands in a capture.
     Evidence {
         /// Source key.
-        source: String,
+        source: Arc<str>,
         /// The file within the source, if it has several.
         #[serde(skip_serializing_if = "Option::is_none")]
         file: Option<String>,
         /// The protocol.
         protocol: String,
         /// The field.
-        field: String,
+        field: Word,
         /// Packet time.
         time: Option<String>,
         /// The bytes.
@@ -444,7 +448,7 @@ schema! {
     /// Whether a vault or list knows the device.
     Managed {
         /// `unknown` until a list is loaded.
-        state: String,
+        state: Word,
         /// Which list.
         authority: Option<String>,
         /// Its age.
@@ -452,7 +456,7 @@ schema! {
         /// Class of the key that matched.
         key_class: Option<String>,
         /// Why.
-        reason: String,
+        reason: Word,
     }
 
     /// One way to enroll.
@@ -484,18 +488,18 @@ schema! {
         /// Its id.
         id: String,
         /// The catalogue's rule.
-        rule: String,
+        rule: Word,
         /// Severity.
-        severity: String,
+        severity: Word,
         /// `open`, or `resolved` where strength was seen after the weakness.
-        status: String,
+        status: Word,
         /// `device`, `zone` or `site`.
-        scope: String,
+        scope: Word,
         /// The zone, of what concerns one.
         #[serde(skip_serializing_if = "Option::is_none")]
         zone: Option<String>,
         /// Title.
-        title: String,
+        title: Word,
         /// How often.
         count: u64,
         /// First.
@@ -506,7 +510,7 @@ schema! {
         #[serde(skip_serializing_if = "Option::is_none")]
         resolved_since: Option<String>,
         /// For rules based on absence.
-        observable_because: Option<String>,
+        observable_because: Option<Word>,
         /// What was seen, for people.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         details: Vec<String>,

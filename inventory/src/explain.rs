@@ -229,7 +229,7 @@ fn quotation(f: &mut fmt::Formatter<'_>, evidence: &Evidence) -> fmt::Result {
         write!(f, " ({})", derivation.join(", "))?;
     }
     if dissector.is_empty() {
-        return writeln!(f, ": a conversation begins, in {}", file.as_ref().unwrap_or(source));
+        return writeln!(f, ": a conversation begins, in {}", file.as_deref().unwrap_or(source));
     }
-    writeln!(f, ": {quote:?}, by {dissector} in {}", file.as_ref().unwrap_or(source))
+    writeln!(f, ": {quote:?}, by {dissector} in {}", file.as_deref().unwrap_or(source))
 }

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use observations::{Endpoint, EntryRef, Field, Kind, Mac, PathStep, Said, SourceKey, SourceSaid, Stamp, Statement, Subject, ValueRef};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 mod host;
 mod own_name;
@@ -148,7 +149,7 @@ pub struct SourceOf<'a> {
     /// What was said in it.
     pub said: &'a SourceSaid,
     /// Its key as text.
-    pub key: String,
+    pub key: Arc<str>,
     /// Index into [`Facts::sites`].
     pub site: Name,
     /// Its segments as indices into [`Facts::segments`].
@@ -223,7 +224,7 @@ pub fn gather<'a>(said: &'a Said, fingerprints: &'a Fingerprints) -> Facts<'a> {
     for (source, one) in (0u32..).zip(said.sources.values()) {
         let site = number(&mut facts.sites, &one.source.site);
         let segments: Vec<Name> = one.source.segments.iter().map(|name| number(&mut facts.segments, name)).collect();
-        facts.sources.push(SourceOf { said: one, key: one.source.key.to_string(), site, segments, own: None });
+        facts.sources.push(SourceOf { said: one, key: one.source.key.to_string().into(), site, segments, own: None });
         for (index, entry) in (0u32..).zip(one.observations.iter()) {
             // Keys lie in the order in which they were heard: those to come are asked for ahead.
             let ahead = one.observations.get(index as usize + AHEAD).and_then(|ahead| ahead.key.first());

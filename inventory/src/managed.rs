@@ -4,7 +4,7 @@
 //! certificate or a serial number names one device, a MAC address anybody can claim, an address is lent.
 
 use crate::assemble::{Members, View, time};
-use crate::document::Managed;
+use crate::document::{Managed, Word};
 use crate::key::Key;
 use observations::{Field, Mac, ValueRef};
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,15 +100,15 @@ impl Authority {
 impl View<'_> {
     /// Whether a list knows a component.
     pub(crate) fn managed(&self, at: usize, members: &Members, policy: &crate::judge::policy::Policy, as_of: i64) -> Managed {
-        let unknown = |reason: String| Managed { state: "unknown".into(), reason, ..Managed::default() };
+        let unknown = |reason: Word| Managed { state: "unknown".into(), reason, ..Managed::default() };
         let site = self.resolved.components.get(at).map_or("", |component| self.site(component.site()));
         let covering: Vec<&Authority> = policy.authorities.iter().filter(|list| list.covers(site)).collect();
         let vouched = self.vouched(at, members);
-        let shown = |state: &str, authority: Option<String>, reason: String| Managed {
+        let shown = |state: &'static str, authority: Option<String>, reason: String| Managed {
             state: state.into(),
             authority,
             key_class: Some("certificate".into()),
-            reason,
+            reason: reason.into(),
             ..Managed::default()
         };
         if let Some(reason) = vouched.conflict {
@@ -125,7 +125,7 @@ impl View<'_> {
             return unknown(if policy.authorities.is_empty() {
                 "no list of managed devices is loaded".into()
             } else {
-                format!("no list of managed devices covers the site {site:?}")
+                format!("no list of managed devices covers the site {site:?}").into()
             });
         }
         let shows = self.shows(at, members);
@@ -133,12 +133,12 @@ impl View<'_> {
         let best = matches.filter_map(|(list, entry)| Some((shows.agrees(entry)?, list, entry)));
         let worth = |class: &str| WORTH.iter().position(|known| *known == class);
         let best = best.min_by_key(|(class, list, entry)| (worth(class), shows.contradicts(entry), list.name.clone(), entry.name.clone()));
-        let listed = |state: &str, class: &str, list: &Authority, reason: String| Managed {
+        let listed = |state: &'static str, class: &str, list: &Authority, reason: String| Managed {
             state: state.into(),
             authority: Some(list.name.clone()),
             list_as_of: list.as_of.and_then(time),
             key_class: Some(class.into()),
-            reason,
+            reason: reason.into(),
         };
         match best {
             Some((class, list, entry)) if shows.contradicts(entry) => {
@@ -154,9 +154,9 @@ impl View<'_> {
             }
             None if verified.is_some() => verified.unwrap_or_default(),
             None => match covering.iter().find(|list| list.as_of.is_none_or(|made| as_of.saturating_sub(made) > FRESH)) {
-                Some(stale) => unknown(format!("{} does not know it, and is not fresh", stale.name)),
+                Some(stale) => unknown(format!("{} does not know it, and is not fresh", stale.name).into()),
                 None if let Some(list) = covering.iter().find(|list| list.partial) => {
-                    unknown(format!("{} does not know it, and does not list everybody", list.name))
+                    unknown(format!("{} does not know it, and does not list everybody", list.name).into())
                 }
                 None => Managed {
                     authority: covering.first().map(|list| list.name.clone()),

@@ -17,8 +17,11 @@ use std::time::{Duration, Instant};
 /// been changed for longer, mostly, and is read at once.
 const SETTLED: Duration = Duration::from_secs(5);
 
-/// Files of one folder that are looked at: a day of a capture that turns every two seconds. Of more, nobody takes them away.
+/// Files, and subfolders, of one folder that are looked at: a day of a capture that turns every two seconds. Of more, nobody takes them away.
 const FILES_MAX: usize = 50_000;
+
+/// Subfolders within each other: a capture program sorts by year, month, day and hour, below a sensor's name.
+const DEPTH_MAX: usize = 8;
 
 /// Files that are opened before the first of them is read, so that they come in the order of time.
 const TOGETHER: usize = 512;
@@ -26,6 +29,8 @@ const TOGETHER: usize = 512;
 /// A folder that is watched.
 pub struct Spool {
     folder: PathBuf,
+    /// Subfolders within each other that are looked at.
+    depth: usize,
     settings: Settings,
     known: HashMap<PathBuf, File>,
     /// Sources that were read to their end before this run, and when that was.
@@ -79,7 +84,14 @@ impl Spool {
     /// If it is none, or may not be read.
     pub fn new(folder: &Path, settings: &Settings, before: Before) -> io::Result<Self> {
         fs::read_dir(folder)?;
-        Ok(Self { folder: folder.to_owned(), settings: settings.clone(), known: HashMap::new(), before, crowded: false, gone: false })
+        let (folder, settings) = (folder.to_owned(), settings.clone());
+        Ok(Self { folder, depth: 0, settings, known: HashMap::new(), before, crowded: false, gone: false })
+    }
+
+    /// Watches its subfolders as well, to a fixed depth. Links are not followed: they may lead anywhere.
+    #[must_use]
+    pub fn recursive(self, recursive: bool) -> Self {
+        Self { depth: if recursive { DEPTH_MAX } else { 0 }, ..self }
     }
 
     /// Reads files in another way from now on; what was read stays read.
@@ -102,8 +114,8 @@ impl Spool {
         if std::mem::take(&mut self.gone) {
             look.news.push(format!("{}: there again", self.name(&self.folder)));
         }
-        let found: HashMap<PathBuf, (u64, i64)> = entries.filter_map(|entry| self.found(&entry.ok()?)).take(FILES_MAX).collect();
-        let crowded = found.len() >= FILES_MAX;
+        let (mut found, mut room) = (HashMap::new(), FILES_MAX);
+        let crowded = gather(entries, self.depth, &mut room, &mut found);
         if crowded && !std::mem::replace(&mut self.crowded, crowded) {
             look.news.push(format!("{}: more than {} files; the others are not looked at", self.name(&self.folder), grouped(FILES_MAX as u64)));
         }
@@ -124,16 +136,6 @@ impl Spool {
         if let Some(file) = self.known.get_mut(path) {
             file.done = true;
         }
-    }
-
-    /// Regular files that somebody meant to be seen. Links are not followed: they may lead anywhere.
-    fn found(&self, entry: &fs::DirEntry) -> Option<(PathBuf, (u64, i64))> {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let in_work = name.starts_with('.') || [".tmp", ".part", ".partial"].iter().any(|end| name.ends_with(end));
-        let meta = entry.metadata().ok().filter(|meta| meta.is_file() && meta.len() > 0 && !in_work)?;
-        let changed = meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec());
-        Some((entry.path(), (meta.len(), changed)))
     }
 
     /// Opens the files that have settled, for their keys and first times.
@@ -169,6 +171,29 @@ impl Spool {
     fn name(&self, path: &Path) -> String {
         shown(&path.to_string_lossy())
     }
+}
+
+/// Takes in regular files that somebody meant to be seen, with their size and when they changed, and those of subfolders as deep as that;
+/// whether there are more than may be looked at. Links are not followed: they may lead anywhere.
+fn gather(entries: fs::ReadDir, depth: usize, room: &mut usize, found: &mut HashMap<PathBuf, (u64, i64)>) -> bool {
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let in_work = name.starts_with('.') || [".tmp", ".part", ".partial"].iter().any(|end| name.ends_with(end));
+        let Some(meta) = entry.metadata().ok().filter(|_| !in_work) else { continue };
+        let Some(left) = room.checked_sub(1) else { return true };
+        if meta.is_file() && meta.len() > 0 {
+            *room = left;
+            found.insert(entry.path(), (meta.len(), meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec())));
+        } else if meta.is_dir() && depth > 0 {
+            *room = left;
+            // One that may not be read, or is gone by now, is empty for us.
+            if fs::read_dir(entry.path()).is_ok_and(|entries| gather(entries, depth - 1, room, found)) {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// Since when a file that is seen for the first time has been as it is, as its own time says.
@@ -228,6 +253,30 @@ mod tests {
         put(folder.path(), b, "x.pcap", 0);
         assert!(spool.look(now + SETTLED * 3).ready.is_empty(), "it changed a moment ago");
         assert_eq!(names(&spool.look(now + SETTLED * 4)), ["x.pcap"]);
+    }
+
+    #[test]
+    fn subfolders_are_looked_at_if_that_is_wished_to_a_depth_and_never_through_a_link() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let name = "modbus/device-identification.pcap";
+        let deep = (0..DEPTH_MAX).fold(folder.path().to_owned(), |path, level| path.join(level.to_string()));
+        let deeper = deep.join("deeper");
+        fs::create_dir_all(&deeper).unwrap();
+        fs::create_dir(folder.path().join(".work")).unwrap();
+        put(folder.path(), name, "top.pcap", 60);
+        put(&deep, name, "deep.pcap", 60);
+        put(&deeper, name, "deeper.pcap", 60);
+        put(&folder.path().join(".work"), name, "unfinished.pcap", 60);
+        put(elsewhere.path(), name, "elsewhere.pcap", 60);
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(folder.path(), deep.join("loop")).unwrap();
+        let seen = |recursive| {
+            let mut names = names(&spool(folder.path(), Before::default()).recursive(recursive).look(Instant::now()));
+            names.sort();
+            names
+        };
+        assert_eq!(seen(false), ["top.pcap"]);
+        assert_eq!(seen(true), ["deep.pcap", "top.pcap"]);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl<'d> Changes<'d> {
 }
 
 fn kind(device: &Device) -> &'static str {
-    match device.kind.as_str() {
+    match &*device.kind {
         "component" => "part ",
         "ghost" => "only asked for ",
         _ => "",
@@ -135,7 +135,7 @@ fn differences(old: &Device, new: &Device) -> Vec<String> {
     for (name, old, new) in [
         ("kind", old.kind.clone(), new.kind.clone()),
         ("reach", old.reach.clone(), new.reach.clone()),
-        ("class", class(old), class(new)),
+        ("class", class(old).into(), class(new).into()),
         ("managed", old.managed.state.clone(), new.managed.state.clone()),
     ] {
         if old != new {

@@ -189,7 +189,7 @@ fn one(out: &mut String, document: &Document, name: &str, record: &AttributeReco
 
 /// Where a value stands: source, packets, bytes.
 fn bytes(out: &mut String, document: &Document, evidence: &Evidence) -> std::fmt::Result {
-    let source = document.sources.iter().find(|source| source.key == evidence.source);
+    let source = document.sources.iter().find(|source| *source.key == *evidence.source);
     let name = evidence.file.as_deref().or(source.map(|source| source.name.as_str())).unwrap_or("a source that is not listed");
     write!(out, "  {name}")?;
     for span in &evidence.spans {

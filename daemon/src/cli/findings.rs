@@ -134,9 +134,9 @@ impl Findings {
         let mut lines: BTreeMap<(std::cmp::Reverse<Option<Severity>>, String, bool), Line> = BTreeMap::new();
         let mut left_out = 0u64;
         let mut add = |finding: &Finding, whom: Option<String>| {
-            let key = (std::cmp::Reverse(Severity::from_name(&finding.severity)), finding.rule.clone(), !is_open(finding));
+            let key = (std::cmp::Reverse(Severity::from_name(&finding.severity)), finding.rule.to_string(), !is_open(finding));
             let line = lines.entry(key).or_default();
-            line.title.clone_from(&finding.title);
+            finding.title.as_ref().clone_into(&mut line.title);
             line.count = line.count.saturating_add(finding.count);
             line.whom.extend(whom);
             line.settled.extend(finding.suppressed.as_ref().map(|why| format!("suppressed: {why}")));

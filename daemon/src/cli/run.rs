@@ -55,6 +55,9 @@ pub(super) struct Run {
     /// A folder whose captures are read as they come, each once; nothing in it is changed. May be given several times.
     #[arg(long, value_name = "DIR")]
     watch: Vec<PathBuf>,
+    /// Captures in subfolders of --watch as well, eight within each other at most; links are not followed.
+    #[arg(long, requires = "watch")]
+    recursive: bool,
     /// Connects to another machine that sends a capture over TCP, again when the connection ends. May be given several times.
     #[arg(long, value_name = "HOST:PORT")]
     pcap_over_ip: Vec<String>,
@@ -221,7 +224,7 @@ impl Run {
     /// What the command line says, then the environment, then the file.
     fn config(&self) -> Result<Config, Failure> {
         let file = match &self.config {
-            Some(path) => Config::read(path).map_err(|error| Failure::usage(error.to_string()))?,
+            Some(path) => Config::read_for_sensor(path).map(|(config, _)| config).map_err(|error| Failure::usage(error.to_string()))?,
             None => Config::default(),
         };
         let mut names = self.interfaces.clone();

@@ -383,7 +383,7 @@ fn take(device: &Device, key: &str) -> KnownDevice {
     let mut findings = BTreeMap::new();
     for finding in &device.findings {
         let status = standing(finding);
-        let known = findings.entry(finding.rule.clone()).or_insert_with(|| status.to_owned());
+        let known = findings.entry(finding.rule.to_string()).or_insert_with(|| status.to_owned());
         if status == "open" {
             "open".clone_into(known);
         }

@@ -45,7 +45,7 @@ fn firmware(value: &str, before: &[&str], told: &str) -> AttributeRecord {
     AttributeRecord { value: value.into(), history: before.iter().map(rival).collect(), evidence, ..AttributeRecord::default() }
 }
 
-fn finding(rule: &str, status: &str, first: &str) -> Finding {
+fn finding(rule: &'static str, status: &'static str, first: &str) -> Finding {
     Finding { rule: rule.into(), status: status.into(), severity: "high".into(), first_seen: Some(first.into()), count: 1, ..Finding::default() }
 }
 

@@ -51,9 +51,9 @@ fn record<T: AsRef<[u8]>>(columns: &[T], out: &mut Vec<u8>) -> io::Result<()> {
 fn row(device: &Device) -> [String; 23] {
     let row = [
         device.id.clone(),
-        device.kind.clone(),
+        device.kind.to_string(),
         device.site.clone(),
-        device.reach.clone(),
+        device.reach.to_string(),
         device.macs.join(" "),
         device.ips.join(" "),
         device.hostnames.join(" "),
@@ -72,7 +72,7 @@ fn row(device: &Device) -> [String; 23] {
         device.segments.join(" "),
         device.first_seen.clone().unwrap_or_default(),
         device.last_seen.clone().unwrap_or_default(),
-        device.managed.state.clone(),
+        device.managed.state.to_string(),
     ];
     row.map(harmless)
 }

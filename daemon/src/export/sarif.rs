@@ -65,7 +65,7 @@ fn result(contents: &dyn Contents, finding: &Finding, device: Option<&Device>) -
     let whom = device.map(name).or_else(|| finding.zone.clone());
     let what = if finding.details.is_empty() { String::new() } else { format!(": {}", finding.details.join("; ")) };
     let message = whom.map_or_else(|| format!("{}{what}", finding.title), |whom| format!("{whom}: {}{what}", finding.title));
-    let source = finding.evidence.first().and_then(|evidence| contents.head().sources.iter().find(|source| source.key == evidence.source));
+    let source = finding.evidence.first().and_then(|evidence| contents.head().sources.iter().find(|source| *source.key == *evidence.source));
     let physical = source.map(|source| json!({ "artifactLocation": { "uri": uri(&source.name) } }));
     let logical: Vec<Value> = devices.iter().map(|id| json!({ "fullyQualifiedName": id, "kind": "resource" })).collect();
     let mut location = serde_json::Map::new();

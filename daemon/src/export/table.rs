@@ -88,7 +88,7 @@ fn not_shown(document: &Document) -> Vec<String> {
 fn weak(document: &Document) -> Vec<String> {
     let all = document.findings.iter().chain(document.devices.iter().flat_map(|device| &device.findings));
     let open: BTreeMap<&str, &str> =
-        all.filter(|one| one.status == "open" && one.suppressed.is_none()).map(|one| (one.id.as_str(), one.severity.as_str())).collect();
+        all.filter(|one| one.status == "open" && one.suppressed.is_none()).map(|one| (one.id.as_str(), &*one.severity)).collect();
     let count = |severity: &Severity| (open.values().filter(|own| **own == severity.name()).count(), severity.name());
     let counts = Severity::ALL.iter().rev().map(count).filter(|(count, name)| *count > 0 && *name != "info");
     counts.map(|(count, name)| format!("{count} {name}")).collect()

@@ -28,8 +28,8 @@ pub struct Written {
     pub config: Config,
     /// The file.
     pub table: Table,
-    /// What is wrong with the table that the daemon does not read, and others do.
-    pub others: Option<String>,
+    /// What is wrong with the tables that the daemon does not read, and who refuses it.
+    pub others: Vec<(String, &'static str)>,
 }
 
 impl Written {
@@ -40,14 +40,16 @@ impl Written {
     pub fn of(config: Config, path: &Path) -> Result<Self, WrittenError> {
         let (file, text) = written::read(path)?;
         let table = text.parse().map_err(|error: toml::de::Error| WrittenError { file, line: 0, what: error.message().to_owned() })?;
-        Ok(Self { config, table, others: enrollment::policy::Policy::of_toml(&text).err() })
+        let enrollment = enrollment::policy::Policy::of_toml(&text).err().map(|what| (what, "wirecensus enroll"));
+        let events = Config::read_for_sensor(path)?.1.map(|wrong| (wrong.to_string(), "wirecensus events"));
+        Ok(Self { config, table, others: enrollment.into_iter().chain(events).collect() })
     }
 
     /// Says what is wrong where the daemon itself does not look.
     pub fn tell_others(&self) {
-        if let Some(what) = &self.others {
+        for (what, who) in &self.others {
             let what: Vec<&str> = what.lines().map(str::trim).collect();
-            tracing::warn!("{}; the daemon does not read it, `wirecensus enroll` refuses it", what.join(" "));
+            tracing::warn!("{}; the daemon does not read it, `{who}` refuses it", what.join(" "));
         }
     }
 }
@@ -219,7 +221,7 @@ mod tests {
     use crate::limits::Limiting;
 
     fn written(text: &str) -> Written {
-        Written { config: Config::parse("w.toml", text).unwrap(), table: text.parse().unwrap(), others: None }
+        Written { config: Config::parse("w.toml", text).unwrap(), table: text.parse().unwrap(), others: Vec::new() }
     }
 
     fn changed(before: &str, after: &str) -> (Vec<String>, Vec<String>) {
@@ -252,6 +254,17 @@ mod tests {
         assert_eq!(changed(one, segment), (vec!["interface eth1: segment".to_owned()], vec![]));
         let taken = change(&written(one), &written(segment)).config;
         assert_eq!(taken.interfaces[0].segments.segment_of(Some(1)), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_for_others_is_named_with_who_refuses_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.toml");
+        std::fs::write(&path, "[events]\nlern = \"7d\"\n[enrollment]\nper_hours = 1\n").unwrap();
+        let written = Written::of(Config::read_for_sensor(&path).unwrap().0, &path).unwrap();
+        let [(enrollment, enroll), (wrong, events)] = written.others.as_slice() else { panic!("{:?}", written.others) };
+        assert!(enrollment.contains("per_hours") && wrong.contains("did you mean `learn`?"));
+        assert_eq!((*enroll, *events), ("wirecensus enroll", "wirecensus events"));
     }
 
     #[test]

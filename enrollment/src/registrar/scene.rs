@@ -100,7 +100,7 @@ impl<'d> Scene<'d> {
     /// Rule ids of a device's open findings.
     pub(super) fn findings(&self, at: usize) -> impl Iterator<Item = &'d str> {
         let all = self.device(at).map(|device| device.findings.as_slice()).unwrap_or_default();
-        all.iter().filter(|one| one.status == "open" && one.suppressed.is_none()).map(|one| one.rule.as_str())
+        all.iter().filter(|one| one.status == "open" && one.suppressed.is_none()).map(|one| &*one.rule)
     }
 
     /// Seconds since then in which every segment of a device was watched, by the times of packets: a mirror that delivers nothing has none.
@@ -126,7 +126,7 @@ impl<'d> Scene<'d> {
 
 /// The ears that heard a device, as far as its attributes name their evidence.
 fn ears_of<'d>(device: &'d Device, ears: &HashMap<&'d str, Ear<'d>>) -> impl Iterator<Item = Ear<'d>> {
-    let sources = device.attributes.values().flat_map(|one| &one.evidence).map(|one| one.source.as_str());
+    let sources = device.attributes.values().flat_map(|one| &one.evidence).map(|one| &*one.source);
     sources.filter_map(|key| ears.get(key).copied())
 }
 

@@ -5,6 +5,7 @@ use crate::document::{Evidence, Span};
 use crate::gather::Told;
 use observations::Stamp;
 use observations::value::hex;
+use std::sync::Arc;
 
 /// RFC 3339 UTC with nanoseconds. Every instant that 64 bits of nanoseconds hold lies between the years 1677 and 2262.
 #[must_use]
@@ -75,10 +76,10 @@ impl View<'_> {
         };
         let own = found.own.split(' ').filter(|name| !name.is_empty());
         Some(Evidence {
-            source: source.map(|source| source.key.clone()).unwrap_or_default(),
+            source: source.map(|source| Arc::clone(&source.key)).unwrap_or_default(),
             file: name(first.part()),
             protocol: said.protocol.to_owned(),
-            field: field.and_then(|index| said.fields.get(index)).map(|one| one.field.name().to_owned()).unwrap_or_default(),
+            field: field.and_then(|index| said.fields.get(index)).map(|one| one.field.name().into()).unwrap_or_default(),
             time: time(first.time),
             spans: found.spans(first).map(span).collect(),
             derivation: found.derivation.iter().copied().chain(own).map(str::to_owned).collect(),
@@ -93,7 +94,7 @@ impl View<'_> {
         let source = self.facts.sources.get(source as usize);
         let parts = source.map_or(&[][..], |source| &source.said.source.parts);
         Evidence {
-            source: source.map(|source| source.key.clone()).unwrap_or_default(),
+            source: source.map(|source| Arc::clone(&source.key)).unwrap_or_default(),
             file: parts.get(usize::from(first.part())).filter(|_| parts.len() > 1).map(|part| part.name.clone()),
             protocol: protocol.to_owned(),
             time: time(first.time),

@@ -240,8 +240,8 @@ fn matches(pattern: &str, number: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn device(fields: &[(&str, &str, &str)]) -> Device {
-        let record = |value: &str, class: &str| AttributeRecord { value: value.into(), class: class.into(), ..AttributeRecord::default() };
+    fn device(fields: &[(&str, &str, &'static str)]) -> Device {
+        let record = |value: &str, class: &'static str| AttributeRecord { value: value.into(), class: class.into(), ..AttributeRecord::default() };
         let attributes = fields.iter().map(|(name, value, class)| ((*name).to_owned(), record(value, class))).collect();
         Device { attributes, ..Device::default() }
     }

@@ -456,7 +456,11 @@ impl<'a> Bench<'_, 'a> {
             }
             let managed = self.view.managed(component, self.members, self.policy, self.as_of);
             if managed.state == state {
-                found.note(component, rule, Note { text: managed.reason, span: self.view.resolved.components[component].span, ..Note::default() });
+                found.note(
+                    component,
+                    rule,
+                    Note { text: managed.reason.into_owned(), span: self.view.resolved.components[component].span, ..Note::default() },
+                );
             }
         }
     }

@@ -259,17 +259,17 @@ pub(super) fn finding(rule: &'static Rule, policy: &Policy, id: Uuid, zone: Opti
     details.extend(overridden.map(|(_, reason)| format!("severity set from {}: {reason}", rule.severity.name())));
     Finding {
         id: id.to_string(),
-        rule: rule.id.clone(),
+        rule: rule.id.as_str().into(),
         severity: severity.name().into(),
         status: if mended.is_some() { "resolved".into() } else { "open".into() },
         scope: rule.scope.name().into(),
         zone: zone.filter(|_| rule.scope == Scope::Zone).map(|zone| zone.name.clone()),
-        title: rule.title.clone(),
+        title: rule.title.as_str().into(),
         count: case.count,
         first_seen: case.span.and_then(|span| time(span.0)),
         last_seen: case.span.and_then(|span| time(span.1)),
         resolved_since: mended.and_then(time),
-        observable_because: rule.observable.clone(),
+        observable_because: rule.observable.as_deref().map(Cow::Borrowed),
         details,
         devices: Vec::new(),
         evidence: case.evidence,
@@ -323,7 +323,7 @@ pub(crate) fn score(findings: &[Finding], class: &str, outside: bool) -> Score {
 mod tests {
     use super::*;
 
-    fn open(rule: &str, severity: &str) -> Finding {
+    fn open(rule: &'static str, severity: &'static str) -> Finding {
         Finding { rule: rule.into(), severity: severity.into(), status: "open".into(), title: "t".into(), ..Finding::default() }
     }
 

@@ -29,7 +29,7 @@ pub(crate) fn judge(view: &View<'_>, at: usize, device: &mut Device, zone: &Zone
             let id = Judged::id_of(view, at, &device.id, rule);
             let found = finding(rule, view.policy(), id, Some(zone), None, case);
             // An operator's own word on the rule stands.
-            let severity = if view.policy().severities.contains_key(&rule.id) { found.severity.clone() } else { severity.name().to_owned() };
+            let severity = if view.policy().severities.contains_key(&rule.id) { found.severity.clone() } else { severity.name().into() };
             let suppressed = view.suppressed(at, &rule.id, &zone.name);
             let (first_seen, last_seen) = (device.first_seen.clone(), device.last_seen.clone());
             device.findings.push(Finding { severity, suppressed, first_seen, last_seen, ..found });

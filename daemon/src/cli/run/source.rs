@@ -23,7 +23,10 @@ impl Run {
             return file.watch.clone();
         }
         let known = |dir: &PathBuf| file.watch.iter().find(|one| one.dir == *dir).cloned();
-        let named = |dir: &PathBuf| known(dir).unwrap_or_else(|| Folder { dir: dir.clone(), ..Folder::default() });
+        let named = |dir: &PathBuf| {
+            let folder = known(dir).unwrap_or_else(|| Folder { dir: dir.clone(), ..Folder::default() });
+            Folder { recursive: self.recursive || folder.recursive, ..folder }
+        };
         let all: BTreeSet<&PathBuf> = self.watch.iter().collect();
         all.into_iter().map(named).collect()
     }

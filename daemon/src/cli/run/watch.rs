@@ -52,6 +52,7 @@ pub(super) fn open(config: &Config, db: &Path, store: &Store) -> Result<Vec<Watc
         let name = folder.name();
         let spool = Spool::new(&folder.dir, &settings, Before { whole, ended });
         let spool = spool.map_err(|error| Failure::new(format!("--watch {}: {error}", shown(&folder.dir.to_string_lossy()))))?;
+        let spool = spool.recursive(folder.recursive);
         Ok(Watching { name, condition: Arc::default(), folder: folder.clone(), spool, settings })
     };
     config.watch.iter().map(of).collect()

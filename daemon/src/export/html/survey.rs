@@ -2,7 +2,7 @@
 
 use super::super::{Contents, attribute};
 use super::wire::{rank, short};
-use inventory::document::{Device, Document, Evidence, Finding, Remedy};
+use inventory::document::{Device, Document, Evidence, Finding, Remedy, Word};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -38,11 +38,11 @@ pub(super) struct Entry {
 
 /// A finding: of one rule and, where it concerns zones, one zone.
 pub(super) struct Group {
-    pub(super) rule: String,
+    pub(super) rule: Word,
     pub(super) zone: Option<String>,
-    pub(super) title: String,
-    pub(super) severity: String,
-    pub(super) observable_because: Option<String>,
+    pub(super) title: Word,
+    pub(super) severity: Word,
+    pub(super) observable_because: Option<Word>,
     pub(super) remedy: Remedy,
     pub(super) controls: BTreeMap<String, Vec<String>>,
     /// Devices with it open, by their place in [`Survey::entries`].
@@ -78,7 +78,7 @@ pub(super) struct Survey {
 }
 
 /// What a group is looked up by.
-type Key = (String, Option<String>, String);
+type Key = (Word, Option<String>, Word);
 
 /// A survey that is being made.
 struct Surveyor<'d> {

@@ -112,7 +112,7 @@ fn every_device_finding_and_certificate_of_the_plant_is_told() {
         assert!(device.ips.iter().filter(|ip| !ip.starts_with("fe80")).take(1).all(|ip| page.contains(ip.as_str())), "{:?}", device.ips);
         assert!(device.hostnames.iter().take(1).all(|name| page.contains(name.as_str())), "{:?}", device.hostnames);
         for finding in &device.findings {
-            assert!(page.contains(&finding.rule) && page.contains("Risk to the process"), "{}", finding.rule);
+            assert!(page.contains(&*finding.rule) && page.contains("Risk to the process"), "{}", finding.rule);
         }
     }
     assert!(document.certificates.iter().all(|certificate| page.contains(&certificate.sha256)));
@@ -193,8 +193,8 @@ fn hostile_text_in_every_field_stays_text() {
 fn a_name_of_a_hundred_thousand_bytes_is_cut() {
     let long = "x".repeat(100_000);
     let finding = Finding {
-        rule: long.clone(),
-        title: long.clone(),
+        rule: long.clone().into(),
+        title: long.clone().into(),
         details: vec![long.clone()],
         severity: "high".into(),
         status: "open".into(),
@@ -215,14 +215,14 @@ fn a_name_of_a_hundred_thousand_bytes_is_cut() {
 
 /// A device with a finding of its zone and one of its own.
 fn weak(number: usize) -> Device {
-    let finding = |rule: &str, scope: &str, zone: Option<&str>| Finding {
+    let finding = |rule: &'static str, scope: &'static str, zone: Option<&str>| Finding {
         id: format!("{rule}-{number}"),
         rule: rule.into(),
         severity: "medium".into(),
         status: "open".into(),
         scope: scope.into(),
         zone: zone.map(str::to_owned),
-        title: format!("about {rule}"),
+        title: format!("about {rule}").into(),
         remedy: Cow::Owned(Remedy { text: format!("mend {rule}"), ..Remedy::default() }),
         controls: Cow::Owned([("iec-62443".to_owned(), vec!["SR 1.1".to_owned()])].into()),
         ..Finding::default()

@@ -162,7 +162,7 @@ pub(super) fn evidence(all: &[Evidence], survey: &Survey) -> Markup {
                             "packet " (span.packet)
                             @if span.length > 0 { " offset " (span.offset) " length " (span.length) }
                         }
-                        " of " (Wire(one.file.as_ref().or_else(|| survey.sources.get(&one.source)).unwrap_or(&one.source)))
+                        " of " (Wire(one.file.as_deref().or_else(|| survey.sources.get(&*one.source).map(String::as_str)).unwrap_or(&one.source)))
                         " · " (Wire(&one.protocol)) @if !one.field.is_empty() { " " (Wire(&one.field)) }
                         @if let Some(time) = &one.time { " · " (moment(time)) }
                         @if !one.quote.is_empty() { ": " code { (Wire(&one.quote)) } }

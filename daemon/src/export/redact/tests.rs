@@ -39,7 +39,7 @@ fn telling(document: &Document) -> BTreeSet<String> {
         let evidence =
             device.attributes.values().flat_map(|record| &record.evidence).chain(device.findings.iter().flat_map(|finding| &finding.evidence));
         for one in evidence {
-            all.extend([one.frame_sha256.clone(), one.source.clone()]);
+            all.extend([one.frame_sha256.clone(), one.source.to_string()]);
             all.extend(Some(&one.quote).filter(|quote| quote.len() > 11).cloned());
         }
         // Rules are ours, and named after makers and products.
@@ -56,7 +56,7 @@ fn telling(document: &Document) -> BTreeSet<String> {
     }
     // Who is called as a word of our own catalogue is not known by it.
     let findings = document.devices.iter().flat_map(|device| &device.findings).chain(&document.findings);
-    kept.extend(findings.flat_map(|finding| [&finding.title, &finding.remedy.text, &finding.remedy.process_risk]).map(|text| text.to_lowercase()));
+    kept.extend(findings.flat_map(|finding| [&*finding.title, &finding.remedy.text, &finding.remedy.process_risk]).map(|text| text.to_lowercase()));
     all.extend(document.sources.iter().flat_map(|source| [source.key.clone(), source.name.clone()]));
     // A name that is the model's stays as the model's, and shorter ones are in any text.
     let stays =
