@@ -56,7 +56,7 @@ fn telling(document: &Document) -> BTreeSet<String> {
     }
     // Who is called as a word of our own catalogue is not known by it.
     let findings = document.devices.iter().flat_map(|device| &device.findings).chain(&document.findings);
-    kept.extend(findings.flat_map(|finding| [&*finding.title, &finding.remedy.text, &finding.remedy.process_risk]).map(|text| text.to_lowercase()));
+    kept.extend(findings.flat_map(|finding| [&*finding.title, &finding.remedy.text, &finding.remedy.process_risk]).map(str::to_lowercase));
     all.extend(document.sources.iter().flat_map(|source| [source.key.clone(), source.name.clone()]));
     // A name that is the model's stays as the model's, and shorter ones are in any text.
     let stays =
