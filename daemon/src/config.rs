@@ -2,6 +2,7 @@
 //! comes with the program; a test holds the two together.
 
 use crate::capture::sources::segments;
+use crate::capture::text::{nearest, shown};
 use crate::capture::{MAX_SNAPLEN, Segments};
 use crate::events::settings::Settings as Events;
 use crate::feeds::{self, Folder, Stream};
@@ -123,14 +124,8 @@ impl Config {
     /// # Errors
     /// If a variable says something that is not understood.
     pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WrittenError> {
-        let options = KEYS.iter().map(|key| (None, *key)).filter(|(_, key)| !TABLES.contains(key));
-        let options = options.chain(settings::LOG_KEYS.iter().map(|key| (Some("log"), *key)));
         let mut whole = Self::default();
-        let options = options.chain(limits::KEYS.iter().map(|key| (Some("limits"), *key)));
-        let options = options.chain(RETENTION_KEYS.iter().map(|key| (Some("retention"), *key)));
-        for (table, key) in options.chain(settings::API_KEYS.iter().map(|key| (Some("api"), *key))) {
-            let path = table.map_or(key.to_owned(), |table| format!("{table}_{key}"));
-            let name = format!("WIRECENSUS_{}", path.to_uppercase());
+        for (table, key, name) in variables() {
             let Some(value) = variable(&name) else { continue };
             // What reads as a number or as yes or no is one, where one is asked for; a text is a text.
             let bare = table == Some("limits") || matches!(key, "workers" | "snaplen" | "buffer_mib" | "allow_address");
@@ -140,6 +135,21 @@ impl Config {
             whole = whole.or(one);
         }
         Ok(whole)
+    }
+
+    /// Names of variables that look like options and are none, a line each; `others` are those that something else reads.
+    #[must_use]
+    pub fn strangers_of_environment(names: impl Iterator<Item = String>, others: &[&str]) -> Vec<String> {
+        let options: Vec<String> = variables().map(|(.., name)| name).collect();
+        let known: Vec<&str> = options.iter().map(String::as_str).chain(others.iter().copied()).collect();
+        let strange = names.filter(|name| name.starts_with(VARIABLES) && !known.contains(&name.as_str()));
+        let told = |name: String| match nearest(&name, &known) {
+            Some(near) => format!("the environment's {} is no option: did you mean {near}?", shown(&name)),
+            None => format!("the environment's {} is no option", shown(&name)),
+        };
+        let mut lines: Vec<String> = strange.map(told).collect();
+        lines.sort();
+        lines
     }
 
     /// What this says, and the other where this says nothing.
@@ -172,6 +182,20 @@ impl Config {
     pub fn parse(file: &str, text: &str) -> Result<Self, WrittenError> {
         written::parse(file, text, |root| of(root, Events::of(root)?))
     }
+}
+
+/// What variables that say an option begin with.
+const VARIABLES: &str = "WIRECENSUS_";
+
+/// Options that a variable can say: their table, if they stand in one, their key, and the variable's name.
+fn variables() -> impl Iterator<Item = (Option<&'static str>, &'static str, String)> {
+    let plain = KEYS.iter().filter(|key| !TABLES.contains(key)).map(|key| (None, *key));
+    let tables = [("log", settings::LOG_KEYS), ("limits", limits::KEYS), ("retention", RETENTION_KEYS), ("api", settings::API_KEYS)];
+    let of_tables = tables.into_iter().flat_map(|(table, keys)| keys.iter().map(move |key| (Some(table), *key)));
+    plain.chain(of_tables).map(|(table, key)| {
+        let path = table.map_or_else(|| key.to_owned(), |table| format!("{table}_{key}"));
+        (table, key, format!("{VARIABLES}{}", path.to_uppercase()))
+    })
 }
 
 fn of(root: &DeTable<'_>, events: Events) -> Result<Config, Fault> {
@@ -308,6 +332,19 @@ mod tests {
             |name: &'static str, value: &'static str| Config::of_environment(|key| (key == name).then(|| value.to_owned())).unwrap_err().to_string();
         assert_eq!(wrong("WIRECENSUS_WORKERS", "many"), "WIRECENSUS_WORKERS: string values must be quoted, expected literal string");
         assert_eq!(wrong("WIRECENSUS_LOG_FORMAT", "xml"), "WIRECENSUS_LOG_FORMAT: a format is text or json");
+    }
+
+    #[test]
+    fn a_variable_that_is_no_option_is_named_with_what_may_be_meant() {
+        let names = ["WIRECENSUS_LIMTS_FLOWS", "WIRECENSUS_WORKERS", "WIRECENSUS_PROFILE", "PATH", "WIRECENSUS_WORKER"];
+        let told = Config::strangers_of_environment(names.iter().map(|name| (*name).to_owned()), &["WIRECENSUS_PROFILE"]);
+        assert_eq!(
+            told,
+            [
+                "the environment's WIRECENSUS_LIMTS_FLOWS is no option: did you mean WIRECENSUS_LIMITS_FLOWS?",
+                "the environment's WIRECENSUS_WORKER is no option: did you mean WIRECENSUS_WORKERS?"
+            ]
+        );
     }
 
     #[test]

@@ -148,6 +148,7 @@ impl Run {
         let (stop, again) = signals(self.config.is_some())?;
         let log = Log::begin(config.operating.log_level, config.operating.log_format);
         written.tell_others();
+        strangers().iter().for_each(|line| tracing::warn!("{line}"));
         let user = privileges::become_user(config.operating.user.as_deref(), self.allow_root)?;
         let options = LiveOptions { bpf: config.bpf.clone(), stop: Arc::clone(&stop), ..LiveOptions::default() };
         let options = LiveOptions {
@@ -254,6 +255,13 @@ impl Run {
             ..file
         })
     }
+}
+
+/// Variables that look like options of the configuration and are none.
+fn strangers() -> Vec<String> {
+    // Options of the command line that may be said so and stand in no configuration.
+    const OTHERS: &[&str] = &["WIRECENSUS_ALLOW_ROOT"];
+    Config::strangers_of_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()), OTHERS)
 }
 
 /// A port that gets a mirror has no address: one that has is refused, unless that is wished. So is what stands for all ports at once,

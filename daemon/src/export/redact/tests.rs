@@ -59,8 +59,11 @@ fn telling(document: &Document) -> BTreeSet<String> {
     kept.extend(findings.flat_map(|finding| [&*finding.title, &finding.remedy.text, &finding.remedy.process_risk]).map(str::to_lowercase));
     all.extend(document.sources.iter().flat_map(|source| [source.key.clone(), source.name.clone()]));
     // A name that is the model's stays as the model's, and shorter ones are in any text.
-    let stays =
-        |text: &String| text.len() < 5 || kept.iter().any(|kept| kept.contains(&text.to_lowercase())) || text.eq_ignore_ascii_case("workgroup");
+    // In a documentation's block of 256 one of its addresses may well be the pseudonym of another, or begin it.
+    let few = |text: &String| ["192.0.2.", "198.51.100.", "203.0.113."].iter().any(|block| text.starts_with(block));
+    let stays = |text: &String| {
+        text.len() < 5 || few(text) || kept.iter().any(|kept| kept.contains(&text.to_lowercase())) || text.eq_ignore_ascii_case("workgroup")
+    };
     all.into_iter().filter(|text| !stays(text)).collect()
 }
 
