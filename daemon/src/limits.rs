@@ -40,21 +40,24 @@ pub struct Limiting {
 
 /// The least and the most that makes sense of each, in the order of [`KEYS`]. Less than the least holds not even a cell of a plant, and a
 /// slip of the pen would blind the sensor; more than the most takes more memory than a sensor has (250 bytes a conversation, 300 an
-/// observation, 200 a pair), or numbers that do not fit the tables' 32 bits. Of one subject fewer than four facts would not tell a device
-/// from its clone, and more than a thousand make each further one slow to thin.
+/// observation, 200 a pair), or numbers that do not fit the tables' 32 bits. For facts and names
+/// see [`Most::RANGE`].
 const RANGES: [(u32, u32); KEYS.len()] = [
     (1_000, 100_000_000),
     (10_000, 500_000_000),
     (1_000, 500_000_000),
     (1_000, 500_000_000),
-    (4, 1_024),
-    (4, 1_024),
+    FEW,
+    FEW,
     (100, 100_000_000),
     (16, 1_000_000),
     (1, 4_096),
     (1, 65_536),
     (1, 256),
 ];
+
+/// [`Most::RANGE`], as the configuration's numbers are.
+const FEW: (u32, u32) = (*Most::RANGE.start() as u32, *Most::RANGE.end() as u32);
 
 impl Limiting {
     pub(crate) fn of(root: &DeTable<'_>) -> Result<Self, Fault> {

@@ -172,6 +172,10 @@ impl Default for Most {
 }
 
 impl Most {
+    /// What either may be. Of one subject fewer than four facts would not tell a device from its clone, and more than a thousand make each
+    /// further one slow to thin. A record that says otherwise is no record: joined with ours it would leave nothing of what we know.
+    pub const RANGE: std::ops::RangeInclusive<u16> = 4..=1_024;
+
     /// Of a group, by its canonical bytes.
     #[must_use]
     pub fn of(self, group: &[u8]) -> usize {

@@ -108,7 +108,8 @@ impl Source {
         if format == WITH_MOST {
             let Most { facts, names } = &mut source.most;
             for most in [facts, names] {
-                *most = u16::try_from(reader.number()?).map_err(|_| reader.fail("most"))?;
+                let read = u16::try_from(reader.number()?).ok().filter(|read| Most::RANGE.contains(read));
+                *most = read.ok_or_else(|| reader.fail("most"))?;
             }
         }
         ended(reader)?;
@@ -138,5 +139,12 @@ mod tests {
         assert_eq!(usual.to_bytes().first(), Some(&WITH_SHOWN));
         let source = Source { most: Most { facts: 8, names: 300 }, ..usual };
         assert_eq!(Source::from_bytes(&source.to_bytes()).unwrap(), source);
+    }
+
+    #[test]
+    fn a_record_that_would_leave_nothing_of_what_others_know_is_none() {
+        for most in [Most { facts: 0, names: 64 }, Most { facts: 64, names: 3 }, Most { facts: 1_025, names: 64 }] {
+            assert!(Source::from_bytes(&Source { most, ..Source::default() }.to_bytes()).is_err(), "{most:?}");
+        }
     }
 }
