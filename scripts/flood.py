@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 
-DEFAULT = {"flows": 1_000_000, "observations": 8_000_000, "pairs": 4_000_000, "devices": 2_000_000, "fragment_mib": 16, "stream_mib": 256}
+DEFAULT = {"flows": 1_000_000, "observations": 8_000_000, "pairs": 4_000_000, "devices": 1_000_000, "fragment_mib": 16, "stream_mib": 256}
 LOW = {"flows": 50_000, "observations": 400_000, "pairs": 200_000, "devices": 100_000, "fragment_mib": 16, "stream_mib": 16}
 # So many devices that the others are what is hit.
 WIDE = DEFAULT | {"devices": 20_000_000}

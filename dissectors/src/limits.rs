@@ -15,9 +15,9 @@ pub struct Limits {
     pub observations: usize,
     /// Pairs of client, server and service that are counted, each some 200 bytes with its addresses: a plant has some ten for a device.
     pub pairs: usize,
-    /// Devices of which anything is kept, by IP address or, where there is none, by MAC address: one has two or three. Two million are
-    /// twenty times what 100,000 devices have, and leave room for the peers of an office in the internet; each some 18 bytes, beside what
-    /// is said of it.
+    /// Devices of which anything is kept, by IP address or, where there is none, by MAC address: one has two or three. A million are
+    /// three times what 100,000 devices have, and leave room for the peers of an office in the internet; each some 18 bytes, beside what
+    /// is said of it. A flood that fills it is in the database within the seconds that a stop may take.
     pub devices: usize,
     /// What is kept about one subject.
     pub most: Most,
@@ -37,7 +37,7 @@ impl Default for Limits {
             flows: 1_000_000,
             observations: 8_000_000,
             pairs: 4_000_000,
-            devices: 2_000_000,
+            devices: 1_000_000,
             most: Most::default(),
             fragmented: 4096,
             fragment_bytes: 16 << 20,
